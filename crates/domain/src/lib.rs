@@ -1,1 +1,30 @@
-//! The words of the house. No I/O: no tokio, sqlx, reqwest or axum.
+//! The words of the house: ids, who asks, what is asked, what happens in a turn, and the ports that a crate calls without
+//! seeing their members. No I/O and nothing that runs: no tokio, sqlx, hyper or axum.
+
+#![warn(missing_docs)]
+
+mod act;
+mod caller;
+mod clock;
+mod event;
+mod id;
+mod message;
+mod model;
+mod prompt;
+mod usage;
+
+pub use act::Act;
+pub use caller::{Caller, Role, Via};
+pub use clock::{Clock, SystemClock, Timestamp};
+pub use event::{Batch, Dialect, Failure, Finish, TurnEvent, Wire};
+pub use id::{
+    ConversationId, Ids, InvitationId, KeyId, MessageId, ParseIdError, PersonId, ProviderId, SessionId, TenantId,
+    TurnId,
+};
+pub use message::{Author, Message};
+pub use model::{BoxFuture, BoxStream, ModelError, ModelProvider, ModelState, Offered, Reply, TimedOut};
+pub use prompt::{ClientBody, Prompt, Sampling, Shape};
+pub use usage::{Tokens, Usage};
+
+#[cfg(feature = "testing")]
+pub mod testing;

@@ -1,0 +1,58 @@
+//! What was said, as a model reads it.
+
+use serde::{Deserialize, Serialize};
+
+/// Who said it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Author {
+    /// Instructions for the model.
+    System,
+    /// The person.
+    User,
+    /// The model.
+    Assistant,
+    /// The result of a tool call.
+    Tool,
+}
+
+impl Author {
+    /// The word used in the database and in the OpenAI dialect's `role`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Author::System => "system",
+            Author::User => "user",
+            Author::Assistant => "assistant",
+            Author::Tool => "tool",
+        }
+    }
+
+    /// The author behind a word of [`Author::as_str`].
+    pub fn parse(word: &str) -> Option<Author> {
+        match word {
+            "system" => Some(Author::System),
+            "user" => Some(Author::User),
+            "assistant" => Some(Author::Assistant),
+            "tool" => Some(Author::Tool),
+            _ => None,
+        }
+    }
+}
+
+/// One message of a prompt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// Who said it.
+    #[serde(rename = "role")]
+    pub author: Author,
+    /// The text.
+    #[serde(rename = "content")]
+    pub text: String,
+}
+
+impl Message {
+    /// A message from its author and text.
+    pub fn new(author: Author, text: impl Into<String>) -> Self {
+        Message { author, text: text.into() }
+    }
+}

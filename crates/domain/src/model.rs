@@ -1,0 +1,222 @@
+//! The port to models: whatever answers a prompt, near or far.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_core::Stream;
+use serde::{Deserialize, Serialize};
+
+use crate::{Batch, Prompt};
+
+/// A boxed future, as the ports return.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A boxed stream, as the ports return.
+pub type BoxStream<'a, T> = Pin<Box<dyn Stream<Item = T> + Send + 'a>>;
+
+/// Where a model stands between disk and answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum ModelState {
+    /// Known, not loaded (or not yet asked).
+    Cold,
+    /// Its weights are being read.
+    Loading {
+        /// 0 to 100, where the back end tells.
+        percent: Option<u8>,
+        /// Milliseconds left, where it can be told.
+        eta_ms: Option<u64>,
+    },
+    /// Loaded; the first real request is running so that no person waits for it.
+    Warming,
+    /// Answers.
+    Ready,
+    /// Does not answer.
+    Failed {
+        /// One word of the error table.
+        code: String,
+        /// What happened and what to do.
+        message: String,
+    },
+}
+
+/// Which clock ran out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TimedOut {
+    /// No connection was made.
+    Connect,
+    /// Connected, but no first event came.
+    FirstToken,
+    /// The stream fell silent.
+    Idle,
+    /// The whole answer took longer than allowed.
+    Total,
+}
+
+/// Why a model gave no (or no whole) answer. Each variant says what the caller can do next.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ModelError {
+    /// Nothing answers at that address: try another deployment, or tell the person to start it.
+    #[error("nothing answers at {url}: {reason}")]
+    Unreachable {
+        /// The address asked.
+        url: String,
+        /// What the system said.
+        reason: String,
+    },
+    /// It is there but still reading its weights: wait, or try another.
+    #[error("{model} is still loading")]
+    Loading {
+        /// The model asked for.
+        model: String,
+        /// When to ask again, where told.
+        retry_after: Option<Duration>,
+    },
+    /// A clock ran out.
+    #[error("{url} did not answer in time ({clock:?} after {after:?})")]
+    TimedOut {
+        /// The address asked.
+        url: String,
+        /// Which clock.
+        clock: TimedOut,
+        /// How long it ran.
+        after: Duration,
+    },
+    /// Over its rate or quota (429): wait as told.
+    #[error("{url} is over its limit: {message}")]
+    OverLimit {
+        /// The address asked.
+        url: String,
+        /// Its own words.
+        message: String,
+        /// `Retry-After`, where it was sent.
+        retry_after: Option<Duration>,
+        /// Its own body, to be forwarded to a client of the same dialect.
+        body: Option<Bytes>,
+    },
+    /// It will not accept our key (401, 403): an administrator must look.
+    #[error("{url} refused our credentials ({status})")]
+    Refused {
+        /// The address asked.
+        url: String,
+        /// The HTTP status.
+        status: u16,
+    },
+    /// It does not know the model (404).
+    #[error("{url} does not offer the model {model:?}")]
+    NoSuchModel {
+        /// The address asked.
+        url: String,
+        /// The model asked for.
+        model: String,
+    },
+    /// It will not take this request (another 4xx): the client must change it. Never counts against the back end.
+    #[error("the model refused the request ({status}): {message}")]
+    Rejected {
+        /// The HTTP status.
+        status: u16,
+        /// The upstream's error code (`context_length_exceeded` ...), where it sent one.
+        code: Option<String>,
+        /// Its own words.
+        message: String,
+        /// Its own body, to be forwarded to a client of the same dialect.
+        body: Option<Bytes>,
+    },
+    /// It failed (5xx, or an error event inside the stream).
+    #[error("the model failed: {message}")]
+    Broken {
+        /// The HTTP status, where it had not yet said 200.
+        status: Option<u16>,
+        /// Its own words.
+        message: String,
+        /// `Retry-After`, where it was sent.
+        retry_after: Option<Duration>,
+    },
+    /// The stream ended before the answer did.
+    #[error("the connection to {url} was cut before the answer was complete")]
+    Cut {
+        /// The address asked.
+        url: String,
+    },
+    /// What it sent is not its dialect.
+    #[error("{url} sent something that is not an answer: {reason}")]
+    Garbled {
+        /// The address asked.
+        url: String,
+        /// What was wrong with it.
+        reason: String,
+    },
+    /// The address may not be contacted from here (egress policy).
+    #[error("{url} may not be contacted: {reason}")]
+    Forbidden {
+        /// The address asked.
+        url: String,
+        /// Which rule.
+        reason: String,
+    },
+}
+
+impl ModelError {
+    /// The word of the error table: metric label, audit value and the key the portal translates by.
+    pub fn code(&self) -> &'static str {
+        match self {
+            ModelError::Unreachable { .. } => "unreachable",
+            ModelError::Loading { .. } => "model_loading",
+            ModelError::TimedOut { .. } => "timed_out",
+            ModelError::OverLimit { .. } => "upstream_over_limit",
+            ModelError::Refused { .. } => "upstream_refused",
+            ModelError::NoSuchModel { .. } => "model_not_found",
+            ModelError::Rejected { .. } => "request_rejected",
+            ModelError::Broken { .. } => "upstream_failed",
+            ModelError::Cut { .. } => "cut",
+            ModelError::Garbled { .. } => "garbled",
+            ModelError::Forbidden { .. } => "egress_forbidden",
+        }
+    }
+
+    /// Whether the same request may be sent again (before the first token): the fault lies with the back end, and waiting or
+    /// another try can help. A spent quota and a client's own mistake are never retried.
+    pub fn retryable(&self) -> bool {
+        match self {
+            ModelError::Unreachable { .. } | ModelError::Loading { .. } | ModelError::Cut { .. } => true,
+            ModelError::Broken { status, .. } => !matches!(status, Some(501 | 505)),
+            _ => false,
+        }
+    }
+}
+
+/// A model as its back end lists it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Offered {
+    /// The name the back end knows it by.
+    pub name: String,
+    /// Context length in tokens, where told.
+    pub context: Option<u32>,
+    /// Whether it has a chat template; `None` where the back end does not tell.
+    pub chat_template: Option<bool>,
+}
+
+/// An answer on its way. Its first event has been seen: what failed before it failed in [`ModelProvider::open`].
+pub struct Reply {
+    /// Batches in order. It ends after a batch with `Finished`, or with one `Err`; never silently. Dropping it tells the
+    /// back end within 100 ms.
+    pub batches: BoxStream<'static, Result<Batch, ModelError>>,
+}
+
+impl std::fmt::Debug for Reply {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Reply")
+    }
+}
+
+/// One back end that answers prompts.
+pub trait ModelProvider: Send + Sync + 'static {
+    /// Asks, and returns once the first event is there. Retries, waiting and choosing are the caller's; dropping the future
+    /// cancels the request at the back end.
+    fn open(&self, prompt: Prompt) -> BoxFuture<'_, Result<Reply, ModelError>>;
+
+    /// The models it offers now. Also the probe: an answer means that it can be reached and accepts our credentials.
+    fn offered(&self) -> BoxFuture<'_, Result<Vec<Offered>, ModelError>>;
+}

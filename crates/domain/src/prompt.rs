@@ -1,0 +1,84 @@
+//! What is asked of a model.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::{Dialect, Message};
+
+/// Chat messages or a bare text to go on from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Shape {
+    /// `/v1/chat/completions`
+    Chat,
+    /// `/v1/completions`
+    Completion,
+}
+
+/// How the next token is chosen. Absent means the model's own default.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Sampling {
+    /// 0 is greedy; the OpenAI range is 0 to 2.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<f32>,
+    /// Nucleus: the smallest set of tokens whose probabilities sum to this, 0 to 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub top_p: Option<f32>,
+    /// Only the k likeliest tokens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub top_k: Option<u32>,
+    /// Only tokens at least this fraction as likely as the likeliest, 0 to 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_p: Option<f32>,
+    /// -2 to 2.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frequency_penalty: Option<f32>,
+    /// -2 to 2.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub presence_penalty: Option<f32>,
+    /// Same seed, same text, on the same build of the same model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+    /// The longest answer, in tokens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_tokens: Option<u32>,
+    /// Texts that end the answer and do not appear in it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stop: Vec<String>,
+}
+
+/// The body a client sent, kept so that a back end of the same dialect gets its bytes.
+#[derive(Debug, Clone)]
+pub struct ClientBody {
+    /// The dialect it is written in.
+    pub dialect: Dialect,
+    /// A complete JSON object.
+    pub bytes: Bytes,
+    /// Whether the client itself asked for usage in the stream (`stream_options.include_usage`). Where it did not, the
+    /// adapter asks all the same and takes the usage chunk out of what travels on.
+    pub wants_usage: bool,
+}
+
+/// One request to a model.
+#[derive(Debug, Clone)]
+pub struct Prompt {
+    /// The name the back end knows the model by; the router writes it.
+    pub model: String,
+    /// Chat or completion.
+    pub shape: Shape,
+    /// The conversation, oldest first. Empty where `body` carries the client's own.
+    pub messages: Vec<Message>,
+    /// How tokens are chosen. Not looked at where `body` carries the client's own.
+    pub sampling: Sampling,
+    /// Whether the back end is asked to stream.
+    pub stream: bool,
+    /// The client's own body, when the turn came through an API door.
+    pub body: Option<ClientBody>,
+}
+
+impl Prompt {
+    /// A streamed chat from its messages; the router fills in the model.
+    pub fn chat(messages: Vec<Message>, sampling: Sampling) -> Self {
+        Prompt { model: String::new(), shape: Shape::Chat, messages, sampling, stream: true, body: None }
+    }
+}
