@@ -1,8 +1,6 @@
 //! Packs `web/dist` into the binary, gzipped: gzip is what browsers accept over plain http too. A release build without
 //! `web/dist` fails, so that nobody ships a portal without a face; a debug build says so on the page instead.
 
-#![expect(clippy::print_stdout, reason = "a build script talks to cargo on its output")]
-
 use std::error::Error;
 use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hash, Hasher};
