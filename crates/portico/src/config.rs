@@ -1,0 +1,224 @@
+//! The configuration: one TOML file, with flags and environment variables on top. An empty file runs; every mistake is named with its line, all of
+//! them at once. It holds what was written, checked; it opens nothing and changes nothing.
+//!
+//! A flag (`--listen`) beats an environment variable (`PORTICO_LISTEN`, `PORTICO_DATABASE__URL`: `__` between levels), which
+//! beats the file. Relative paths in the file are relative to the file; elsewhere, to the working directory.
+
+mod mistake;
+mod read;
+mod secret;
+mod source;
+mod suggest;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+pub use mistake::{Mistake, Mistakes, Place, Span};
+pub use secret::Secret;
+
+/// Everything that is configured.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The file it was read from, when there was one.
+    pub file: Option<PathBuf>,
+    /// Where the portal listens. Port 0: the system chooses.
+    pub listen: SocketAddr,
+    /// The address people type, without a slash at the end, when it is not simply where it listens.
+    pub public_url: Option<String>,
+    /// Proxies whose `X-Forwarded-*` headers are believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// The data folder.
+    pub data: PathBuf,
+    /// Where conversations and accounts lie.
+    pub database: Database,
+    /// Certificate and key, for https without a proxy.
+    pub tls: Option<Tls>,
+    /// Where `/metrics` listens, if at all.
+    pub metrics: Metrics,
+    /// How much one person and one request may take.
+    pub limits: Limits,
+    /// What is written to standard error.
+    pub log: Log,
+    /// Which hosts may be reached.
+    pub egress: Egress,
+    /// The four clocks of a request to a model.
+    pub timeouts: Timeouts,
+    /// How often a request is repeated before its first token. After it, never.
+    pub retries_before_first_token: u32,
+    /// Models that run here, each in a worker of its own.
+    pub models: Vec<LocalModel>,
+    /// Providers reached over HTTP.
+    pub providers: Vec<Provider>,
+}
+
+/// Where conversations and accounts lie.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Database {
+    /// A file in the data folder.
+    Sqlite,
+    /// A PostgreSQL URL; it may hold a password.
+    Postgres(Secret),
+}
+
+/// PEM files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tls {
+    /// The certificate chain.
+    pub cert: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+}
+
+/// Where `/metrics` listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Metrics {
+    /// Not at all.
+    Off,
+    /// On a listener of its own.
+    At(SocketAddr),
+}
+
+/// How much one person and one request may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Tokens per person and UTC day; `None`: no limit. A limit set on the person wins.
+    pub daily_tokens_per_person: Option<u32>,
+    /// The largest request body in bytes.
+    pub body_bytes: u64,
+}
+
+/// What is written to standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Log {
+    /// How a line looks.
+    pub format: LogFormat,
+    /// How much is said: `error`, `warn`, `info`, `debug` or `trace`.
+    pub level: &'static str,
+}
+
+/// How a log line looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// Which hosts may be reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Egress {
+    /// Host names, addresses and CIDR ranges beyond those of the providers.
+    pub allow: Vec<String>,
+    /// Nothing but this machine is reached, whatever else is configured.
+    pub offline: bool,
+}
+
+/// The four clocks of a request to a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// Until the connection stands.
+    pub connect: Duration,
+    /// Until the first token.
+    pub first_token: Duration,
+    /// Between two tokens.
+    pub idle: Duration,
+    /// For the whole answer; `None`: as long as it takes.
+    pub total: Option<Duration>,
+}
+
+/// A model that runs here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocalModel {
+    /// The GGUF file.
+    pub path: PathBuf,
+    /// What it is called; the file's name without `.gguf` when not said.
+    pub name: String,
+    /// Context in tokens; `None`: what the model was made for.
+    pub context: Option<u32>,
+    /// `None`: one per core.
+    pub threads: Option<u32>,
+}
+
+/// A provider reached over HTTP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Provider {
+    /// The first half of a model's id: `ollama` in `ollama/llama3`.
+    pub slug: String,
+    /// What people read.
+    pub name: String,
+    /// With or without `/v1`.
+    pub base_url: String,
+    /// From `api_key_env` or `api_key_file`.
+    pub api_key: Option<Secret>,
+    /// Empty: all that it lists.
+    pub models: Vec<ProviderModel>,
+}
+
+/// One model of a provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProviderModel {
+    /// What the provider calls it.
+    pub name: String,
+    /// What people read.
+    pub display_name: Option<String>,
+    /// Whether people see it.
+    pub enabled: bool,
+}
+
+/// What the command line says, on top of everything else.
+#[derive(Debug, Clone, Default)]
+pub struct Overrides {
+    /// `--config`.
+    pub config: Option<PathBuf>,
+    /// `--data`.
+    pub data: Option<PathBuf>,
+    /// `--listen`.
+    pub listen: Option<String>,
+    /// `--model`, as often as given.
+    pub models: Vec<PathBuf>,
+    /// `--offline`.
+    pub offline: bool,
+}
+
+impl Config {
+    /// Reads the file, the environment of this process and `over`. Without `--config` and `PORTICO_CONFIG` the file is
+    /// `portico.toml` in the working directory, if there is one.
+    pub fn load(over: &Overrides) -> Result<Config, Mistakes> {
+        let env = |name: &str| std::env::var(name).ok();
+        let named =
+            over.config.clone().or_else(|| env("PORTICO_CONFIG").filter(|name| !name.is_empty()).map(PathBuf::from));
+        let file = named.or_else(|| Some(PathBuf::from("portico.toml")).filter(|file| file.exists()));
+        let text = match &file {
+            Some(file) => std::fs::read_to_string(file).map_err(|why| Mistakes::unreadable(file.clone(), &why))?,
+            None => String::new(),
+        };
+        Config::read(&text, file.as_deref(), &env, over)
+    }
+
+    /// Reads `text` as if it lay in `file`, with `env` for the environment.
+    pub fn read(
+        text: &str,
+        file: Option<&Path>,
+        env: &dyn Fn(&str) -> Option<String>,
+        over: &Overrides,
+    ) -> Result<Config, Mistakes> {
+        let mut flags = HashMap::new();
+        flags.extend(over.listen.clone().map(|listen| ("listen", listen)));
+        flags.extend(over.data.as_ref().map(|data| ("data", data.display().to_string())));
+        let source = source::Source::new(text, env, flags);
+        let (table, errors) = toml::de::DeTable::parse_recoverable(text);
+        let config = read::config(&source, table.get_ref(), &errors, file, over);
+        let list = source.finish();
+        if list.is_empty() {
+            return Ok(config);
+        }
+        let mut mistakes = Mistakes { file: file.map(Path::to_owned), list };
+        mistakes.sort();
+        Err(mistakes)
+    }
+}

@@ -1,0 +1,7 @@
+//! The binary as a library: configuration, the data folder and the command line. What the parts do lies in their crates;
+//! this one only joins them.
+
+pub mod cli;
+pub mod config;
+pub mod data;
+pub mod port;
