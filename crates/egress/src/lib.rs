@@ -1,0 +1,14 @@
+//! The only way out: every HTTP request the portal makes to another machine goes through here.
+//!
+//! It decides where a request may go, pins the address it was decided for, and remembers every host contacted. It knows nothing
+//! of models or dialects, follows no redirect and retries nothing.
+
+mod client;
+mod error;
+mod policy;
+mod record;
+
+pub use client::{Egress, Options};
+pub use error::Error;
+pub use policy::{Origin, Rule};
+pub use record::Contact;
