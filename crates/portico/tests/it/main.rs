@@ -2,5 +2,6 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests fail a test by panicking")]
 
+mod architecture;
 mod config;
 mod data;
