@@ -1,0 +1,177 @@
+//! The words of the wire contract, one name for each idea. No requests here; see client.ts.
+
+export type Role = "owner" | "admin" | "member";
+export type Language = "zh-CN" | "en";
+export type Theme = "system" | "light" | "dark";
+
+export type Sampling = {
+  temperature?: number | null;
+  top_p?: number | null;
+  top_k?: number | null;
+  min_p?: number | null;
+  frequency_penalty?: number | null;
+  presence_penalty?: number | null;
+  seed?: number | null;
+  max_tokens?: number | null;
+  stop?: string[] | null;
+};
+
+export type Settings = {
+  theme?: Theme;
+  typing_animation?: boolean;
+  system_prompt?: string;
+  sampling?: Sampling;
+  default_model?: string;
+  [free: string]: unknown;
+};
+
+export type Me = { id: string; name: string; display_name: string; role: Role; language: Language | null; settings: Settings };
+
+export type Bootstrap = {
+  version: string;
+  setup_needed: boolean;
+  me: Me | null;
+  brand: { name: string };
+  model_count: number;
+  max_body_bytes: number;
+  daily_token_limit: number | null;
+  local_engine: boolean;
+};
+
+export type Failure = { code: string; message: string };
+
+export type ModelState =
+  | { state: "cold" }
+  | { state: "loading"; percent: number | null; eta_ms: number | null }
+  | { state: "warming" }
+  | { state: "ready" }
+  | { state: "failed"; code: string; message: string };
+
+export type Model = {
+  id: string;
+  name: string;
+  provider: string;
+  provider_name: string;
+  local: boolean;
+  context: number | null;
+  chat_template: boolean | null;
+  enabled: boolean;
+  state: ModelState;
+};
+
+export type ModelList = { models: Model[]; default: string | null };
+
+export type Finish = "stop" | "length" | "tool_calls" | "content_filter" | "stopped" | "cancelled" | "interrupted" | "failed";
+export type Usage = { prompt: number; completion: number; cached: number; reasoning: number; reported: boolean };
+export type Trimmed = { messages: number; tokens: number };
+
+export type Message = {
+  id: string;
+  parent: string | null;
+  author: "user" | "assistant" | "system";
+  text: string;
+  thought: string | null;
+  at: number;
+  model: string | null;
+  turn: string | null;
+  finish: Finish | null;
+  failure: Failure | null;
+  usage: Usage | null;
+  ttft_ms: number | null;
+  tpot_ms: number | null;
+  trimmed: Trimmed | null;
+};
+
+export type Conversation = {
+  id: string;
+  title: string;
+  titled_by: "none" | "auto" | "person";
+  model: string | null;
+  system_prompt: string | null;
+  sampling: Sampling;
+  pinned: boolean;
+  archived: boolean;
+  created_at: number;
+  updated_at: number;
+  head: string | null;
+  running: string[];
+};
+
+export type ConversationPage = { items: Conversation[]; next: string | null };
+export type ConversationDetail = { conversation: Conversation; messages: Message[] };
+export type ConversationChange = Partial<Pick<Conversation, "title" | "pinned" | "archived" | "model" | "system_prompt" | "sampling" | "head">>;
+
+export type Ask = {
+  conversation?: string;
+  parent?: string | null;
+  text?: string;
+  regenerate?: string;
+  model?: string;
+  system_prompt?: string;
+  sampling?: Sampling;
+  ask_id: string;
+};
+export type Accepted = { turn: string; conversation: Conversation; question: Message; answer: Message };
+
+export type TurnEvent =
+  | { type: "snapshot"; text: string; thought: string | null; events_until: number }
+  | { type: "started"; turn: string; model: string }
+  | { type: "queued"; position: number; eta_ms: number | null }
+  | { type: "warming"; state: ModelState }
+  | { type: "trimmed"; messages: number; tokens: number }
+  | { type: "delta"; text: string }
+  | { type: "thought"; text: string }
+  | { type: "tool_called"; index: number; id: string; name: string; arguments: string }
+  | { type: "used"; usage: Usage }
+  | { type: "unsaved"; unsaved: boolean }
+  | { type: "finished"; finish: Finish; failure: Failure | null; ttft_ms?: number | null; tpot_ms?: number | null; message?: Message | null; unsaved?: boolean };
+
+export type LiveEvent =
+  | { type: "models"; models: Model[] }
+  | { type: "conversation"; id: string; change: "created" | "updated" | "deleted" }
+  | { type: "turn"; turn: string; conversation: string; change: "started" | "finished" }
+  | { type: "event"; turn: string; id: number; event: TurnEvent }
+  | { type: "ping" };
+
+export type SearchHit = {
+  conversation: string;
+  title: string;
+  message: string | null;
+  author: "user" | "assistant" | "system" | null;
+  at: number;
+  snippet: { text: string; hit: boolean }[];
+};
+
+export type Session = { id: string; current: boolean; created_at: number; seen_at: number; expires_at: number; user_agent: string | null; address: string | null };
+export type DayUsage = { day: string; used: number; limit: number | null; resets_at: number };
+export type Invitation = { id: string; role: Role; note: string | null; created_by_name: string; created_at: number; expires_at: number; used_by_name: string | null };
+export type OneTimeLink = { link: string; expires_at: number };
+export type JoinCheck = { role: Role; invited_by: string; brand: { name: string } };
+export type Person = {
+  id: string;
+  name: string;
+  display_name: string;
+  role: Role;
+  disabled: boolean;
+  created_at: number;
+  last_seen_at: number | null;
+  tokens_today: number;
+  daily_token_limit: number | null;
+};
+export type ApiKey = { id: string; name: string; prefix: string; created_at: number; expires_at: number | null; last_used_at: number | null };
+export type NewApiKey = ApiKey & { key: string };
+export type ProviderModel = { name: string; display_name: string | null; enabled: boolean; state: ModelState };
+export type Provider = {
+  id: string;
+  name: string;
+  base_url: string;
+  source: "file" | "settings" | "local";
+  has_key: boolean;
+  enabled: boolean;
+  models: ProviderModel[];
+  problem: Failure | null;
+  discover: boolean;
+};
+export type ProviderTest =
+  | { ok: true; base_url: string; models: { name: string; context: number | null }[]; latency_ms: number }
+  | { ok: false; failure: Failure };

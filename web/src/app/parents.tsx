@@ -1,0 +1,37 @@
+//! The two routes every page hangs under: `rootRoute` bare (sign-in, setup, join, reset), `appRoute` inside the shell for a signed-in person.
+import { Outlet, createRootRoute, createRoute, lazyRouteComponent, redirect } from "@tanstack/react-router";
+import { Suspense } from "react";
+import { useSession } from "@/app/session";
+import { BrokenPage, NotFoundPage } from "@/app/fallbacks";
+import { loadWords } from "@/lib/i18n";
+import { Toaster } from "@/ui/toast";
+import { Tooltips } from "@/ui/tooltip";
+
+export const rootRoute = createRootRoute({
+  component: () => (
+    <>
+      <Suspense>
+        <Outlet />
+      </Suspense>
+      <Tooltips />
+      <Toaster />
+    </>
+  ),
+  notFoundComponent: NotFoundPage,
+  errorComponent: BrokenPage,
+});
+
+/** For a route outside the shell that still needs a person, such as the administration. */
+export function requirePerson({ location }: { location: { href: string } }) {
+  const { me, portal } = useSession.getState();
+  if (portal.setup_needed) throw redirect({ to: "/setup" });
+  if (me === null) throw redirect({ to: "/signin", search: { to: location.href === "/" ? undefined : location.href } });
+}
+
+export const appRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  id: "app",
+  beforeLoad: requirePerson,
+  loader: () => loadWords("chat"),
+  component: lazyRouteComponent(() => import("@/app/shell"), "Shell"),
+});

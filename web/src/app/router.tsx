@@ -1,0 +1,35 @@
+//! Every address of the portal on one page.
+import { createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
+import { appRoute, rootRoute } from "@/app/parents";
+import { accountPages, signInPages } from "@/pages/account/routes";
+import { adminPages } from "@/pages/admin/routes";
+
+const homeRoute = createRoute({
+  getParentRoute: () => appRoute,
+  path: "/",
+  component: lazyRouteComponent(() => import("@/pages/chat/home"), "HomePage"),
+});
+
+const conversationRoute = createRoute({
+  getParentRoute: () => appRoute,
+  path: "/c/$conversation",
+  component: lazyRouteComponent(() => import("@/pages/chat/conversation"), "ConversationPage"),
+  /** `m`: the message a search hit points at. */
+  validateSearch: (search: Record<string, unknown>): { m?: string | undefined } => (typeof search.m === "string" ? { m: search.m } : {}),
+});
+
+const archivedRoute = createRoute({
+  getParentRoute: () => appRoute,
+  path: "/archived",
+  component: lazyRouteComponent(() => import("@/pages/chat/archived"), "ArchivedPage"),
+});
+
+const tree = rootRoute.addChildren([appRoute.addChildren([homeRoute, conversationRoute, archivedRoute, ...accountPages]), ...signInPages, ...adminPages]);
+
+export const router = createRouter({ routeTree: tree, defaultPreload: "intent", defaultPendingMs: 400, scrollRestoration: false });
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: typeof router;
+  }
+}

@@ -1,0 +1,3 @@
+//! The addresses of the administration.
+
+export const adminPages = [] as const;

@@ -1,0 +1,171 @@
+//! Where a question is written. Grows with it, keeps it as a draft, gives it back when it is refused; never sends while an input method composes.
+import { ArrowUp, SlidersHorizontal, Square } from "lucide-react";
+import { type ClipboardEvent, type KeyboardEvent, type ReactNode, type Ref, useEffect, useImperativeHandle, useLayoutEffect, useRef, useState } from "react";
+import { ui } from "@/app/ui";
+import { composing } from "@/chat/compose";
+import { newId } from "@/lib/id";
+import { useT } from "@/lib/i18n";
+import { shown } from "@/lib/keyboard";
+import { sentence } from "@/lib/problem";
+import { keep, kept } from "@/lib/storage";
+import { IconButton } from "@/ui/button";
+import { Spinner } from "@/ui/spinner";
+
+export type ComposerHandle = { focus: () => void; fill: (text: string) => void };
+
+type Props = {
+  /** Under which name the unsent text is kept: a conversation's id or "new". */
+  draft: string;
+  placeholder: string;
+  /** A reason why nothing can be sent now, or null. */
+  blocked?: boolean;
+  running: boolean;
+  stopping?: boolean;
+  onSend: (text: string, askId: string) => Promise<void>;
+  onStop?: () => void;
+  /** Stands inside the box at the left of the buttons: the model picker on the start page. */
+  tools?: ReactNode;
+  ref?: Ref<ComposerHandle>;
+};
+
+/** A draft is written down this long after the last key. */
+const KEEP_MS = 250;
+const draftName = (draft: string) => `portico.draft.${draft}`;
+
+export function Composer({ draft, placeholder, blocked = false, running, stopping = false, onSend, onStop, tools, ref }: Props) {
+  const t = useT("chat");
+  const box = useRef<HTMLTextAreaElement>(null);
+  const [text, setText] = useState(() => kept(draftName(draft)) ?? "");
+  const [problem, setProblem] = useState<string | null>(null);
+  const [sending, setSending] = useState(false);
+  // The same question sent again after a lost connection carries the same id, so the portal never answers it twice.
+  const ask = useRef<{ text: string; id: string } | null>(null);
+
+  useImperativeHandle(ref, () => ({
+    focus: () => box.current?.focus(),
+    fill: (filled) => {
+      setText(filled);
+      requestAnimationFrame(() => {
+        box.current?.focus();
+        box.current?.setSelectionRange(filled.length, filled.length);
+      });
+    },
+  }));
+
+  useLayoutEffect(() => grow(box.current), [text]);
+  useEffect(() => {
+    const timer = setTimeout(() => keep(draftName(draft), text), KEEP_MS);
+    return () => clearTimeout(timer);
+  }, [draft, text]);
+
+  const canSend = text.trim() !== "" && !sending && !running && !blocked;
+
+  const send = async () => {
+    if (!canSend) return;
+    if (ask.current?.text !== text) ask.current = { text, id: newId() };
+    setSending(true);
+    setProblem(null);
+    try {
+      await onSend(text.trim(), ask.current.id);
+      ask.current = null;
+      keep(draftName(draft), null);
+      setText("");
+    } catch (error) {
+      setProblem(sentence(error));
+    } finally {
+      setSending(false);
+      box.current?.focus();
+    }
+  };
+
+  const onKeyDown = (event: KeyboardEvent<HTMLTextAreaElement>) => {
+    if (event.key !== "Enter" || event.shiftKey || event.altKey || composing(event.nativeEvent)) return;
+    // On a phone the return key makes a line; the button sends.
+    if (window.matchMedia("(pointer: coarse)").matches && !event.metaKey && !event.ctrlKey) return;
+    event.preventDefault();
+    void send();
+  };
+
+  return (
+    <div>
+      {problem ? (
+        <p role="alert" className="mx-2 mb-2 rounded-[12px] bg-bad-soft px-4 py-2.5 text-ui text-bad">
+          {problem}
+        </p>
+      ) : null}
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          void send();
+        }}
+        className="rounded-composer border bg-background shadow-composer transition-colors duration-120 focus-within:border-border-strong/60 dark:bg-popover"
+        onPointerDown={(event) => {
+          // The whole box is the field: a press on its empty parts puts the caret into it.
+          if (event.target === event.currentTarget) {
+            event.preventDefault();
+            box.current?.focus();
+          }
+        }}
+      >
+        <textarea
+          ref={box}
+          rows={1}
+          value={text}
+          aria-label={t("composer.label")}
+          placeholder={placeholder}
+          onChange={(event) => setText(event.target.value)}
+          onKeyDown={onKeyDown}
+          onPaste={trimPasted}
+          enterKeyHint="send"
+          className="scroll-thin block max-h-[min(40dvh,320px)] w-full resize-none bg-transparent px-5 pt-4 pb-1 text-[15px] leading-[1.6] outline-none coarse:text-[16px]"
+        />
+        <div className="flex items-center gap-1 px-2.5 pb-2.5">
+          <IconButton label={t("composer.parameters")} shortcut={shown("mod+.")} onClick={() => ui.togglePanel({ kind: "parameters" })}>
+            <SlidersHorizontal />
+          </IconButton>
+          {tools}
+          <span className="flex-1" />
+          {running ? (
+            <RoundButton label={t("composer.stop")} tip={`${t("composer.stop")}  ${shown("esc")}`} disabled={stopping} onClick={onStop}>
+              {stopping ? <Spinner /> : <Square className="size-3.5 fill-current" />}
+            </RoundButton>
+          ) : (
+            <RoundButton label={t("composer.send")} tip={t("composer.send")} disabled={!canSend} submit>
+              {sending ? <Spinner /> : <ArrowUp className="size-[18px]" strokeWidth={2.4} />}
+            </RoundButton>
+          )}
+        </div>
+      </form>
+    </div>
+  );
+}
+
+function RoundButton({ label, tip, submit = false, disabled, onClick, children }: { label: string; tip: string; submit?: boolean; disabled?: boolean; onClick?: (() => void) | undefined; children: ReactNode }) {
+  return (
+    <button
+      type={submit ? "submit" : "button"}
+      aria-label={label}
+      data-tip={tip}
+      disabled={disabled}
+      onClick={onClick}
+      className="touch-target flex size-9 items-center justify-center rounded-full bg-primary text-primary-foreground transition-[opacity,background-color] duration-120 hover:opacity-88 disabled:bg-muted disabled:text-muted-foreground"
+    >
+      {children}
+    </button>
+  );
+}
+
+function grow(box: HTMLTextAreaElement | null) {
+  if (!box) return;
+  box.style.height = "auto";
+  box.style.height = `${box.scrollHeight}px`;
+}
+
+/** Text copied from a page often ends in empty lines; they would only push the words out of sight. */
+function trimPasted(event: ClipboardEvent<HTMLTextAreaElement>) {
+  const pasted = event.clipboardData.getData("text/plain");
+  const trimmed = pasted.replace(/\s+$/, "");
+  if (trimmed === pasted || trimmed === "") return;
+  event.preventDefault();
+  document.execCommand("insertText", false, trimmed);
+}

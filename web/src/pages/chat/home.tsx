@@ -1,0 +1,94 @@
+//! The start: a greeting, the composer, a few beginnings; and what to do when there is no model yet.
+import { useNavigate } from "@tanstack/react-router";
+import { Boxes } from "lucide-react";
+import { useRef } from "react";
+import { RailButton } from "@/app/shell";
+import { useMe, useSession } from "@/app/session";
+import { useModels, useCurrentModel } from "@/chat/models";
+import { askParameters, useNewParameters } from "@/chat/parameters";
+import { askNew } from "@/chat/thread";
+import { type Key, useT } from "@/lib/i18n";
+import { Composer, type ComposerHandle } from "@/pages/chat/composer";
+import { ModelPicker } from "@/pages/chat/model-picker";
+import { ModelHint } from "@/pages/chat/model-hint";
+import { RightPanel } from "@/pages/chat/right-panel";
+import { Button } from "@/ui/button";
+
+const PROMPTS = ["1", "2", "3", "4"] as const;
+
+export function HomePage() {
+  const t = useT("chat");
+  const me = useMe();
+  const navigate = useNavigate();
+  const { data } = useModels();
+  const model = useCurrentModel(null);
+  const composer = useRef<ComposerHandle>(null);
+  const none = data !== undefined && data.models.length === 0;
+
+  const send = async (text: string, askId: string) => {
+    const id = await askNew({ text, ask_id: askId, ...(model ? { model: model.id } : {}), ...askParameters() });
+    useNewParameters.setState({ changed: null });
+    await navigate({ to: "/c/$conversation", params: { conversation: id } });
+  };
+
+  return (
+    <div className="flex h-full">
+      <div className="flex min-w-0 flex-1 flex-col">
+        <header className="flex h-14 shrink-0 items-center gap-1 px-2 sm:px-3">
+          <RailButton />
+          <ModelPicker current={model} />
+        </header>
+        <div className="scroll-thin min-h-0 flex-1 overflow-y-auto px-4">
+          <div className="mx-auto flex min-h-full w-full max-w-[736px] flex-col justify-center pb-[10vh]">
+            <h1 className="mb-7 text-center text-[26px] leading-tight font-semibold tracking-[-0.01em]">{t(greeting(new Date().getHours()), { name: me.display_name || me.name })}</h1>
+            {none ? <NoModel /> : null}
+            <ModelHint model={model} />
+            <Composer ref={composer} draft="new" placeholder={t("composer.placeholder")} running={false} blocked={none} onSend={send} />
+            <div className="mt-4 flex flex-wrap justify-center gap-2">
+              {PROMPTS.map((at) => (
+                <button
+                  key={at}
+                  type="button"
+                  onClick={() => composer.current?.fill(t(`prompt.${at}.text`))}
+                  className="touch-target h-9 rounded-full border px-4 text-ui text-muted-foreground transition-colors duration-120 hover:bg-hover hover:text-foreground"
+                >
+                  {t(`prompt.${at}.title`)}
+                </button>
+              ))}
+            </div>
+          </div>
+        </div>
+      </div>
+      <RightPanel thread={null} />
+    </div>
+  );
+}
+
+function greeting(hour: number): Key<"chat"> {
+  if (hour >= 5 && hour < 12) return "home.morning";
+  if (hour >= 12 && hour < 18) return "home.noon";
+  return "home.evening";
+}
+
+function NoModel() {
+  const t = useT("chat");
+  const me = useMe();
+  const engine = useSession((state) => state.portal.local_engine);
+  const navigate = useNavigate();
+  const member = me.role === "member";
+  const text = member ? "home.no_model.member" : engine ? "home.no_model.admin" : "home.no_model.admin_engineless";
+  return (
+    <div role="status" className="mb-4 flex flex-wrap items-center gap-x-4 gap-y-3 rounded-card border bg-surface px-5 py-4">
+      <Boxes className="size-5 shrink-0 text-muted-foreground" aria-hidden="true" />
+      <div className="min-w-0 flex-1 basis-64">
+        <p className="font-medium">{t("home.no_model.title")}</p>
+        <p className="text-meta text-muted-foreground">{t(text)}</p>
+      </div>
+      {member ? null : (
+        <Button variant="primary" onClick={() => void navigate({ to: "/admin/models" as string })}>
+          {t("home.no_model.add")}
+        </Button>
+      )}
+    </div>
+  );
+}

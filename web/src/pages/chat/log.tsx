@@ -1,0 +1,96 @@
+//! The messages on the line that is looked at. Follows a growing answer only while the person is at the end of it.
+import { ChevronDown } from "lucide-react";
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
+import { Virtualizer, type VirtualizerHandle } from "virtua";
+import type { Model } from "@/api/types";
+import { type Thread, useThread } from "@/chat/thread";
+import { useT } from "@/lib/i18n";
+import { MessageView } from "@/pages/chat/message";
+import { IconButton } from "@/ui/button";
+
+/** Nearer to the end than this counts as being there. */
+const NEAR_PX = 80;
+
+export function Log({ thread, wanted, model, onFill }: { thread: Thread; wanted: string | null; model: Model | null; onFill: (text: string) => void }) {
+  const t = useT("chat");
+  const { path } = useThread(thread);
+  const box = useRef<HTMLDivElement>(null);
+  const list = useRef<VirtualizerHandle>(null);
+  const following = useRef(wanted === null);
+  const [away, setAway] = useState(false);
+
+  const toEnd = useCallback((smooth: boolean) => {
+    const element = box.current;
+    if (!element) return;
+    following.current = true;
+    element.scrollTo({ top: element.scrollHeight, behavior: smooth ? "smooth" : "auto" });
+  }, []);
+
+  const onScroll = () => {
+    const element = box.current;
+    if (!element) return;
+    const near = element.scrollHeight - element.scrollTop - element.clientHeight < NEAR_PX;
+    setAway(!near);
+    if (near) following.current = true;
+  };
+
+  // A growing answer pushes the end down; whoever was there stays there.
+  useEffect(() => {
+    const inner = box.current?.firstElementChild;
+    if (!inner) return;
+    const watch = new ResizeObserver(() => following.current && toEnd(false));
+    watch.observe(inner);
+    return () => watch.disconnect();
+  }, [toEnd]);
+
+  const last = path.at(-1);
+  useLayoutEffect(() => {
+    if (wanted === null || !path.includes(wanted)) toEnd(false);
+  }, [last, wanted, path, toEnd]);
+  useEffect(() => {
+    const at = wanted === null ? -1 : path.indexOf(wanted);
+    if (at < 0) return;
+    following.current = false;
+    list.current?.scrollToIndex(at, { align: "start", offset: -24 });
+  }, [wanted, path]);
+
+  return (
+    <div className="relative min-h-0 flex-1">
+      <div
+        ref={box}
+        onScroll={onScroll}
+        onWheel={(event) => {
+          if (event.deltaY < 0) following.current = false;
+        }}
+        onTouchMove={() => (following.current = false)}
+        onKeyDown={(event) => {
+          if (["ArrowUp", "PageUp", "Home"].includes(event.key)) following.current = false;
+        }}
+        role="log"
+        aria-live="off"
+        aria-label={t("message.log")}
+        // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a scrolling region must be reachable by keyboard
+        tabIndex={0}
+        className="scroll-thin h-full overflow-y-auto overscroll-contain px-4 outline-offset-[-2px]"
+      >
+        <div className="mx-auto max-w-[736px] pt-2 pb-10">
+          <Virtualizer ref={list} scrollRef={box} bufferSize={800}>
+            {path.map((id, at) => (
+              <MessageView key={id} thread={thread} id={id} last={at === path.length - 1} wanted={id === wanted} model={model} onFill={onFill} />
+            ))}
+          </Virtualizer>
+        </div>
+      </div>
+      {away ? <JumpButton onClick={() => toEnd(true)} /> : null}
+    </div>
+  );
+}
+
+function JumpButton({ onClick }: { onClick: () => void }) {
+  const t = useT("chat");
+  return (
+    <IconButton label={t("message.jump")} onClick={onClick} className="absolute bottom-3 left-1/2 -translate-x-1/2 animate-rise rounded-full border bg-background text-foreground shadow-popover dark:bg-popover">
+      <ChevronDown />
+    </IconButton>
+  );
+}
