@@ -136,6 +136,20 @@ class Portico:
     def stop(self) -> None:
         self.stage.stop(self.process)
 
+    def sign_in(self) -> str:
+        """The cookie of the one person there is."""
+        link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        link.request("POST", "/api/session", json.dumps({"name": "bench", "password": self.password}), self.headers())
+        answer = link.getresponse()
+        said = answer.read()
+        if answer.status != 200:
+            sys.exit(f"load: signing in: {answer.status} {said[:300].decode()}")
+        return answer.getheader("set-cookie").split(";")[0]
+
+    def headers(self, cookie: str = "") -> dict:
+        """What a browser on Portico's own page sends."""
+        return {"content-type": "application/json", "origin": f"http://127.0.0.1:{self.port}", "cookie": cookie}
+
     def count(self, table: str) -> int:
         """Rows of one table, read beside the running portal."""
         if self.database:
