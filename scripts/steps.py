@@ -142,10 +142,11 @@ def count(outcome: Outcome, path: Path) -> None:
         for case in xml.parse(path).iter("testcase"):
             name = f"{case.get('classname', '')} {case.get('name', '')}".strip()
             said = "\n".join(text.text or "" for text in case if text.tag in ("system-out", "system-err"))
-            why = next((line.strip() for line in said.splitlines() if line.strip().lower().startswith("skipped")), None)
+            aside = case.find("skipped")
+            why = aside.get("message") if aside is not None else next((line.strip() for line in said.splitlines() if line.strip().lower().startswith("skipped")), None)
             if case.find("failure") is not None or case.find("error") is not None:
                 outcome.failed += 1
-            elif why or case.find("skipped") is not None:
+            elif why or aside is not None:
                 outcome.skipped.append(f"{name}: {why}" if why else name)
             else:
                 outcome.passed += 1

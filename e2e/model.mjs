@@ -1,0 +1,55 @@
+//! A model server that does as it is told: it answers the last message's own words, one word per chunk, at a pace the
+//! message names. `pace=50 Say this` sends a word every 50 ms. It is no test of the wire; that is done in Rust.
+import { createServer } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** Starts it on a free port of `host`; `requests` counts the answers begun, `stop()` ends it. */
+export async function startModel(host = "127.0.0.1") {
+  const told = { requests: 0, left: 0 };
+  const server = createServer((request, response) => {
+    if (request.url?.endsWith("/models")) return json(response, { object: "list", data: [{ id: "echo", object: "model" }] });
+    if (request.method !== "POST") return json(response, { status: "ok" });
+    const parts = [];
+    request.on("data", (part) => parts.push(part));
+    request.on("end", () => void answer(JSON.parse(Buffer.concat(parts).toString()), response, told));
+  });
+  server.keepAliveTimeout = 5_000;
+  await new Promise((done) => server.listen(0, host, done));
+  const { port } = server.address();
+  return Object.assign(told, {
+    url: `http://${host}:${port}/v1`,
+    stop: () => new Promise((done) => (server.closeAllConnections(), server.close(done))),
+  });
+}
+
+function json(response, value) {
+  response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(value));
+}
+
+async function answer(body, response, told) {
+  told.requests += 1;
+  const last = String(body.messages?.at(-1)?.content ?? "");
+  const [, pace, text] = /^(?:pace=(\d+) )?([^]*)$/.exec(last);
+  const words = text.split(/(?<=\s)/);
+  const usage = { prompt_tokens: 7, completion_tokens: words.length, total_tokens: 7 + words.length };
+  const common = { id: "chatcmpl-echo", created: 1_700_000_000, model: "echo" };
+  if (!body.stream) {
+    const message = { role: "assistant", content: text };
+    return json(response, { ...common, object: "chat.completion", choices: [{ index: 0, message, finish_reason: "stop" }], usage });
+  }
+  response.writeHead(200, { "content-type": "text/event-stream" });
+  let here = true;
+  response.on("close", () => {
+    here = false;
+    if (!response.writableEnded) told.left += 1;
+  });
+  const send = (choices, more = {}) => response.write(`data: ${JSON.stringify({ ...common, object: "chat.completion.chunk", choices, ...more })}\n\n`);
+  for (const content of words) {
+    if (!here) return;
+    send([{ index: 0, delta: { content }, finish_reason: null }]);
+    await sleep(Number(pace ?? 0));
+  }
+  send([{ index: 0, delta: {}, finish_reason: "stop" }]);
+  if (body.stream_options?.include_usage) send([], { usage });
+  response.end("data: [DONE]\n\n");
+}
