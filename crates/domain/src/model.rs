@@ -148,6 +148,14 @@ pub enum ModelError {
         /// What was wrong with it.
         reason: String,
     },
+    /// A worker of the house could not load its model: an administrator must look. Waiting does not help.
+    #[error("{model} could not be loaded: {message}")]
+    Failed {
+        /// The model asked for.
+        model: String,
+        /// The worker's own sentence.
+        message: String,
+    },
     /// The address may not be contacted from here (egress policy).
     #[error("{url} may not be contacted: {reason}")]
     Forbidden {
@@ -168,7 +176,11 @@ impl ModelError {
             ModelError::OverLimit { .. } => "upstream_over_limit",
             ModelError::Refused { .. } => "upstream_refused",
             ModelError::NoSuchModel { .. } => "model_not_found",
+            ModelError::Rejected { code: Some(code), .. } if code == "context_length_exceeded" => {
+                "context_length_exceeded"
+            }
             ModelError::Rejected { .. } => "request_rejected",
+            ModelError::Failed { .. } => "model_failed",
             ModelError::Broken { .. } => "upstream_failed",
             ModelError::Cut { .. } => "cut",
             ModelError::Garbled { .. } => "garbled",

@@ -1,0 +1,106 @@
+//! What the configuration and the settings page say about providers.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// A credential. It is never shown: not in logs, not by `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Key(String);
+
+impl Key {
+    /// Surrounding white space is dropped: keys are pasted.
+    pub fn new(text: &str) -> Key {
+        Key(text.trim().to_owned())
+    }
+
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Key(…)")
+    }
+}
+
+/// The four clocks of a request, and the one of answers that come in a single piece.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// From asking to the first event, waiting for a model to load included.
+    pub first_token: Duration,
+    /// Between two events of a stream; it begins with the first token.
+    pub idle: Duration,
+    /// The whole answer; none by default.
+    pub total: Option<Duration>,
+    /// A whole answer that is not streamed: its head comes only when the model has finished.
+    pub plain: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Timeouts {
+            first_token: Duration::from_secs(120),
+            idle: Duration::from_secs(60),
+            total: None,
+            plain: Duration::from_secs(600),
+        }
+    }
+}
+
+/// What holds for every provider. The connect clock belongs to the way out (`egress::Options`).
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// The clocks of every request.
+    pub timeouts: Timeouts,
+    /// How often a request is sent again after a failure before its first token.
+    pub retries: u32,
+    /// How often providers are asked whether they are there.
+    pub probe_every: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { timeouts: Timeouts::default(), retries: 2, probe_every: Duration::from_secs(30) }
+    }
+}
+
+/// One provider, as configured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProviderConfig {
+    /// The first half of its models' ids.
+    pub slug: String,
+    /// Its name for people.
+    pub name: String,
+    /// Which adapter; see [`crate::KINDS`].
+    pub kind: String,
+    /// Where it is, with or without `/v1`.
+    pub base_url: String,
+    /// Its credential.
+    pub key: Option<Key>,
+    /// Its models; `None` means all that it lists.
+    pub models: Option<Vec<ModelConfig>>,
+    /// A provider that is not enabled is never contacted.
+    pub enabled: bool,
+    /// Its own clocks, where they differ.
+    pub timeouts: Option<Timeouts>,
+}
+
+/// One model of a provider, as configured.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelConfig {
+    /// What the provider knows it by; the second half of its id.
+    pub name: String,
+    /// Its name for people; the provider's word where absent.
+    #[serde(default)]
+    pub display_name: Option<String>,
+    /// Whether it is offered.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+}
+
+fn yes() -> bool {
+    true
+}

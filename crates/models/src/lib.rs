@@ -1,0 +1,20 @@
+//! Reaching models: the adapters to back ends, what is known of each model's state, and the way from a model's id to an answer.
+//!
+//! It keeps no conversation, charges nobody and stores nothing; it waits, retries before the first token, and tells the truth
+//! about how an answer ended.
+
+mod catalog;
+mod config;
+mod load;
+mod models;
+mod probe;
+mod providers;
+
+#[cfg(feature = "testing")]
+pub mod testing;
+
+pub use catalog::{Preset, presets};
+pub use config::{Key, ModelConfig, Options, ProviderConfig, Timeouts};
+pub use models::{ModelView, Models, ProviderView};
+pub use probe::Probed;
+pub use providers::KINDS;

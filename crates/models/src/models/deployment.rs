@@ -1,0 +1,65 @@
+//! One model at one back end.
+
+use std::sync::{Arc, OnceLock};
+
+use domain::{ModelError, ModelProvider, ModelState, Offered};
+use tokio::sync::watch;
+
+use super::ModelView;
+use crate::Timeouts;
+use crate::load::Load;
+
+pub(crate) struct Deployment {
+    pub(crate) id: String,
+    /// What the back end knows it by.
+    pub(crate) name: String,
+    pub(crate) display_name: String,
+    pub(crate) provider: String,
+    pub(crate) provider_name: String,
+    pub(crate) local: bool,
+    pub(crate) enabled: bool,
+    pub(crate) backend: Arc<dyn ModelProvider>,
+    pub(crate) timeouts: Timeouts,
+    pub(crate) load: Load,
+    pub(crate) state: watch::Sender<ModelState>,
+    pub(crate) changed: Arc<watch::Sender<u64>>,
+    /// What its back end tells of it, once it has.
+    pub(crate) offered: OnceLock<Offered>,
+}
+
+impl Deployment {
+    pub(crate) fn state(&self) -> ModelState {
+        self.state.borrow().clone()
+    }
+
+    pub(crate) fn set(&self, state: ModelState) {
+        let new = self.state.send_if_modified(|known| {
+            let new = *known != state;
+            *known = state;
+            new
+        });
+        if new {
+            self.changed.send_modify(|count| *count += 1);
+        }
+    }
+
+    /// It cannot be used, for this reason.
+    pub(crate) fn fail(&self, error: &ModelError) {
+        self.set(ModelState::Failed { code: error.code().to_owned(), message: error.to_string() });
+    }
+
+    pub(crate) fn view(&self) -> ModelView {
+        let offered = self.offered.get();
+        ModelView {
+            id: self.id.clone(),
+            name: self.display_name.clone(),
+            provider: self.provider.clone(),
+            provider_name: self.provider_name.clone(),
+            local: self.local,
+            context: offered.and_then(|offered| offered.context),
+            chat_template: offered.and_then(|offered| offered.chat_template),
+            enabled: self.enabled,
+            state: self.state(),
+        }
+    }
+}

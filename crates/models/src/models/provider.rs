@@ -1,0 +1,226 @@
+//! One configured provider: its models, and the regular question whether it is there.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak};
+
+use domain::{Failure, ModelError, ModelProvider, ModelState, Offered};
+use egress::Origin;
+use serde::Serialize;
+use tokio::sync::{Notify, watch};
+use tokio::time::sleep;
+use tokio_util::sync::DropGuard;
+
+use super::{Deployment, Inner, ModelView};
+use crate::load::Load;
+use crate::providers::openai::Base;
+use crate::{ModelConfig, ProviderConfig, providers};
+
+pub(crate) struct Provider {
+    pub(super) config: ProviderConfig,
+    pub(super) origin: Option<Origin>,
+    backend: Option<Arc<dyn ModelProvider>>,
+    deployments: RwLock<Vec<Arc<Deployment>>>,
+    problem: Mutex<Option<Failure>>,
+    again: Arc<Notify>,
+    /// Ends the questions when the provider is gone.
+    _stop: DropGuard,
+}
+
+/// A provider as an administrator sees it. The key is never shown.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ProviderView {
+    /// The first half of its models' ids.
+    pub slug: String,
+    /// Its name for people.
+    pub name: String,
+    /// Where it is, as configured.
+    pub base_url: String,
+    /// Whether it has a key.
+    pub has_key: bool,
+    /// Whether it may be contacted.
+    pub enabled: bool,
+    /// Whether its models are those it lists.
+    pub discover: bool,
+    /// Its models.
+    pub models: Vec<ModelView>,
+    /// Why it cannot be used, where it cannot.
+    pub problem: Option<Failure>,
+}
+
+impl Provider {
+    /// A provider that is asked at once and then at regular times.
+    pub(super) fn start(config: ProviderConfig, house: &Arc<Inner>) -> Arc<Provider> {
+        let timeouts = config.timeouts.unwrap_or(house.options.timeouts);
+        let built = providers::build(&config, timeouts, house.egress.clone());
+        let problem = built
+            .as_ref()
+            .err()
+            .map(|message| Failure { code: "unreachable".into(), message: format!("{}: {message}", config.slug) });
+        let stop = house.stop.child_token();
+        let provider = Arc::new(Provider {
+            origin: Base::read(&config.base_url).ok().and_then(|base| base.origin()),
+            backend: built.ok(),
+            deployments: RwLock::default(),
+            problem: Mutex::new(problem),
+            again: Arc::new(Notify::new()),
+            _stop: stop.clone().drop_guard(),
+            config,
+        });
+        provider.adopt(&provider.config.models.clone().unwrap_or_default(), house);
+        if provider.config.enabled && provider.backend.is_some() {
+            let (watched, house_tasks) = (Arc::downgrade(&provider), house.tasks.clone());
+            let house = Arc::downgrade(house);
+            house_tasks.spawn(async move {
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    () = keep_asking(watched, house) => {}
+                }
+            });
+        }
+        provider
+    }
+
+    pub(super) fn deployments(&self) -> Vec<Arc<Deployment>> {
+        self.deployments.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn refresh(&self) {
+        self.again.notify_one();
+    }
+
+    pub(super) fn view(&self) -> ProviderView {
+        let config = &self.config;
+        ProviderView {
+            slug: config.slug.clone(),
+            name: config.name.clone(),
+            base_url: config.base_url.clone(),
+            has_key: config.key.is_some(),
+            enabled: config.enabled,
+            discover: config.models.is_none(),
+            models: self.deployments().iter().map(|deployment| deployment.view()).collect(),
+            problem: self.problem.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+        }
+    }
+
+    /// Makes these its models; those it had already keep their state. Returns whether anything changed.
+    fn adopt(&self, models: &[ModelConfig], house: &Inner) -> bool {
+        let Some(backend) = &self.backend else { return false };
+        let before = self.deployments();
+        let mut new = false;
+        let after: Vec<Arc<Deployment>> = models
+            .iter()
+            .map(|model| match before.iter().find(|known| known.name == model.name) {
+                Some(known) => known.clone(),
+                None => {
+                    new = true;
+                    Arc::new(self.deployment(model, backend.clone(), house))
+                }
+            })
+            .collect();
+        new |= after.len() != before.len();
+        *self.deployments.write().unwrap_or_else(PoisonError::into_inner) = after;
+        new
+    }
+
+    fn deployment(&self, model: &ModelConfig, backend: Arc<dyn ModelProvider>, house: &Inner) -> Deployment {
+        let config = &self.config;
+        Deployment {
+            id: format!("{}/{}", config.slug, model.name),
+            name: model.name.clone(),
+            display_name: model.display_name.clone().unwrap_or_else(|| model.name.clone()),
+            provider: config.slug.clone(),
+            provider_name: config.name.clone(),
+            local: false,
+            enabled: config.enabled && model.enabled,
+            backend,
+            timeouts: config.timeouts.unwrap_or(house.options.timeouts),
+            load: Load::default(),
+            state: watch::Sender::new(ModelState::Cold),
+            changed: house.changed.clone(),
+            offered: OnceLock::new(),
+        }
+    }
+
+    /// One question, and what its answer means for every model.
+    async fn ask(&self, house: &Weak<Inner>) {
+        let Some(backend) = &self.backend else { return };
+        let answer = backend.offered().await;
+        let Some(house) = house.upgrade() else { return };
+        let offered = match answer {
+            Ok(offered) => offered,
+            Err(error) => return self.lost(&error, &house),
+        };
+        self.set_problem(None, &house);
+        if self.config.models.is_none() {
+            let chat = offered.iter().filter(|offer| answers(&offer.name));
+            let models: Vec<ModelConfig> = chat.map(ModelConfig::from).collect();
+            if self.adopt(&models, &house) {
+                house.regather();
+            }
+        }
+        for deployment in self.deployments() {
+            match offered.iter().find(|offer| is_named(&offer.name, &deployment.name)) {
+                Some(offer) => {
+                    deployment.offered.get_or_init(|| offer.clone());
+                    deployment.set(ModelState::Ready);
+                }
+                None => deployment.fail(&ModelError::NoSuchModel {
+                    url: self.config.base_url.clone(),
+                    model: deployment.name.clone(),
+                }),
+            }
+        }
+    }
+
+    fn lost(&self, error: &ModelError, house: &Inner) {
+        self.set_problem(Some(Failure { code: error.code().into(), message: error.to_string() }), house);
+        for deployment in self.deployments() {
+            match error {
+                ModelError::Loading { .. } => deployment.set(ModelState::Loading { percent: None, eta_ms: None }),
+                _ => deployment.fail(error),
+            }
+        }
+    }
+
+    fn set_problem(&self, problem: Option<Failure>, house: &Inner) {
+        let mut known = self.problem.lock().unwrap_or_else(PoisonError::into_inner);
+        if *known != problem {
+            *known = problem;
+            house.changed.send_modify(|count| *count += 1);
+        }
+    }
+}
+
+impl From<&Offered> for ModelConfig {
+    fn from(offer: &Offered) -> Self {
+        ModelConfig { name: offer.name.clone(), display_name: None, enabled: true }
+    }
+}
+
+async fn keep_asking(provider: Weak<Provider>, house: Weak<Inner>) {
+    loop {
+        let (Some(this), Some(every)) = (provider.upgrade(), house.upgrade().map(|house| house.options.probe_every))
+        else {
+            return;
+        };
+        this.ask(&house).await;
+        let again = this.again.clone();
+        // Not held while waiting, so that a provider that is gone is dropped and ends this.
+        drop(this);
+        tokio::select! {
+            () = sleep(every) => {}
+            () = again.notified() => {}
+        }
+    }
+}
+
+/// Ollama lists `llama3:latest` for what is asked as `llama3`.
+fn is_named(listed: &str, asked: &str) -> bool {
+    listed == asked || listed.strip_suffix(":latest") == Some(asked)
+}
+
+/// Whether a listed model answers questions, as far as its name tells: embedders, rerankers and voices are not for chat.
+fn answers(name: &str) -> bool {
+    let name = name.to_lowercase();
+    let others = ["embed", "rerank", "whisper", "tts", "dall-e", "moderation", "transcribe", "bge-"];
+    !others.iter().any(|word| name.contains(word))
+}

@@ -1,0 +1,224 @@
+//! Any back end that speaks the OpenAI dialect: OpenAI, Ollama, vLLM, TGI, llama-server, our own worker.
+//!
+//! A client's own bytes go out as they came, but for model, key and `stream_options`, and the answer's bytes travel on beside
+//! the events that were read from them. It neither waits nor retries for a model's sake; the one request it repeats is its own
+//! question for usage, where a back end does not know it.
+
+mod base;
+mod fault;
+mod stream;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::Bytes;
+use domain::{BoxFuture, ModelError, ModelProvider, Offered, Prompt, Reply, Shape, TimedOut};
+use egress::Egress;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use http::{Method, Request, Response, StatusCode, Uri};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use openai::ModelList;
+use tokio::sync::OnceCell;
+use tokio::time::{Instant, timeout_at};
+
+pub(crate) use base::{Base, Endpoints};
+
+use crate::{Key, Timeouts};
+use stream::{Clocks, Reading};
+
+/// Its name in the configuration.
+pub(crate) const KIND: &str = "openai";
+
+/// The longest answer in one piece, in bytes.
+const LONGEST_ANSWER: usize = 64 << 20;
+
+/// One back end.
+pub(crate) struct OpenAi {
+    egress: Arc<Egress>,
+    base: Base,
+    endpoints: OnceCell<Endpoints>,
+    authorization: Option<HeaderValue>,
+    timeouts: Timeouts,
+    usage: AskForUsage,
+}
+
+/// Whether the back end may be asked for usage in the stream.
+#[derive(Debug, Default)]
+struct AskForUsage {
+    /// It has answered a request that asked.
+    accepted: AtomicBool,
+    /// It refused a request only because it asked.
+    refused: AtomicBool,
+}
+
+impl OpenAi {
+    pub(crate) fn new(egress: Arc<Egress>, base: Base, key: Option<&Key>, timeouts: Timeouts) -> Result<Self, String> {
+        let authorization = match key {
+            None => None,
+            Some(key) => {
+                let mut value = HeaderValue::try_from(format!("Bearer {}", key.reveal()))
+                    .map_err(|_| "the key holds characters that cannot be sent".to_owned())?;
+                value.set_sensitive(true);
+                Some(value)
+            }
+        };
+        let (endpoints, usage) = (OnceCell::new(), AskForUsage::default());
+        Ok(OpenAi { egress, base, endpoints, authorization, timeouts, usage })
+    }
+
+    /// The base URL in use, once it is known.
+    pub(crate) fn base_url(&self) -> String {
+        self.endpoints.get().map_or_else(|| self.base.shown().to_owned(), |endpoints| endpoints.base.clone())
+    }
+
+    async fn ask(&self, prompt: Prompt) -> Result<Reply, ModelError> {
+        let started = Instant::now();
+        let clocks = Clocks::new(started, &self.timeouts, prompt.stream);
+        let endpoints = self.endpoints(clocks.first_deadline()).await?;
+        let uri = match prompt.shape {
+            Shape::Chat => &endpoints.chat,
+            Shape::Completion => &endpoints.completions,
+        };
+        let client_asks = prompt.body.as_ref().is_some_and(|body| body.wants_usage);
+        let ask_usage = prompt.stream && !client_asks && !self.usage.refused.load(Ordering::Relaxed);
+        let mut asked = self.post(uri, &prompt, ask_usage, &clocks).await;
+        if ask_usage && self.was_the_question_for_usage(&asked) {
+            asked = self.post(uri, &prompt, false, &clocks).await;
+            self.usage.refused.store(asked.is_ok(), Ordering::Relaxed);
+        } else if ask_usage && asked.is_ok() {
+            self.usage.accepted.store(true, Ordering::Relaxed);
+        }
+        let reading = Reading::new(asked?, &endpoints.base, &prompt, clocks);
+        reading.open().await
+    }
+
+    /// Whether a refusal may have no other reason than that usage was asked for: it names it, or no such request was ever
+    /// accepted here.
+    fn was_the_question_for_usage<T>(&self, asked: &Result<T, ModelError>) -> bool {
+        let Err(ModelError::Rejected { status: 400 | 422, message, body, .. }) = asked else { return false };
+        let named = |text: &[u8]| {
+            [&b"stream_options"[..], b"include_usage"]
+                .iter()
+                .any(|word| text.windows(word.len()).any(|part| part == *word))
+        };
+        let words = body.as_deref().is_some_and(named) || named(message.as_bytes());
+        words || !self.usage.accepted.load(Ordering::Relaxed)
+    }
+
+    /// Sends the prompt and returns the head of a good answer.
+    async fn post(
+        &self,
+        uri: &Uri,
+        prompt: &Prompt,
+        ask_usage: bool,
+        clocks: &Clocks,
+    ) -> Result<Response<Incoming>, ModelError> {
+        let mut request = Request::new(Full::new(body(prompt, ask_usage)?));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = uri.clone();
+        let headers = request.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if prompt.stream {
+            headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
+        }
+        let answer = self.send(request, clocks).await?;
+        if answer.status() == StatusCode::OK {
+            return Ok(answer);
+        }
+        Err(fault::read(answer, &self.base_url(), &prompt.model).await)
+    }
+
+    async fn send(&self, mut request: Request<Full<Bytes>>, clocks: &Clocks) -> Result<Response<Incoming>, ModelError> {
+        if let Some(authorization) = &self.authorization {
+            request.headers_mut().insert(AUTHORIZATION, authorization.clone());
+        }
+        match timeout_at(clocks.first_deadline(), self.egress.request(request)).await {
+            Ok(answer) => answer.map_err(fault::unsent),
+            Err(_) => Err(clocks.ran_out(&self.base_url())),
+        }
+    }
+
+    async fn endpoints(&self, deadline: Instant) -> Result<&Endpoints, ModelError> {
+        match self.base.settled() {
+            Some(endpoints) => Ok(self.endpoints.get_or_init(|| std::future::ready(endpoints)).await),
+            None => self.endpoints.get_or_try_init(|| async { self.find(deadline).await.map(|found| found.0) }).await,
+        }
+    }
+
+    /// Which of the addresses that can be meant has a list of models, and the list. The first one that is there counts, even
+    /// where it wants another key.
+    async fn find(&self, deadline: Instant) -> Result<(Endpoints, Vec<Offered>), ModelError> {
+        let mut failed = None;
+        for endpoints in self.base.candidates() {
+            match self.list(&endpoints, deadline).await {
+                Ok(offered) => return Ok((endpoints, offered)),
+                Err(error @ (ModelError::Garbled { .. } | ModelError::NoSuchModel { .. })) => {
+                    failed = failed.or(Some(error));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(failed.unwrap_or_else(|| fault::nothing_there(self.base.shown())))
+    }
+
+    async fn list(&self, endpoints: &Endpoints, deadline: Instant) -> Result<Vec<Offered>, ModelError> {
+        let mut request = Request::new(Full::default());
+        *request.uri_mut() = endpoints.models.clone();
+        let clocks = Clocks::until(deadline, TimedOut::FirstToken);
+        let answer = self.send(request, &clocks).await?;
+        if answer.status() == StatusCode::NOT_FOUND {
+            return Err(fault::nothing_there(&endpoints.base));
+        }
+        if answer.status() != StatusCode::OK {
+            return Err(fault::read(answer, &endpoints.base, "").await);
+        }
+        let body = stream::collect(answer.into_body(), LONGEST_ANSWER, &clocks, &endpoints.base).await?;
+        let list: ModelList = serde_json::from_slice(&body).map_err(|_| fault::nothing_there(&endpoints.base))?;
+        if list.data.is_empty() && list.object.is_empty() {
+            return Err(fault::nothing_there(&endpoints.base));
+        }
+        Ok(list.data.into_iter().map(base::offered).collect())
+    }
+}
+
+/// The bytes of the request: the client's own with another model name, or made from the messages.
+fn body(prompt: &Prompt, ask_usage: bool) -> Result<Bytes, ModelError> {
+    let rejected = |code: Option<String>, message| ModelError::Rejected { status: 400, code, message, body: None };
+    if let Some(own) = &prompt.body {
+        return openai::retarget(&own.bytes, &prompt.model, ask_usage)
+            .map_err(|error| rejected(None, error.to_string()));
+    }
+    let made = match prompt.shape {
+        Shape::Chat => {
+            let mut request = openai::ChatRequest::of(prompt);
+            request.params.stream_options = request.params.stream_options.filter(|_| ask_usage);
+            serde_json::to_vec(&request)
+        }
+        Shape::Completion => {
+            let mut request = openai::CompletionRequest::of(prompt);
+            request.params.stream_options = request.params.stream_options.filter(|_| ask_usage);
+            serde_json::to_vec(&request)
+        }
+    };
+    made.map(Bytes::from).map_err(|error| rejected(None, error.to_string()))
+}
+
+impl ModelProvider for OpenAi {
+    fn open(&self, prompt: Prompt) -> BoxFuture<'_, Result<Reply, ModelError>> {
+        Box::pin(self.ask(prompt))
+    }
+
+    fn offered(&self) -> BoxFuture<'_, Result<Vec<Offered>, ModelError>> {
+        Box::pin(async {
+            let deadline = Instant::now() + fault::PROBE;
+            if let Some(endpoints) = self.endpoints.get() {
+                return self.list(endpoints, deadline).await;
+            }
+            let (endpoints, offered) = self.find(deadline).await?;
+            // Lost against a request that found the same; either is right.
+            let _ = self.endpoints.set(endpoints);
+            Ok(offered)
+        })
+    }
+}
