@@ -1,0 +1,147 @@
+//! Brings a database to this binary's schema: our own ordered list of SQL files and one small runner.
+//!
+//! Not `sqlx::migrate!`: with `Any` it wants one directory per engine or the least common SQL, cannot make the backup that
+//! must precede it inside the same decision, and knows "dirty" states that a transaction per migration does not have.
+
+use std::path::{Path, PathBuf};
+
+use domain::Timestamp;
+use sqlx::{AnyConnection, Row};
+
+use crate::database::{Database, Engine, run_script};
+use crate::{Error, search};
+
+/// One step from a schema to the next. `sql` is the same for both engines, the others are what differs.
+pub(crate) struct Migration {
+    pub(crate) version: i64,
+    pub(crate) sql: &'static str,
+    pub(crate) sqlite: &'static str,
+    pub(crate) postgres: &'static str,
+}
+
+pub(crate) const MIGRATIONS: &[Migration] = &[Migration {
+    version: 1,
+    sql: include_str!("../migrations/0001_house.sql"),
+    sqlite: search::SQLITE_SCHEMA,
+    postgres: search::POSTGRES_SCHEMA,
+}];
+
+/// What was there, what is there now, and where the old one was kept.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Migrated {
+    pub(crate) from: i64,
+    pub(crate) to: i64,
+    pub(crate) kept: Option<String>,
+}
+
+/// `file` is the SQLite file, so that the backup lies beside it.
+pub(crate) async fn run(
+    database: &Database,
+    migrations: &[Migration],
+    file: Option<&Path>,
+    now: Timestamp,
+) -> Result<Migrated, Error> {
+    let known = migrations.last().map_or(0, |last| last.version);
+    let from = {
+        let mut connection = database.write_connection().await?;
+        found(&mut connection, database.engine).await?
+    };
+    if from > known {
+        return Err(Error::NewerSchema { found: from, known });
+    }
+    if from == known {
+        return Ok(Migrated { from, to: known, kept: None });
+    }
+    let mut kept = None;
+    if from > 0
+        && database.engine == Engine::Sqlite
+        && let Some(file) = file
+    {
+        kept = Some(copy_file(database, file, from, now).await?);
+    }
+    let mut tx = database.write_tx().await?;
+    if from > 0 && database.engine == Engine::Postgres {
+        kept = Some(copy_schema(&mut tx, from).await?);
+    }
+    // Another node may have been first: PostgreSQL lets one at a time through here.
+    if database.engine == Engine::Postgres {
+        run_script(&mut tx, "SELECT pg_advisory_xact_lock(7021470)").await?;
+    }
+    run_script(&mut tx, "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT PRIMARY KEY, at BIGINT NOT NULL)")
+        .await?;
+    let from = found(&mut tx, database.engine).await?;
+    for migration in migrations.iter().filter(|migration| migration.version > from) {
+        apply(&mut tx, database.engine, migration, now).await?;
+    }
+    tx.commit().await?;
+    Ok(Migrated { from, to: known, kept })
+}
+
+async fn apply(tx: &mut AnyConnection, engine: Engine, migration: &Migration, now: Timestamp) -> Result<(), Error> {
+    match engine {
+        // Tables that are only ever found by their key lie in the key's own tree: one insert instead of two on the hot path.
+        Engine::Sqlite => {
+            run_script(tx, &migration.sql.replace("/* clustered */", " WITHOUT ROWID")).await?;
+            run_script(tx, migration.sqlite).await?;
+        }
+        Engine::Postgres => {
+            run_script(tx, migration.sql).await?;
+            run_script(tx, migration.postgres).await?;
+        }
+    }
+    sqlx::query("INSERT INTO schema_version (version, at) VALUES ($1, $2)")
+        .bind(migration.version)
+        .bind(now.0)
+        .execute(&mut *tx)
+        .await?;
+    Ok(())
+}
+
+/// The schema that is there; 0 for an empty database.
+async fn found(connection: &mut AnyConnection, engine: Engine) -> Result<i64, Error> {
+    let there = match engine {
+        Engine::Sqlite => "SELECT COUNT(*) AS n FROM sqlite_master WHERE type = 'table' AND name = 'schema_version'",
+        Engine::Postgres => {
+            "SELECT COUNT(*) AS n FROM information_schema.tables \
+             WHERE table_schema = current_schema() AND table_name = 'schema_version'"
+        }
+    };
+    let there: i64 = sqlx::query(there).fetch_one(&mut *connection).await?.try_get("n")?;
+    if there == 0 {
+        return Ok(0);
+    }
+    let row = sqlx::query("SELECT CAST(COALESCE(MAX(version), 0) AS BIGINT) AS version FROM schema_version")
+        .fetch_one(connection)
+        .await?;
+    Ok(row.try_get("version")?)
+}
+
+/// SQLite: the whole database as one file under `backups/` beside it.
+async fn copy_file(database: &Database, file: &Path, from: i64, now: Timestamp) -> Result<String, Error> {
+    let folder = file.parent().map_or_else(|| PathBuf::from("backups"), |folder| folder.join("backups"));
+    std::fs::create_dir_all(&folder).map_err(|error| Error::file(&folder, error))?;
+    let copy = folder.join(format!("before-schema-{}-{}.sqlite", from + 1, now.0));
+    let path = copy.to_string_lossy().into_owned();
+    let mut connection = database.write_connection().await?;
+    sqlx::query("VACUUM INTO $1").bind(path.clone()).execute(&mut *connection).await?;
+    Ok(path)
+}
+
+/// PostgreSQL: every table as it was, in a schema of its own, in the transaction that migrates.
+async fn copy_schema(tx: &mut AnyConnection, from: i64) -> Result<String, Error> {
+    let row = sqlx::query("SELECT CAST(current_schema() AS TEXT) AS name").fetch_one(&mut *tx).await?;
+    let schema: String = row.try_get("name")?;
+    let copy = format!("{schema}_before_schema_{}", from + 1);
+    let tables = sqlx::query(
+        "SELECT CAST(table_name AS TEXT) AS name FROM information_schema.tables \
+         WHERE table_schema = current_schema() AND table_type = 'BASE TABLE' ORDER BY table_name",
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    run_script(tx, &format!("CREATE SCHEMA \"{copy}\"")).await?;
+    for table in tables {
+        let table: String = table.try_get("name")?;
+        run_script(tx, &format!("CREATE TABLE \"{copy}\".\"{table}\" AS TABLE \"{schema}\".\"{table}\"")).await?;
+    }
+    Ok(copy)
+}

@@ -1,0 +1,137 @@
+//! The one writer: whoever wants something stored on the hot path hands it a [`Record`] and holds a [`Receipt`].
+//!
+//! This file is the handle. `record.rs` has the words, `room.rs` what waits and what is tried again, `batch.rs` one
+//! commit, `tables.rs` its statements.
+
+mod batch;
+mod record;
+mod room;
+mod tables;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use domain::Clock;
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+
+use crate::changes::Changes;
+use crate::database::Database;
+use crate::{Error, Order};
+pub use record::{Asked, Delta, FinalAnswer, NewAnswer, NewMessage, Record, Settled, Started, Touch};
+use room::{Job, Room};
+
+/// How many records may wait or have a place reserved. Each open turn holds one place.
+const PLACES: usize = 65_536;
+
+/// The handle to the one writer. Clones hand to the same one.
+#[derive(Clone)]
+pub struct Writer {
+    queue: mpsc::Sender<Job>,
+    full: watch::Receiver<bool>,
+    shared: Arc<Shared>,
+}
+
+/// What the handle and the room both look at.
+pub(crate) struct Shared {
+    clock: Arc<dyn Clock>,
+    /// When the oldest record that is not committed came, in µs of the monotonic clock plus one; 0 for none.
+    oldest: AtomicU64,
+    finish: Notify,
+}
+
+/// A place in the writer's queue, so that a record can be submitted later (from a `Drop`, too) without waiting or failing.
+#[derive(Debug)]
+pub struct Slot(mpsc::OwnedPermit<Job>);
+
+/// Tells when the record is on disk, or why it is not. Dropping it does not withdraw the record.
+#[derive(Debug)]
+pub struct Receipt(oneshot::Receiver<Result<(), Error>>);
+
+impl Future for Receipt {
+    type Output = Result<(), Error>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(context).map(|answer| answer.unwrap_or(Err(Error::Closed)))
+    }
+}
+
+impl Writer {
+    pub(crate) fn start(
+        running: &mut JoinSet<()>,
+        database: &Arc<Database>,
+        clock: &Arc<dyn Clock>,
+        node: &str,
+        order: &Arc<Order>,
+        changes: &Changes,
+    ) -> Writer {
+        let (queue, records) = mpsc::channel(PLACES);
+        let (full_now, full) = watch::channel(false);
+        let shared = Arc::new(Shared { clock: clock.clone(), oldest: AtomicU64::new(0), finish: Notify::new() });
+        let batches = batch::Batches::new(database.clone(), node.to_owned(), order.clone(), changes.clone());
+        running.spawn(Room::new(records, batches, full_now, shared.clone()).run());
+        Writer { queue, full, shared }
+    }
+
+    /// Waits for a place in the queue. Fails only when the store is closed.
+    pub async fn reserve(&self) -> Result<Slot, Error> {
+        self.queue.clone().reserve_owned().await.map(Slot).map_err(|_| Error::Closed)
+    }
+
+    /// A place in the queue where one is free now.
+    pub fn try_reserve(&self) -> Option<Slot> {
+        self.queue.clone().try_reserve_owned().ok().map(Slot)
+    }
+
+    /// Hands over a record. Never waits, never fails; the receipt tells how it went.
+    pub fn try_submit(&self, slot: Slot, record: Record) -> Receipt {
+        let (answer, receipt) = oneshot::channel();
+        slot.0.send(Job::new(record, self.shared.now(), answer));
+        Receipt(receipt)
+    }
+
+    /// Waits for a place, then hands the record over.
+    pub async fn submit(&self, record: Record) -> Receipt {
+        let (answer, receipt) = oneshot::channel();
+        // Where the store is closed the job is dropped, and the receipt says so.
+        let _ = self.queue.send(Job::new(record, self.shared.now(), answer)).await;
+        Receipt(receipt)
+    }
+
+    /// Whether records that must land are waiting because the disk is full (or the database cannot be reached).
+    pub fn full(&self) -> bool {
+        *self.full.borrow()
+    }
+
+    /// Tells when [`Writer::full`] changes.
+    pub fn watch_full(&self) -> watch::Receiver<bool> {
+        self.full.clone()
+    }
+
+    /// The age of the oldest record that is not committed; zero when all are.
+    pub fn lag(&self) -> Duration {
+        match self.shared.oldest.load(Ordering::Relaxed) {
+            0 => Duration::ZERO,
+            oldest => self.shared.clock.monotonic().saturating_sub(Duration::from_micros(oldest - 1)),
+        }
+    }
+
+    pub(crate) fn finish(&self) {
+        self.shared.finish.notify_one();
+    }
+}
+
+impl Shared {
+    fn now(&self) -> Duration {
+        self.clock.monotonic()
+    }
+
+    fn oldest(&self, came: Option<Duration>) {
+        let micros = came.map_or(0, |came| u64::try_from(came.as_micros()).unwrap_or(u64::MAX - 1) + 1);
+        self.oldest.store(micros, Ordering::Relaxed);
+    }
+}

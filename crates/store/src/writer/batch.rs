@@ -1,0 +1,200 @@
+//! One commit: a batch of records becomes rows, all of them or none. The statements are in `tables.rs`.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use domain::{Act, Caller, ConversationId, KeyId, PersonId, SessionId, Timestamp, TurnId};
+use sqlx::{AnyConnection, Executor};
+
+use super::record::{Asked, Delta, Record, Settled, Started, Touch};
+use super::room::Job;
+use super::tables;
+use crate::audit::Chain;
+use crate::changes::{Changed, Changes, Kind};
+use crate::database::{Database, Engine};
+use crate::{Error, Order};
+
+/// Why a batch was not stored.
+pub(super) enum Trouble {
+    /// Nothing is wrong with the records: later.
+    Passing(Error),
+    /// One of them is refused (which, the halves tell).
+    Record(Error),
+}
+
+/// What became of a batch whose rows were written.
+#[derive(PartialEq, Eq)]
+enum Rows {
+    /// To be committed.
+    New,
+    /// A lone settled turn that has its usage row already: nothing to do, and nothing to complain about.
+    Known,
+}
+
+pub(super) struct Batches {
+    database: Arc<Database>,
+    node: String,
+    order: Arc<Order>,
+    changes: Changes,
+    /// The head of this node's audit chain; `None` until read, and after a batch that failed.
+    chain: Option<Chain>,
+}
+
+/// The records of a batch by what they are, without those that cancel out.
+#[derive(Default)]
+pub(super) struct Sorted<'a> {
+    pub(super) started: Vec<&'a Started>,
+    pub(super) asked: Vec<&'a Asked>,
+    pub(super) deltas: Vec<&'a Delta>,
+    pub(super) settled: Vec<&'a Settled>,
+    /// Settled turns whose `started` row is on disk, or goes there with this batch.
+    pub(super) open: Vec<TurnId>,
+    pub(super) acts: Vec<&'a Act>,
+    pub(super) sessions: HashMap<SessionId, Timestamp>,
+    pub(super) keys: HashMap<KeyId, Timestamp>,
+    pub(super) people: HashMap<PersonId, Timestamp>,
+}
+
+impl Batches {
+    pub(super) fn new(database: Arc<Database>, node: String, order: Arc<Order>, changes: Changes) -> Batches {
+        Batches { database, node, order, changes, chain: None }
+    }
+
+    /// Stores all of it in one commit, or nothing.
+    pub(super) async fn commit(&mut self, jobs: &[Job]) -> Result<(), Trouble> {
+        let sorted = Sorted::from(jobs);
+        let outcome = self.transact(&sorted, jobs.len() == 1).await;
+        match outcome {
+            Ok(()) => {
+                self.notify(&sorted);
+                Ok(())
+            }
+            Err(error) => {
+                self.chain = None;
+                Err(if error.passes() { Trouble::Passing(error) } else { Trouble::Record(error) })
+            }
+        }
+    }
+
+    async fn transact(&mut self, sorted: &Sorted<'_>, alone: bool) -> Result<(), Error> {
+        let mut connection = self.database.write_connection().await?;
+        let written = match connection.execute(self.database.begin()).await {
+            Ok(_) => self.write(&mut connection, sorted, alone).await,
+            Err(error) => Err(error.into()),
+        };
+        let written = match written {
+            Ok((Rows::New, chain)) => match connection.execute("COMMIT").await {
+                Ok(_) => {
+                    self.chain = Some(chain);
+                    return Ok(());
+                }
+                Err(error) => Err(error.into()),
+            },
+            Ok((Rows::Known, _)) => Ok(()),
+            Err(error) => Err(error),
+        };
+        // SQLite may have rolled back on its own (a full disk does that), and says so here: no matter. PostgreSQL fails here
+        // only when the connection is gone.
+        if connection.execute("ROLLBACK").await.is_err() && self.database.engine == Engine::Postgres {
+            connection.close_on_drop();
+        }
+        written
+    }
+
+    async fn write(
+        &mut self,
+        connection: &mut AnyConnection,
+        sorted: &Sorted<'_>,
+        alone: bool,
+    ) -> Result<(Rows, Chain), Error> {
+        let mut chain = match self.chain.clone() {
+            Some(chain) => chain,
+            None => Chain::load(connection, &self.node).await?,
+        };
+        let new = tables::usage(connection, &sorted.settled).await?;
+        if new != sorted.settled.len() as u64 {
+            return match alone {
+                true => Ok((Rows::Known, chain)),
+                false => Err(Error::Conflict { what: "a turn of this batch is settled already".into() }),
+            };
+        }
+        tables::started(connection, &self.node, sorted).await?;
+        tables::asked(connection, self.database.engine, &sorted.asked, &self.order).await?;
+        tables::deltas(connection, &sorted.deltas).await?;
+        tables::answers(connection, self.database.engine, &sorted.settled).await?;
+        tables::closed(connection, sorted).await?;
+        tables::usage_of_day(connection, &sorted.settled).await?;
+        tables::touched(connection, sorted).await?;
+        tables::audit(connection, sorted, &mut chain).await?;
+        Ok((Rows::New, chain))
+    }
+
+    fn notify(&self, sorted: &Sorted<'_>) {
+        for asked in &sorted.asked {
+            let kind = if asked.new.is_some() { Kind::Created } else { Kind::Updated };
+            self.changed(&asked.caller, asked.conversation, kind);
+        }
+        for settled in &sorted.settled {
+            if let Some(conversation) = settled.conversation {
+                self.changed(&settled.caller, conversation, Kind::Updated);
+            }
+        }
+    }
+
+    fn changed(&self, caller: &Caller, id: ConversationId, kind: Kind) {
+        self.changes.tell(Changed::Conversation { tenant: caller.tenant, person: caller.person, id, kind });
+    }
+}
+
+impl<'a> From<&'a [Job]> for Sorted<'a> {
+    /// A turn that starts and ends in the same batch needs no `started` row; the deltas of one that ends need no rows either.
+    fn from(jobs: &'a [Job]) -> Sorted<'a> {
+        let mut sorted = Sorted::default();
+        let ending: HashSet<TurnId> = jobs.iter().filter_map(|job| ending(&job.record)).collect();
+        let mut brief = HashSet::new();
+        for job in jobs {
+            match &job.record {
+                Record::Started(started) if ending.contains(&started.turn) => {
+                    brief.insert(started.turn);
+                }
+                Record::Started(started) => sorted.started.push(started),
+                Record::Asked(asked) => sorted.asked.push(asked),
+                Record::Deltas(deltas) => {
+                    sorted.deltas.extend(deltas.iter().filter(|delta| !ending.contains(&delta.turn)));
+                }
+                Record::Settled(settled) => {
+                    sorted.settled.push(settled);
+                    if !brief.contains(&settled.turn) {
+                        sorted.open.push(settled.turn);
+                    }
+                }
+                Record::Act(act) => sorted.acts.push(act),
+                Record::Touch(touch) => sorted.touch(*touch),
+            }
+        }
+        sorted
+    }
+}
+
+impl Sorted<'_> {
+    fn touch(&mut self, touch: Touch) {
+        let (person, at) = match touch {
+            Touch::Session { session, person, at } => {
+                self.sessions.insert(session, at);
+                (person, at)
+            }
+            Touch::Key { key, person, at } => {
+                self.keys.insert(key, at);
+                (person, at)
+            }
+        };
+        self.people.insert(person, at);
+    }
+}
+
+fn ending(record: &Record) -> Option<TurnId> {
+    match record {
+        Record::Settled(settled) => Some(settled.turn),
+        _ => None,
+    }
+}
