@@ -129,6 +129,11 @@ impl Store {
         self.inner.database.close().await;
     }
 
+    /// The name of this portal among those that share the database.
+    pub fn node(&self) -> &str {
+        &self.inner.node
+    }
+
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), Error> {
         self.inner.database.ping().await
