@@ -17,10 +17,9 @@ from typing import IO
 
 ROOT = Path(os.environ["ROOT"])
 WORK = Path(os.environ["WORK"])
-TARGET = Path(os.environ["TARGET"])
 SHARED = Path(os.environ["PORTICO_SHARED"])
 LOG = WORK / "log"
-NEXTEST = TARGET / "nextest/default/junit.xml"
+NEXTEST = WORK / "nextest/default/junit.xml"
 VITEST = LOG / "vitest.json"
 E2E = LOG / "e2e.xml"
 
