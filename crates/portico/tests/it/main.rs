@@ -3,5 +3,6 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests fail a test by panicking")]
 
 mod architecture;
+mod book;
 mod config;
 mod data;
