@@ -56,6 +56,7 @@ impl Default for Options {
 pub struct Egress {
     client: Client<Dialer, Full<Bytes>>,
     policy: Arc<Policy>,
+    tls: ClientConfig,
     record: Option<Record>,
     clock: Arc<dyn Clock>,
 }
@@ -63,29 +64,35 @@ pub struct Egress {
 impl Egress {
     /// A client that may contact what the options list, and nothing else until [`Egress::allow`].
     pub fn new(options: Options, clock: Arc<dyn Clock>) -> Result<Egress, Error> {
-        let roots = roots(options.extra_ca.as_deref())?;
+        let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| Error::Certificates { file: "TLS".to_owned(), reason: error.to_string() })?
+            .with_root_certificates(roots(options.extra_ca.as_deref())?)
+            .with_no_client_auth();
         let policy = Arc::new(Policy::new(options.allow, options.offline));
-        Egress::build(policy, roots, options.connect_timeout, Some(Record::default()), clock)
+        let dialer = Dialer::new(policy.clone(), tls.clone(), options.connect_timeout);
+        Ok(Egress::over(dialer, policy, tls, Some(Record::default()), clock))
     }
 
     /// A client for the portal's own workers on this machine's loopback, and nowhere else. It keeps no record: nothing leaves.
-    pub fn loopback(connect_timeout: Duration, clock: Arc<dyn Clock>) -> Result<Egress, Error> {
+    pub fn loopback(&self, connect_timeout: Duration) -> Egress {
         let network = |base: IpAddr, prefix| Rule::Network { base, prefix };
         let rules = vec![network(Ipv4Addr::LOCALHOST.into(), 8), network(Ipv6Addr::LOCALHOST.into(), 128)];
-        Egress::build(Arc::new(Policy::new(rules, true)), RootCertStore::empty(), connect_timeout, None, clock)
+        let policy = Arc::new(Policy::new(rules, true));
+        let dialer = Dialer::new(policy.clone(), self.tls.clone(), connect_timeout);
+        Egress::over(dialer, policy, self.tls.clone(), None, self.clock.clone())
     }
 
-    fn build(
+    fn over(
+        dialer: Dialer,
         policy: Arc<Policy>,
-        roots: RootCertStore,
-        connect_timeout: Duration,
+        tls: ClientConfig,
         record: Option<Record>,
         clock: Arc<dyn Clock>,
-    ) -> Result<Egress, Error> {
-        let dialer = Dialer::new(policy.clone(), roots, connect_timeout)?;
+    ) -> Egress {
         let client =
             Client::builder(TokioExecutor::new()).pool_idle_timeout(IDLE).pool_timer(TokioTimer::new()).build(dialer);
-        Ok(Egress { client, policy, record, clock })
+        Egress { client, policy, tls, record, clock }
     }
 
     /// Lets requests go to this origin, until [`Egress::allow_only`] says otherwise. Link-local and metadata addresses stay
@@ -186,18 +193,13 @@ struct Dialer {
 }
 
 impl Dialer {
-    fn new(policy: Arc<Policy>, roots: RootCertStore, timeout: Duration) -> Result<Dialer, Error> {
+    fn new(policy: Arc<Policy>, tls: ClientConfig, timeout: Duration) -> Dialer {
         let mut tcp = HttpConnector::new_with_resolver(Resolver { policy, system: GaiResolver::new() });
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
-        let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(|error| Error::Certificates { file: "TLS".to_owned(), reason: error.to_string() })?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
         let https =
             HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(tcp);
-        Ok(Dialer { https, timeout })
+        Dialer { https, timeout }
     }
 }
 
@@ -274,8 +276,9 @@ mod tests {
     async fn case_30_outgoing_sockets_do_not_wait_for_acknowledgements() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let uri = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
-        let policy = Arc::new(Policy::new(Vec::new(), true));
-        let mut dialer = Dialer::new(policy, RootCertStore::empty(), Duration::from_secs(1)).unwrap();
+        let clock = Arc::new(domain::testing::ManualClock::at(0));
+        let egress = Egress::new(Options::default(), clock).unwrap();
+        let mut dialer = Dialer::new(egress.policy, egress.tls, Duration::from_secs(1));
         let MaybeHttpsStream::Http(stream) = dialer.call(uri).await.unwrap() else { panic!("plain http") };
         assert!(stream.inner().nodelay().unwrap());
     }

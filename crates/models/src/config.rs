@@ -1,6 +1,8 @@
 //! What the configuration and the settings page say about providers.
 
+use std::ffi::OsString;
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -103,4 +105,19 @@ pub struct ModelConfig {
 
 fn yes() -> bool {
     true
+}
+
+/// A model that a worker of the house runs. The command is told rather than known, so that tests start a scripted worker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkerConfig {
+    /// The second half of its id, `local/NAME`.
+    pub name: String,
+    /// Its name for people; `name` where absent.
+    pub display_name: Option<String>,
+    /// The program: this binary itself.
+    pub program: PathBuf,
+    /// Its arguments: `engine --model FILE --listen 127.0.0.1:0` and more.
+    pub args: Vec<OsString>,
+    /// Set in its environment, from which everything named `PORTICO_...` is taken first: a worker needs none of our secrets.
+    pub env: Vec<(OsString, OsString)>,
 }

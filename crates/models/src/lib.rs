@@ -9,12 +9,14 @@ mod load;
 mod models;
 mod probe;
 mod providers;
+mod supervisor;
 
 #[cfg(feature = "testing")]
 pub mod testing;
 
 pub use catalog::{Preset, presets};
-pub use config::{Key, ModelConfig, Options, ProviderConfig, Timeouts};
+pub use config::{Key, ModelConfig, Options, ProviderConfig, Timeouts, WorkerConfig};
 pub use models::{ModelView, Models, ProviderView};
 pub use probe::Probed;
 pub use providers::KINDS;
+pub use supervisor::{LOCAL, WorkerView};

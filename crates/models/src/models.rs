@@ -20,10 +20,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::providers::openai::{Base, OpenAi};
-use crate::{Key, Options, Probed, ProviderConfig};
+use crate::supervisor::{House, LOCAL, Worker};
+use crate::{Key, Options, Probed, ProviderConfig, WorkerConfig, WorkerView};
 pub(crate) use deployment::Deployment;
 use provider::Provider;
 pub use provider::ProviderView;
+
+/// A worker on this machine accepts at once or not at all.
+const CONNECT_TO_WORKER: Duration = Duration::from_secs(2);
 
 /// All models of the house. Cheap to clone.
 #[derive(Clone)]
@@ -34,6 +38,8 @@ pub struct Models {
 pub(crate) struct Inner {
     options: Options,
     egress: Arc<Egress>,
+    /// The way to the workers' own sockets, which is none of the way out.
+    loopback: Arc<Egress>,
     snapshot: RwLock<Arc<Snapshot>>,
     /// Held while the snapshot is being replaced, so that two changes do not undo each other.
     changing: Mutex<()>,
@@ -46,6 +52,7 @@ pub(crate) struct Inner {
 /// What is known at one moment.
 #[derive(Default)]
 struct Snapshot {
+    workers: Vec<Arc<Worker>>,
     providers: Vec<Arc<Provider>>,
     by_id: HashMap<String, Arc<Deployment>>,
     /// The same, in the order they are shown.
@@ -80,6 +87,7 @@ impl Models {
     pub fn new(options: Options, egress: Arc<Egress>) -> Models {
         let inner = Inner {
             options,
+            loopback: Arc::new(egress.loopback(CONNECT_TO_WORKER)),
             egress,
             snapshot: RwLock::default(),
             changing: Mutex::default(),
@@ -103,7 +111,27 @@ impl Models {
             })
             .collect();
         self.inner.allow(&providers);
-        self.inner.replace(providers);
+        self.inner.replace(before.workers.clone(), providers);
+    }
+
+    /// Replaces all workers of the house in one step. Those whose configuration is the same go on running; the others are
+    /// stopped or started.
+    pub fn run_workers(&self, workers: Vec<WorkerConfig>) {
+        let _one_at_a_time = self.inner.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = self.inner.snapshot();
+        let workers = workers
+            .into_iter()
+            .map(|config| match before.workers.iter().find(|known| known.config == config) {
+                Some(known) => known.clone(),
+                None => Worker::start(config, self.inner.for_worker()),
+            })
+            .collect();
+        self.inner.replace(workers, before.providers.clone());
+    }
+
+    /// The processes of the workers.
+    pub fn workers(&self) -> Vec<WorkerView> {
+        self.inner.snapshot().workers.iter().map(|worker| worker.view()).collect()
     }
 
     /// Opens an answer from the model that `prompt.model` names by its id. `notice` is told while the model is not ready.
@@ -146,8 +174,12 @@ impl Models {
         self.inner.changed.subscribe()
     }
 
-    /// Asks a provider at once whether it is there, rather than at the next turn of the clock.
+    /// Asks a provider at once whether it is there, rather than at the next turn of the clock. Workers of the house that could
+    /// not load their models ("local") are started again.
     pub fn refresh(&self, slug: &str) {
+        for worker in self.inner.snapshot().workers.iter().filter(|_| slug == LOCAL) {
+            worker.refresh();
+        }
         for provider in self.inner.snapshot().providers.iter().filter(|provider| provider.config.slug == slug) {
             provider.refresh();
         }
@@ -165,7 +197,8 @@ impl Models {
         Ok(Probed { base_url: adapter.base_url(), models, latency: started.elapsed() })
     }
 
-    /// Stops asking providers and waits until nothing of it runs any more.
+    /// Stops asking providers, stops the workers (whose answers under way are cut), and waits until nothing runs any more: at
+    /// most about five seconds.
     pub async fn shutdown(&self) {
         self.inner.stop.cancel();
         self.inner.tasks.close();
@@ -178,14 +211,26 @@ impl Inner {
         self.snapshot.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn replace(&self, providers: Vec<Arc<Provider>>) {
-        let all: Vec<Arc<Deployment>> = providers.iter().flat_map(|provider| provider.deployments()).collect();
+    fn for_worker(&self) -> House {
+        House {
+            timeouts: self.options.timeouts,
+            egress: self.loopback.clone(),
+            changed: self.changed.clone(),
+            stop: self.stop.child_token(),
+            tasks: self.tasks.clone(),
+        }
+    }
+
+    fn replace(&self, workers: Vec<Arc<Worker>>, providers: Vec<Arc<Provider>>) {
+        let local = workers.iter().map(|worker| worker.deployment.clone());
+        let all: Vec<Arc<Deployment>> =
+            local.chain(providers.iter().flat_map(|provider| provider.deployments())).collect();
         let by_id = all
             .iter()
             .filter(|deployment| deployment.enabled)
             .map(|deployment| (deployment.id.clone(), deployment.clone()))
             .collect();
-        let snapshot = Arc::new(Snapshot { providers, by_id, all });
+        let snapshot = Arc::new(Snapshot { workers, providers, by_id, all });
         *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = snapshot;
         self.changed.send_modify(|count| *count += 1);
     }
@@ -193,7 +238,8 @@ impl Inner {
     /// A provider found other models than before.
     fn regather(&self) {
         let _one_at_a_time = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        self.replace(self.snapshot().providers.clone());
+        let now = self.snapshot();
+        self.replace(now.workers.clone(), now.providers.clone());
     }
 
     /// A provider is allowed by being configured, and no longer when it is gone.

@@ -8,11 +8,12 @@
 
 mod spec;
 mod steps;
+mod worker;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -29,6 +30,7 @@ use tokio::task::JoinSet;
 
 pub use spec::Spec;
 use steps::Play;
+pub use worker::{play_worker, scripted_worker};
 
 type Body = BoxBody<Bytes, std::io::Error>;
 
@@ -82,6 +84,9 @@ impl Seen {
 #[derive(Default)]
 struct State {
     default: Mutex<Spec>,
+    /// Asked of every request, where set.
+    key: Mutex<Option<String>>,
+    started: OnceLock<Instant>,
     stats: Mutex<Stats>,
     seen: Mutex<Vec<Seen>>,
     count: AtomicU64,
@@ -98,6 +103,7 @@ impl Scripted {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let state = Arc::new(State::default());
+        let _ = state.started.set(Instant::now());
         let mut running = JoinSet::new();
         running.spawn(accept(listener, state.clone()));
         let scripted = Scripted { url: format!("http://{address}"), address, state, _running: running };
@@ -110,6 +116,11 @@ impl Scripted {
         let mut default = Spec::default();
         default.apply(&format!("mock;{spec}"));
         *self.state.default.lock().unwrap_or_else(PoisonError::into_inner) = default;
+    }
+
+    /// From now on every request must carry this key.
+    pub fn require_key(&self, key: &str) {
+        *self.state.key.lock().unwrap_or_else(PoisonError::into_inner) = Some(format!("Bearer {key}"));
     }
 
     /// What became of its requests so far.
@@ -146,6 +157,18 @@ impl Scripted {
 impl State {
     fn stats(&self) -> std::sync::MutexGuard<'_, Stats> {
         self.stats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lets_in(&self, headers: &HeaderMap) -> bool {
+        let key = self.key.lock().unwrap_or_else(PoisonError::into_inner);
+        key.as_ref().is_none_or(|key| headers.get("authorization").is_some_and(|given| given == key.as_str()))
+    }
+
+    /// How far it is with loading, below 1 while it does.
+    fn progress(&self, spec: &Spec) -> Option<f64> {
+        let elapsed = self.started.get().map_or(Duration::ZERO, Instant::elapsed).as_secs_f64() * 1_000.0;
+        let whole = f64::from(spec.load_ms);
+        (elapsed < whole).then(|| elapsed / whole)
     }
 }
 
@@ -202,11 +225,21 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> Result<Respons
     let is_ask = head.method == Method::POST && path.ends_with("completions");
     let guard = is_ask.then(|| Guard::new(&state));
     let body = body.collect().await.map_err(std::io::Error::other)?.to_bytes();
+    let let_in = state.lets_in(&head.headers);
     let seen = Seen { path: path.clone(), headers: head.headers, body: body.clone() };
     state.seen.lock().unwrap_or_else(PoisonError::into_inner).push(seen);
     let rest = path.strip_prefix(default.only_under.as_deref().unwrap_or("/v1"));
     if !matches!(rest, Some("/chat/completions" | "/completions" | "/models" | "/health")) && path != "/health" {
         return Ok(plain(404, "404 page not found"));
+    }
+    if !let_in {
+        return Ok(refusal(&default, 401));
+    }
+    if let Some(progress) = state.progress(&default) {
+        return Ok(reply(
+            503,
+            &json!({"status": "loading", "progress": progress, "error": {"message": "loading", "code": "model_loading"}}),
+        ));
     }
     match (guard, path.rsplit('/').next().unwrap_or_default()) {
         (Some(guard), _) => ask(&state, guard, default, &body, path.ends_with("/chat/completions")).await,

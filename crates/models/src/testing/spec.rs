@@ -21,6 +21,8 @@ pub struct Spec {
     pub failing: u64,
     /// `loading`: the first so many requests meet a model that is still loading.
     pub loading: u64,
+    /// `load`: milliseconds after its start in which everything says that the model is still loading.
+    pub load_ms: u32,
     /// `usage`: `empty`, `null`, `missing` (the `choices` beside it), `beside` (in every chunk) or `none`.
     pub usage: String,
     /// `models`: the names it lists, with commas.
@@ -44,6 +46,7 @@ impl Default for Spec {
             flaky: 0,
             failing: 0,
             loading: 0,
+            load_ms: 0,
             usage: "empty".to_owned(),
             models: "mock".to_owned(),
             only_under: None,
@@ -66,6 +69,7 @@ impl Spec {
                 "flaky" => self.flaky = value.parse().unwrap_or(0),
                 "failing" => self.failing = value.parse().unwrap_or(0),
                 "loading" => self.loading = value.parse().unwrap_or(0),
+                "load" => self.load_ms = value.parse().unwrap_or(0),
                 "usage" => value.clone_into(&mut self.usage),
                 "models" => value.clone_into(&mut self.models),
                 "under" => self.only_under = Some(value.to_owned()),

@@ -7,6 +7,7 @@ mod bytes;
 mod routing;
 mod states;
 mod truth;
+mod workers;
 
 use std::sync::Arc;
 use std::time::Duration;

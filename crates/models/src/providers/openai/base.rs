@@ -83,13 +83,13 @@ impl Endpoints {
 }
 
 /// What a list entry tells beyond its name, in the words of vLLM (`max_model_len`), llama-server (`meta.n_ctx`), our own worker
-/// and others (`context_length`, `chat_template`).
+/// (`meta.context_length`, `meta.has_chat_template`) and others.
 pub(crate) fn offered(entry: ModelEntry) -> Offered {
     let meta = entry.extra.get("meta");
     let number = |value: Option<&Value>| value.and_then(Value::as_u64).and_then(|count| u32::try_from(count).ok());
     let context = ["max_model_len", "context_length", "context_window", "max_context_length", "n_ctx"]
         .into_iter()
         .find_map(|name| number(entry.extra.get(name)).or_else(|| number(meta.and_then(|meta| meta.get(name)))));
-    let chat_template = entry.extra.get("chat_template").and_then(Value::as_bool);
+    let chat_template = meta.and_then(|meta| meta.get("has_chat_template")).and_then(Value::as_bool);
     Offered { name: entry.id, context, chat_template }
 }

@@ -1,0 +1,246 @@
+//! Workers of the house: started, watched, warmed up, started again after a crash, and never left behind.
+//!
+//! A worker is a process that speaks the OpenAI dialect on a loopback port; a crash in it costs a model, never the portal. What it
+//! computes is no matter here: anything that keeps the contract of [`process`] will do.
+
+mod health;
+mod process;
+mod seat;
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use domain::ModelState;
+use egress::Egress;
+use serde::Serialize;
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
+
+use crate::load::Load;
+use crate::models::Deployment;
+use crate::{Timeouts, WorkerConfig};
+use process::{Exit, Process};
+use seat::Seat;
+
+/// The provider that workers of the house belong to: the first half of their models' ids.
+pub const LOCAL: &str = "local";
+
+/// The pause after a first crash, and the longest: it doubles in between.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// A worker that was ready for so long has not crashed in its start.
+const HEALTHY: Duration = Duration::from_secs(60);
+/// After so many crashes in a row people are told, rather than left waiting.
+const TELL_AFTER: u32 = 3;
+
+/// One model and the process that runs it.
+pub(crate) struct Worker {
+    pub(crate) config: WorkerConfig,
+    pub(crate) deployment: Arc<Deployment>,
+    facts: Arc<Mutex<Facts>>,
+    again: Arc<Notify>,
+    /// Ends the process when the worker is gone from the configuration.
+    _stop: DropGuard,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Facts {
+    pid: Option<u32>,
+    restarts: u32,
+    loaded_in: Option<Duration>,
+    warmed_in: Option<Duration>,
+}
+
+/// What is known of a worker's process.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct WorkerView {
+    /// The model's id.
+    pub id: String,
+    /// The process, while there is one.
+    pub pid: Option<u32>,
+    /// How often it was started again after a crash.
+    pub restarts: u32,
+    /// Milliseconds from the latest start to loaded.
+    pub load_ms: Option<u64>,
+    /// Milliseconds of the latest warm-up request.
+    pub warm_ms: Option<u64>,
+    /// Where it stands.
+    pub state: ModelState,
+}
+
+/// What a worker needs of the house.
+pub(crate) struct House {
+    pub(crate) timeouts: Timeouts,
+    pub(crate) egress: Arc<Egress>,
+    pub(crate) changed: Arc<watch::Sender<u64>>,
+    pub(crate) stop: CancellationToken,
+    pub(crate) tasks: TaskTracker,
+}
+
+impl Worker {
+    /// Starts it, and keeps it running until it is dropped or the house stops.
+    pub(crate) fn start(config: WorkerConfig, house: House) -> Arc<Worker> {
+        let seat = Arc::new(Seat::new(&config.name));
+        let display_name = config.display_name.clone().unwrap_or_else(|| config.name.clone());
+        let deployment = Arc::new(Deployment {
+            id: format!("{LOCAL}/{}", config.name),
+            name: config.name.clone(),
+            display_name,
+            provider: LOCAL.to_owned(),
+            provider_name: "This machine".to_owned(),
+            local: true,
+            enabled: true,
+            backend: seat.clone(),
+            timeouts: house.timeouts,
+            load: Load::default(),
+            state: watch::Sender::new(ModelState::Cold),
+            changed: house.changed,
+            offered: OnceLock::new(),
+        });
+        let (facts, again) = (Arc::<Mutex<Facts>>::default(), Arc::<Notify>::default());
+        let supervised = Supervised {
+            config: config.clone(),
+            deployment: deployment.clone(),
+            seat,
+            facts: facts.clone(),
+            again: again.clone(),
+            egress: house.egress,
+            timeouts: house.timeouts,
+            stop: house.stop.clone(),
+        };
+        house.tasks.spawn(supervised.keep_running());
+        Arc::new(Worker { config, deployment, facts, again, _stop: house.stop.drop_guard() })
+    }
+
+    /// Tries a worker again that could not load its model.
+    pub(crate) fn refresh(&self) {
+        self.again.notify_one();
+    }
+
+    pub(crate) fn view(&self) -> WorkerView {
+        let facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        WorkerView {
+            id: self.deployment.id.clone(),
+            pid: facts.pid,
+            restarts: facts.restarts,
+            load_ms: facts.loaded_in.map(ms),
+            warm_ms: facts.warmed_in.map(ms),
+            state: self.deployment.state(),
+        }
+    }
+}
+
+/// What the task that watches a worker holds.
+struct Supervised {
+    config: WorkerConfig,
+    deployment: Arc<Deployment>,
+    seat: Arc<Seat>,
+    facts: Arc<Mutex<Facts>>,
+    again: Arc<Notify>,
+    egress: Arc<Egress>,
+    timeouts: Timeouts,
+    stop: CancellationToken,
+}
+
+/// How one run of the process ended.
+enum End {
+    /// We stopped it.
+    Stopped,
+    /// It said that it cannot do its work; starting it again would not help.
+    Failed(String),
+    /// It died, hung or never came up.
+    Crashed(String),
+}
+
+impl Supervised {
+    async fn keep_running(self) {
+        let model = self.deployment.id.as_str();
+        let (mut pause, mut crashes) = (FIRST_PAUSE, 0);
+        loop {
+            self.deployment.set(ModelState::Loading { percent: None, eta_ms: None });
+            let (end, ready_for) = self.run().await;
+            self.seat.leave();
+            self.note(|facts| facts.pid = None);
+            match end {
+                End::Stopped => return self.deployment.set(ModelState::Cold),
+                End::Failed(message) => {
+                    tracing::error!(model, message, "a local model could not be loaded");
+                    self.deployment.set(failed(message));
+                    tokio::select! {
+                        () = self.stop.cancelled() => return,
+                        () = self.again.notified() => {}
+                    }
+                    (pause, crashes) = (FIRST_PAUSE, 0);
+                }
+                End::Crashed(why) => {
+                    if ready_for.is_some_and(|time| time >= HEALTHY) {
+                        (pause, crashes) = (FIRST_PAUSE, 0);
+                    }
+                    crashes += 1;
+                    tracing::warn!(model, why, pause_ms = pause.as_millis(), "a local worker is started again");
+                    self.note(|facts| facts.restarts += 1);
+                    self.deployment.set(match crashes {
+                        ..TELL_AFTER => ModelState::Loading { percent: None, eta_ms: None },
+                        _ => failed(format!(
+                            "its worker has crashed {crashes} times in a row ({why}); it is tried again"
+                        )),
+                    });
+                    tokio::select! {
+                        () = self.stop.cancelled() => return,
+                        () = sleep(pause) => {}
+                        () = self.again.notified() => {}
+                    }
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+            }
+        }
+    }
+
+    /// One life of the process, and how long it was ready.
+    async fn run(&self) -> (End, Option<Duration>) {
+        let mut process = match Process::spawn(&self.config) {
+            Ok(process) => process,
+            Err(error) => {
+                let program = self.config.program.display();
+                return (End::Failed(format!("{program} could not be started: {error}")), None);
+            }
+        };
+        self.note(|facts| facts.pid = process.pid());
+        let ready = OnceLock::new();
+        let end = {
+            let attendance = health::Attendance { worker: self, process: process.contact(), ready: &ready };
+            tokio::select! {
+                () = self.stop.cancelled() => None,
+                exit = process.exited() => Some(Ok(exit)),
+                why = attendance.attend() => Some(Err(why)),
+            }
+        };
+        // Requests that come from now on wait; those under way end with the connection.
+        self.seat.leave();
+        let ready_for = ready.get().map(Instant::elapsed);
+        let end = match end {
+            None => {
+                process.stop().await;
+                End::Stopped
+            }
+            Some(Err(why)) => {
+                process.kill().await;
+                End::Crashed(why)
+            }
+            Some(Ok(Exit::Failed(message))) => End::Failed(message),
+            Some(Ok(Exit::Died(why))) => End::Crashed(why),
+        };
+        (end, ready_for)
+    }
+
+    fn note(&self, change: impl FnOnce(&mut Facts)) {
+        change(&mut self.facts.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+fn failed(message: String) -> ModelState {
+    ModelState::Failed { code: "model_failed".to_owned(), message }
+}

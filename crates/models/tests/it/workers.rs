@@ -1,0 +1,212 @@
+//! Workers of the house: started, warmed up, started again, stopped, and never left behind.
+
+use std::time::{Duration, Instant};
+
+use domain::{ModelError, ModelState, TurnEvent};
+use futures_util::StreamExt;
+use models::testing::{play_worker, scripted_worker};
+use models::{Models, WorkerConfig};
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+
+use crate::{chat, egress, hear, options};
+
+/// Not a test: what [`scripted_worker`] starts.
+#[tokio::test]
+#[ignore = "the scripted worker's own process"]
+async fn player() {
+    play_worker().await;
+}
+
+fn worker(script: &str) -> WorkerConfig {
+    scripted_worker("tiny", "workers::player", script)
+}
+
+fn house(script: &str) -> Models {
+    let mut options = options();
+    // The player starts a whole test binary.
+    options.timeouts.first_token = Duration::from_secs(5);
+    let models = Models::new(options, egress());
+    models.run_workers(vec![worker(script)]);
+    models
+}
+
+fn ask(script: &str) -> domain::Prompt {
+    let mut prompt = chat(script);
+    prompt.model = "local/tiny".into();
+    prompt
+}
+
+async fn until(models: &Models, wanted: impl Fn(&ModelState) -> bool) -> ModelState {
+    let mut changes = models.watch();
+    let seen = async {
+        loop {
+            let state = models.state("local/tiny").expect("the model");
+            if wanted(&state) {
+                return state;
+            }
+            changes.changed().await.expect("the house stands");
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), seen).await.unwrap_or_else(|_| unreachable!("{:?}", models.list()))
+}
+
+async fn ready(models: &Models) {
+    until(models, |state| *state == ModelState::Ready).await;
+}
+
+fn pid(models: &Models) -> Pid {
+    let pid = models.workers()[0].pid.expect("a process");
+    Pid::from_raw(pid.try_into().expect("a pid")).expect("a pid")
+}
+
+fn lives(pid: Pid) -> bool {
+    test_kill_process(pid).is_ok()
+}
+
+#[tokio::test]
+async fn a_worker_is_loaded_warmed_up_and_ready() {
+    let models = Models::new(options(), egress());
+    let mut changes = models.watch();
+    models.run_workers(vec![worker("load=300;chatter;models=tiny-1")]);
+    let mut states: Vec<ModelState> = Vec::new();
+    while states.last() != Some(&ModelState::Ready) {
+        changes.changed().await.expect("the house stands");
+        states.push(models.state("local/tiny").expect("the model"));
+    }
+    let percents: Vec<u8> = states
+        .iter()
+        .filter_map(|state| match state {
+            ModelState::Loading { percent, .. } => *percent,
+            _ => None,
+        })
+        .collect();
+    assert!(percents.is_sorted() && percents.len() >= 2, "{states:?}");
+    assert!(states.contains(&ModelState::Warming), "{states:?}");
+    let view = models.find("local/tiny").expect("the model");
+    assert_eq!((view.local, view.context, view.provider.as_str()), (true, Some(4096), "local"));
+    let worker = &models.workers()[0];
+    assert!(worker.load_ms >= Some(250) && worker.warm_ms.is_some(), "{worker:?}");
+    models.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_question_waits_while_the_model_loads() {
+    let models = house("load=200");
+    let mut notices = Vec::new();
+    let reply = models.open(ask(""), &mut |event| notices.push(event)).await.expect("an answer");
+    assert_eq!(hear(reply).await.text(), "t0 t1 t2 t3 ");
+    assert!(
+        notices.iter().any(|event| matches!(event, TurnEvent::Warming { state: ModelState::Loading { .. } })),
+        "{notices:?}"
+    );
+    models.shutdown().await;
+}
+
+#[tokio::test]
+async fn kill_9_in_mid_answer_is_an_error_at_once_and_the_worker_is_back() {
+    let models = house("");
+    ready(&models).await;
+    let mut reply = models.open(ask("n=10000;itl=5"), &mut |_| ()).await.expect("an answer");
+    reply.batches.next().await.expect("a batch").expect("content");
+    let killed = Instant::now();
+    kill_process(pid(&models), Signal::KILL).expect("it lives");
+    let error = loop {
+        match reply.batches.next().await.expect("an ending that is told") {
+            Ok(_) => {}
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, ModelError::Cut { .. }), "{error:?}");
+    assert!(killed.elapsed() < Duration::from_millis(100), "{:?}", killed.elapsed());
+    until(&models, |state| *state != ModelState::Ready).await;
+    let reply = models.open(ask(""), &mut |_| ()).await.expect("the question waited");
+    assert_eq!(hear(reply).await.text(), "t0 t1 t2 t3 ");
+    println!("ready again {} ms after kill -9", killed.elapsed().as_millis());
+    assert_eq!(models.workers()[0].restarts, 1);
+    models.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_question_that_meets_a_dying_worker_is_answered_by_the_next() {
+    let models = house("");
+    ready(&models).await;
+    let dying = pid(&models);
+    let mut ignore = |_| ();
+    let opening = models.open(ask("ttft=50"), &mut ignore);
+    let kill = async {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        kill_process(dying, Signal::KILL).expect("it lives");
+    };
+    let (reply, ()) = futures_util::future::join(opening, kill).await;
+    assert_eq!(hear(reply.expect("an answer")).await.text(), "t0 t1 t2 t3 ");
+    models.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_model_that_cannot_be_loaded_is_told_and_not_tried_again() {
+    let models = house("fail=broken.gguf is not a GGUF file: it begins with \"PK\"");
+    let state = until(&models, |state| matches!(state, ModelState::Failed { .. })).await;
+    let message = "broken.gguf is not a GGUF file: it begins with \"PK\"".to_owned();
+    assert_eq!(state, ModelState::Failed { code: "model_failed".into(), message: message.clone() });
+    let error = models.open(ask(""), &mut |_| ()).await.expect_err("it failed");
+    assert_eq!(error.to_string(), format!("tiny could not be loaded: {message}"));
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!((models.workers()[0].restarts, models.workers()[0].pid), (0, None));
+    models.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_worker_that_keeps_crashing_is_tried_ever_later_and_told() {
+    let models = house("exit=7");
+    let state = until(&models, |state| matches!(state, ModelState::Failed { .. })).await;
+    let ModelState::Failed { message, .. } = state else { unreachable!() };
+    assert_eq!(message, "its worker has crashed 3 times in a row (exit code 7); it is tried again");
+    let restarts = models.workers()[0].restarts;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(models.workers()[0].restarts <= restarts + 1, "the pauses double");
+    models.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_program_that_is_not_there_is_a_sentence() {
+    let models = Models::new(options(), egress());
+    models.run_workers(vec![WorkerConfig { program: "/nowhere/portico".into(), ..worker("") }]);
+    let state = until(&models, |state| matches!(state, ModelState::Failed { .. })).await;
+    let ModelState::Failed { message, .. } = state else { unreachable!() };
+    assert!(message.starts_with("/nowhere/portico could not be started: No such file"), "{message}");
+}
+
+#[tokio::test]
+async fn nothing_is_left_behind() {
+    let models = house("");
+    ready(&models).await;
+    let process = pid(&models);
+    let started = Instant::now();
+    models.shutdown().await;
+    assert!(!lives(process));
+    assert!(started.elapsed() < Duration::from_secs(1), "an obedient worker goes at once: {:?}", started.elapsed());
+
+    let models = house("");
+    ready(&models).await;
+    let process = pid(&models);
+    models.run_workers(Vec::new());
+    for _ in 0..200 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        if !lives(process) {
+            return;
+        }
+    }
+    unreachable!("a worker taken out of the configuration still runs");
+}
+
+#[tokio::test]
+async fn a_deaf_worker_is_made_to_go() {
+    let models = house("deaf");
+    ready(&models).await;
+    let process = pid(&models);
+    let started = Instant::now();
+    models.shutdown().await;
+    let took = started.elapsed();
+    assert!(!lives(process));
+    assert!((4..7).contains(&took.as_secs()), "two seconds, a signal, three seconds, a kill: {took:?}");
+}
