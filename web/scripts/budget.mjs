@@ -23,11 +23,8 @@ function closure(keys, into = new Set()) {
   return into;
 }
 const weight = (files) => [...files].filter((file) => file.endsWith(".js")).reduce((sum, file) => sum + gzip(file), 0);
-const largest = (candidates) => candidates.sort((a, b) => gzip(manifest[b].file) - gzip(manifest[a].file))[0];
-const words = ["common", "chat"].map((name) => largest([`src/locales/en/${name}.json`, `src/locales/zh-CN/${name}.json`]));
-
-// What a signed-in person's start page needs: entry, shell, start page, the words of one language (the heavier one).
-const initial = closure(["index.html", "src/app/shell.tsx", "src/pages/chat/home.tsx", ...words]);
+// Everything the start page runs: the entry holds the shell and the start page. (The words are JSON, beside it.)
+const initial = closure(["index.html"]);
 // What the first answer adds: the conversation page is code of ours, the rest is Markdown.
 const conversation = closure(["src/pages/chat/conversation.tsx"], new Set(initial));
 const markdown = closure(["src/markdown/markdown.tsx"], new Set(conversation));

@@ -1,7 +1,13 @@
 //! What jsdom lacks and the portal expects of a browser.
-import { loadWords } from "@/lib/i18n";
+import type { Language } from "@/api/types";
+import { type Namespace, giveWords, setLanguage } from "@/lib/i18n";
 
 window.matchMedia ??= (query: string) =>
   ({ matches: false, media: query, addEventListener: () => {}, removeEventListener: () => {} }) as unknown as MediaQueryList;
 
-await loadWords("common", "chat", "account", "admin");
+const files = import.meta.glob<Record<string, string>>("../src/locales/*/*.json", { import: "default", eager: true });
+for (const [path, table] of Object.entries(files)) {
+  const [, language, namespace] = /locales\/(.+)\/(.+)\.json$/.exec(path) ?? [];
+  giveWords(language as Language, namespace as Namespace, table);
+}
+await setLanguage("en", false);

@@ -1,7 +1,8 @@
 //! The two routes every page hangs under: `rootRoute` bare (sign-in, setup, join, reset), `appRoute` inside the shell for a signed-in person.
-import { Outlet, createRootRoute, createRoute, lazyRouteComponent, redirect } from "@tanstack/react-router";
+import { Outlet, createRootRoute, createRoute, redirect } from "@tanstack/react-router";
 import { Suspense } from "react";
 import { useSession } from "@/app/session";
+import { Shell } from "@/app/shell";
 import { BrokenPage, NotFoundPage } from "@/app/fallbacks";
 import { loadWords } from "@/lib/i18n";
 import { Toaster } from "@/ui/toast";
@@ -33,5 +34,5 @@ export const appRoute = createRoute({
   id: "app",
   beforeLoad: requirePerson,
   loader: () => loadWords("chat"),
-  component: lazyRouteComponent(() => import("@/app/shell"), "Shell"),
+  component: Shell,
 });

@@ -67,12 +67,12 @@ export function ConversationRow({ conversation, open }: { conversation: Conversa
         onClick={ui.closeDrawer}
         onDoubleClick={() => setRenaming(true)}
         aria-current={open ? "page" : undefined}
-        className="flex h-9 items-center gap-2 rounded-control px-2.5 group-focus-within:pr-9 group-hover:pr-9 coarse:h-11 coarse:pr-11"
+        className={cx("flex h-9 items-center gap-2 rounded-control px-2.5 group-focus-within:pr-9 group-hover:pr-9 coarse:h-11 coarse:pr-12", (open || menu) && "pr-9")}
       >
-        <span className="min-w-0 flex-1 truncate">{title}</span>
         {conversation.running.length > 0 ? <span role="img" aria-label={t("rail.answering")} className="size-1.5 shrink-0 animate-breathe rounded-full bg-brand" /> : null}
+        <span className="min-w-0 flex-1 truncate">{title}</span>
       </Link>
-      <span className={cx("absolute top-1/2 right-1 -translate-y-1/2 focus-within:opacity-100 group-hover:opacity-100 coarse:opacity-100", menu || open ? "opacity-100" : "opacity-0")}>
+      <span className={cx("absolute top-1/2 right-1 coarse:right-0 -translate-y-1/2 focus-within:opacity-100 group-hover:opacity-100 coarse:opacity-100", menu || open ? "opacity-100" : "opacity-0")}>
         <Menu
           entries={entries}
           onOpenChange={setMenu}

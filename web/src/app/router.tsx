@@ -3,11 +3,12 @@ import { createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-r
 import { appRoute, rootRoute } from "@/app/parents";
 import { accountPages, signInPages } from "@/pages/account/routes";
 import { adminPages } from "@/pages/admin/routes";
+import { HomePage } from "@/pages/chat/home";
 
 const homeRoute = createRoute({
   getParentRoute: () => appRoute,
   path: "/",
-  component: lazyRouteComponent(() => import("@/pages/chat/home"), "HomePage"),
+  component: HomePage,
 });
 
 const conversationRoute = createRoute({

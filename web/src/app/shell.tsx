@@ -10,7 +10,6 @@ import { signedOut, useMe } from "@/app/session";
 import { ui, useUi } from "@/app/ui";
 import { refreshConversations } from "@/chat/conversations";
 import { modelsChanged } from "@/chat/models";
-import { closeThreads, forgetThread, reloadThread, reloadThreads } from "@/chat/thread";
 import { useOnline } from "@/lib/online";
 import { useT } from "@/lib/i18n";
 import { matches, shown } from "@/lib/keyboard";
@@ -19,6 +18,9 @@ import { IconButton } from "@/ui/button";
 const Drawer = lazy(() => import("@/app/drawer"));
 const Palette = lazy(() => import("@/app/palette"));
 const Shortcuts = lazy(() => import("@/app/shortcuts"));
+
+/** The runtime of conversations comes with the first one that is opened. */
+const threads = () => import("@/chat/thread");
 
 export function Shell() {
   const t = useT("chat");
@@ -32,7 +34,7 @@ export function Shell() {
     const close = openLive({ onEvent: onLive, onSessionEnd: signedOut, onReturn: catchUp });
     return () => {
       close();
-      closeThreads();
+      void threads().then((all) => all.closeThreads());
     };
   }, [person]);
   useShortcuts();
@@ -89,16 +91,15 @@ function ConnectionLine() {
 
 function onLive(event: LiveEvent) {
   if (event.type === "models") return modelsChanged(event.models);
-  if (event.type === "turn") return reloadThread(event.conversation);
+  if (event.type === "turn") return void threads().then((all) => all.reloadThread(event.conversation));
   if (event.type !== "conversation") return;
   refreshConversations();
-  if (event.change === "deleted") forgetThread(event.id);
-  else reloadThread(event.id);
+  void threads().then((all) => (event.change === "deleted" ? all.forgetThread(event.id) : all.reloadThread(event.id)));
 }
 
 function catchUp() {
   void queries.invalidateQueries();
-  reloadThreads();
+  void threads().then((all) => all.reloadThreads());
 }
 
 function useShortcuts() {

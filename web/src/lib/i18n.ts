@@ -19,7 +19,8 @@ export const LANGUAGES: { id: Language; name: string }[] = [
   { id: "en", name: "English" },
 ];
 
-const files = import.meta.glob<Record<string, string>>("../locales/*/*.json", { import: "default" });
+/** Addresses of the files: words are data, fetched beside the portal's facts, and no script to be parsed. */
+const files = import.meta.glob<string>("../locales/*/*.json", { query: "?url", import: "default", eager: true });
 const STORED = "portico.language";
 
 let language: Language = browserLanguage();
@@ -47,9 +48,20 @@ async function load(target: Language, namespaces: Iterable<Namespace>) {
     [...namespaces].map(async (namespace) => {
       const name = `${target}/${namespace}`;
       if (words.has(name)) return;
-      words.set(name, (await files[`../locales/${name}.json`]?.()) ?? {});
+      words.set(name, await fetchWords(name));
     }),
   );
+}
+
+async function fetchWords(name: string): Promise<Record<string, string>> {
+  const url = files[`../locales/${name}.json`];
+  const answer = url === undefined ? null : await fetch(url);
+  return answer?.ok ? ((await answer.json()) as Record<string, string>) : {};
+}
+
+/** For tests: words that need no fetching. */
+export function giveWords(target: Language, namespace: Namespace, table: Record<string, string>) {
+  words.set(`${target}/${namespace}`, table);
 }
 
 /** Makes a namespace's words ready; a lazy route awaits it, so that no key is ever shown. */

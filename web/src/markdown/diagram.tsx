@@ -61,12 +61,16 @@ export default function Diagram({ code }: { code: string }) {
   );
 }
 
+/** The portal's own colours; Mermaid computes with them and cannot read OKLCH or variables. */
+const LIGHT = { background: "#ffffff", primaryColor: "#f1f3f7", primaryTextColor: "#1b1e24", primaryBorderColor: "#aab0bb", lineColor: "#737a86", secondaryColor: "#e8ecf4", tertiaryColor: "#f8f9fb", edgeLabelBackground: "#ffffff", noteBkgColor: "#f8f3e4", noteTextColor: "#1b1e24", noteBorderColor: "#d8cfae" };
+const DARK = { background: "#131417", primaryColor: "#26282d", primaryTextColor: "#ebecef", primaryBorderColor: "#5a5f69", lineColor: "#8f959f", secondaryColor: "#2f3239", tertiaryColor: "#1b1d21", edgeLabelBackground: "#131417", noteBkgColor: "#37332a", noteTextColor: "#ebecef", noteBorderColor: "#5f594a" };
+
 /** Mermaid keeps one configuration for the page: drawings queue behind each other. */
 let queue: Promise<unknown> = Promise.resolve();
 
 function draw(id: string, code: string, dark: boolean): Promise<Drawn> {
   const next = queue.then(async (): Promise<Drawn> => {
-    mermaid.initialize({ startOnLoad: false, securityLevel: "strict", theme: dark ? "dark" : "neutral", fontFamily: "inherit", suppressErrorRendering: true });
+    mermaid.initialize({ startOnLoad: false, securityLevel: "strict", theme: "base", themeVariables: { darkMode: dark, fontSize: "14px", ...(dark ? DARK : LIGHT) }, fontFamily: getComputedStyle(document.body).fontFamily, suppressErrorRendering: true });
     try {
       return { svg: (await mermaid.render(id, code)).svg };
     } catch {

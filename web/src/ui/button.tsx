@@ -58,8 +58,9 @@ export function IconButton({ label, shortcut, size = "medium", className, childr
       aria-label={label}
       data-tip={shortcut ? `${label}  ${shortcut}` : label}
       className={cx(
-        "touch-target inline-flex shrink-0 items-center justify-center rounded-control text-muted-foreground transition-colors duration-120 hover:bg-hover hover:text-foreground disabled:pointer-events-none disabled:opacity-40",
-        size === "small" ? "size-7 [&_svg]:size-[15px]" : "size-9 [&_svg]:size-[18px]",
+        "inline-flex shrink-0 items-center justify-center rounded-control text-muted-foreground transition-colors duration-120 hover:bg-hover hover:text-foreground disabled:pointer-events-none disabled:opacity-40",
+        size === "small" ? "size-7 [&_svg]:size-[15px] coarse:[&_svg]:size-[17px]" : "size-9 [&_svg]:size-[18px]",
+        "coarse:size-11",
         className,
       )}
       {...rest}

@@ -78,6 +78,12 @@ export function ConfirmDialog({ open, onClose, onConfirm, title, description, co
   );
 }
 
+/** The panel itself takes the focus: a ring around its close button would be the first thing one sees. */
+function focusPanel(event: Event) {
+  event.preventDefault();
+  if (event.currentTarget instanceof HTMLElement) event.currentTarget.focus();
+}
+
 type SheetProps = { open: boolean; onClose: () => void; title: string; side: "left" | "right" | "bottom"; children: ReactNode; bare?: boolean };
 
 const SIDES = {
@@ -93,11 +99,11 @@ export function Sheet({ open, onClose, title, side, children, bare = false }: Sh
     <Radix.Root open={open} onOpenChange={(next) => !next && onClose()}>
       <Radix.Portal>
         <Radix.Overlay className={SCRIM} />
-        <Radix.Content aria-describedby={undefined} className={cx("fixed z-50 flex flex-col bg-background shadow-popover outline-none", SIDES[side])}>
+        <Radix.Content aria-describedby={undefined} onOpenAutoFocus={focusPanel} className={cx("fixed z-50 flex flex-col bg-background shadow-popover outline-none", SIDES[side])}>
           {bare ? (
             <Radix.Title className="sr-only">{title}</Radix.Title>
           ) : (
-            <div className="flex items-center justify-between gap-4 py-3 pr-3 pl-5">
+            <div className="flex items-center justify-between gap-4 py-3 pr-3 pl-6">
               <Radix.Title className="text-[15px] font-semibold">{title}</Radix.Title>
               <Radix.Close asChild>
                 <IconButton label={t("close")}>

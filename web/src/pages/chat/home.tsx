@@ -6,7 +6,6 @@ import { RailButton } from "@/app/shell";
 import { useMe, useSession } from "@/app/session";
 import { useModels, useCurrentModel } from "@/chat/models";
 import { askParameters, useNewParameters } from "@/chat/parameters";
-import { askNew } from "@/chat/thread";
 import { type Key, useT } from "@/lib/i18n";
 import { Composer, type ComposerHandle } from "@/pages/chat/composer";
 import { ModelPicker } from "@/pages/chat/model-picker";
@@ -26,6 +25,7 @@ export function HomePage() {
   const none = data !== undefined && data.models.length === 0;
 
   const send = async (text: string, askId: string) => {
+    const { askNew } = await import("@/chat/thread");
     const id = await askNew({ text, ask_id: askId, ...(model ? { model: model.id } : {}), ...askParameters() });
     useNewParameters.setState({ changed: null });
     await navigate({ to: "/c/$conversation", params: { conversation: id } });
@@ -39,12 +39,14 @@ export function HomePage() {
           <ModelPicker current={model} />
         </header>
         <div className="scroll-thin min-h-0 flex-1 overflow-y-auto px-4">
-          <div className="mx-auto flex min-h-full w-full max-w-[736px] flex-col justify-center pb-[10vh]">
-            <h1 className="mb-7 text-center text-[26px] leading-tight font-semibold tracking-[-0.01em]">{t(greeting(new Date().getHours()), { name: me.display_name || me.name })}</h1>
+          <div className="mx-auto flex min-h-full w-full max-w-[768px] flex-col justify-center pb-[max(12px,env(safe-area-inset-bottom))] sm:pb-[10vh]">
+            <h1 className="mb-7 text-center max-sm:my-auto max-sm:py-10 text-[26px] leading-tight font-semibold tracking-[-0.01em]">{t(greeting(new Date().getHours()), { name: me.display_name || me.name })}</h1>
             {none ? <NoModel /> : null}
             <ModelHint model={model} />
-            <Composer ref={composer} draft="new" placeholder={t("composer.placeholder")} running={false} blocked={none} onSend={send} />
-            <div className="mt-4 flex flex-wrap justify-center gap-2">
+            <div className="max-sm:order-2">
+              <Composer ref={composer} draft="new" placeholder={t("composer.placeholder")} running={false} blocked={none} onSend={send} />
+            </div>
+            <div className="mt-4 flex flex-wrap justify-center gap-2 max-sm:order-1 max-sm:mt-0 max-sm:mb-4">
               {PROMPTS.map((at) => (
                 <button
                   key={at}

@@ -16,7 +16,7 @@ export const MessageView = memo(function MessageView(props: MessageProps) {
   const message = useThread(props.thread).messages.get(props.id);
   if (!message) return null;
   return (
-    <article aria-label={message.author === "user" ? t("message.you") : (message.model ?? t("details.model"))} className={cx("group/message pt-5", props.wanted && "rounded-card animate-found")}>
+    <article aria-label={message.author === "user" ? t("message.you") : (message.model ?? t("details.model"))} className={cx("group/message", message.author === "assistant" ? "pt-2" : "pt-6", props.wanted && "rounded-card animate-found")}>
       {message.author === "assistant" ? <AnswerView {...props} message={message} /> : <QuestionView {...props} message={message} />}
     </article>
   );
@@ -51,7 +51,7 @@ export function Branches({ thread, message }: { thread: Thread; message: Message
 /** Actions show on hover, on focus, on touch screens, and always where `always`. */
 export function actionsClass(always: boolean): string {
   return cx(
-    "flex min-h-8 items-center gap-0.5 transition-opacity duration-120",
+    "flex min-h-7 items-center gap-0.5 transition-opacity duration-120",
     always ? "" : "opacity-0 group-hover/message:opacity-100 group-focus-within/message:opacity-100 coarse:opacity-100",
   );
 }
