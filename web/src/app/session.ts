@@ -56,8 +56,14 @@ export async function changeMe(change: { display_name?: string; language?: Me["l
   return me;
 }
 
+let lastPerson: Me | null = null;
+useSession.subscribe(({ me }) => {
+  if (me !== null) lastPerson = me;
+});
+
+/** The signed-in person. On the way out, until the router has left the page, still the one who was. */
 export function useMe(): Me {
-  const me = useSession((state) => state.me);
+  const me = useSession((state) => state.me) ?? lastPerson;
   if (me === null) throw new Error("this part of the page is only drawn for a signed-in person");
   return me;
 }

@@ -39,8 +39,8 @@ function outsideCode(text: string): string {
 
 function formulas(text: string): string {
   return text
-    .replace(/\\\[([\s\S]+?)\\\]/g, (_, inner: string) => `\n$$$$\n${inner.trim()}\n$$$$\n`)
-    .replace(/\\\(([\s\S]+?)\\\)/g, (_, inner: string) => `$$$$${inner.trim()}$$$$`)
+    .replace(/\\\[([\s\S]+?)\\\]/g, (_, inner: string) => `\n$$\n${inner.trim()}\n$$\n`)
+    .replace(/\\\(([\s\S]+?)\\\)/g, (_, inner: string) => `$$${inner.trim()}$$`)
     // Pandoc's rule: no space inside the dollars, no digit after the closing one; "$5 and $6" stays money.
-    .replace(/(^|[^\\$])\$(?![\s$])([^$\n]*?[^\s$\\])\$(?![\d$])/g, (_, before: string, inner: string) => `${before}$$$$${inner}$$$$`);
+    .replace(/(^|[^\\$])\$(?![\s$])([^$\n]*?[^\s$\\])\$(?![\d$])/g, (_, before: string, inner: string) => `${before}$$${inner}$$`);
 }

@@ -120,7 +120,7 @@ function Actions({ thread, message, last, current }: { thread: Thread; message: 
   const models = (data?.models ?? []).filter((one) => one.state.state !== "failed");
   const again = (id: string) => void regenerate(thread, message, id);
   return (
-    <div className="mt-2 -ml-1.5 flex items-center gap-1">
+    <div className="mt-2 -ml-1.5 flex items-center gap-1 coarse:-ml-3.5">
       <Branches thread={thread} message={message} />
       <div className={actionsClass(last)}>
         {message.text === "" ? null : <CopyButton text={message.text} label={t("message.copy")} />}
