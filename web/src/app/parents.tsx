@@ -24,9 +24,11 @@ export const rootRoute = createRootRoute({
 
 /** For a route outside the shell that still needs a person, such as the administration. */
 export function requirePerson({ location }: { location: { href: string } }) {
-  const { me, portal } = useSession.getState();
+  const { me, portal, left } = useSession.getState();
   if (portal.setup_needed) throw redirect({ to: "/setup" });
-  if (me === null) throw redirect({ to: "/signin", search: { to: location.href === "/" ? undefined : location.href } });
+  // Who signed out on purpose begins anew; whose session ended comes back to where they were.
+  const back = left === "here" || location.href === "/" ? {} : { to: location.href };
+  if (me === null) throw redirect({ to: "/signin", search: back });
 }
 
 export const appRoute = createRoute({

@@ -6,7 +6,7 @@ import { queries } from "@/app/queries";
 import { currentLanguage, setLanguage } from "@/lib/i18n";
 import { useTheme } from "@/lib/theme";
 
-type Session = { portal: Bootstrap; me: Me | null };
+type Session = { portal: Bootstrap; me: Me | null; /** How the last session of this page ended: signed out here, or ended by the portal. */ left: "here" | "elsewhere" | null };
 
 const UNKNOWN: Bootstrap = {
   version: "",
@@ -19,7 +19,7 @@ const UNKNOWN: Bootstrap = {
   local_engine: false,
 };
 
-export const useSession = create<Session>(() => ({ portal: UNKNOWN, me: null }));
+export const useSession = create<Session>(() => ({ portal: UNKNOWN, me: null, left: null }));
 
 /** Reads the portal's facts and the signed-in person; throws when the portal does not answer. */
 export async function bootstrap() {
@@ -27,26 +27,26 @@ export async function bootstrap() {
   useSession.setState({ portal });
   if (portal.me) await signedIn(portal.me);
   document.title = portal.brand.name;
-  whenSignedOut(signedOut);
+  whenSignedOut(() => signedOut());
 }
 
 /** After setup, sign-in or joining: the answer of those requests is `Me`. Follows the person's own language and theme. */
 export async function signedIn(me: Me) {
-  useSession.setState((state) => ({ me, portal: { ...state.portal, setup_needed: false } }));
+  useSession.setState((state) => ({ me, left: null, portal: { ...state.portal, setup_needed: false } }));
   if (me.settings.theme && me.settings.theme !== useTheme.getState().theme) useTheme.getState().setTheme(me.settings.theme);
   if (me.language && me.language !== currentLanguage()) await setLanguage(me.language);
 }
 
 /** Forgets the person and everything read in their name; the router then shows the sign-in page. */
-export function signedOut() {
+export function signedOut(left: "here" | "elsewhere" = "elsewhere") {
   if (useSession.getState().me === null) return;
-  useSession.setState({ me: null });
+  useSession.setState({ me: null, left });
   queries.clear();
 }
 
 export async function signOut() {
   await api.delete("/api/session");
-  signedOut();
+  signedOut("here");
 }
 
 /** Changes the person's settings key by key (null deletes one) and keeps the page in step. */

@@ -31,7 +31,7 @@ export function Shell() {
   const person = useMe().id;
 
   useEffect(() => {
-    const close = openLive({ onEvent: onLive, onSessionEnd: signedOut, onReturn: catchUp });
+    const close = openLive({ onEvent: onLive, onSessionEnd: () => signedOut(), onReturn: catchUp });
     return () => {
       close();
       void threads().then((all) => all.closeThreads());

@@ -1,11 +1,14 @@
 //! First run: whoever holds the link from the terminal becomes the owner.
-import { useNavigate } from "@tanstack/react-router";
+import { Link, useNavigate } from "@tanstack/react-router";
 import { type FormEvent, useState } from "react";
 import { api } from "@/api/client";
 import type { Me } from "@/api/types";
-import { signedIn } from "@/app/session";
+import { signedIn, useSession } from "@/app/session";
 import { useLanguage, useT } from "@/lib/i18n";
-import { sentence } from "@/lib/problem";
+import { Frame } from "@/pages/account/frame";
+import { heldToken, tokenIn } from "@/pages/account/link-token";
+import { PersonForm } from "@/pages/account/person-form";
+import type { PersonFields } from "@/pages/account/person-schema";
 import { Button } from "@/ui/button";
 import { Field, Input } from "@/ui/input";
 
@@ -13,44 +16,51 @@ export function SetupPage() {
   const t = useT("account");
   const language = useLanguage();
   const navigate = useNavigate();
-  const [error, setError] = useState<string>();
-  const [busy, setBusy] = useState(false);
-  const token = new URLSearchParams(location.hash.slice(1)).get("token");
+  const needed = useSession((state) => state.portal.setup_needed);
+  const brand = useSession((state) => state.portal.brand.name);
+  const [token, setToken] = useState(() => heldToken("/setup"));
 
-  const submit = async (event: FormEvent<HTMLFormElement>) => {
-    event.preventDefault();
-    const form = new FormData(event.currentTarget);
-    setBusy(true);
-    setError(undefined);
-    try {
-      const me = await api.post<Me>("/api/setup", { token, name: form.get("name"), password: form.get("password"), display_name: form.get("display_name"), language });
-      await signedIn(me);
-      await navigate({ to: "/" });
-    } catch (cause) {
-      setError(sentence(cause));
-    } finally {
-      setBusy(false);
-    }
+  const makeOwner = async (fields: PersonFields) => {
+    await signedIn(await api.post<Me>("/api/setup", { token, ...fields, language }));
+    await navigate({ to: "/" });
   };
 
-  if (!token) return <main className="flex h-full items-center justify-center px-6 text-center">{t("setup.no_token")}</main>;
+  if (!needed) {
+    return (
+      <Frame title={t("setup.done")} text={t("setup.done_text")}>
+        <p className="text-center">
+          <Link to="/signin" className="text-brand underline underline-offset-4">
+            {t("sign_in.link")}
+          </Link>
+        </p>
+      </Frame>
+    );
+  }
+  if (!token) return <NoToken onToken={setToken} />;
   return (
-    <main className="flex h-full items-center justify-center px-6">
-      <form onSubmit={(event) => void submit(event)} className="flex w-full max-w-[340px] flex-col gap-4">
-        <h1 className="mb-2 text-center text-[20px] font-semibold">{t("setup.title")}</h1>
-        <Field label={t("display_name")}>
-          <Input name="display_name" autoComplete="name" required autoFocus />
+    <Frame title={t("setup.title", { brand })} text={t("setup.text")}>
+      <PersonForm submit={t("setup.submit")} onSubmit={makeOwner} />
+    </Frame>
+  );
+}
+
+function NoToken({ onToken }: { onToken: (token: string) => void }) {
+  const t = useT("account");
+  const [pasted, setPasted] = useState("");
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    if (pasted.trim()) onToken(tokenIn(pasted));
+  };
+  return (
+    <Frame title={t("setup.link_title")} text={t("setup.link_text")}>
+      <form onSubmit={submit} className="flex flex-col gap-4">
+        <Field label={t("setup.link_label")} hint={t("setup.link_hint")}>
+          <Input value={pasted} onChange={(event) => setPasted(event.target.value)} autoComplete="off" spellCheck={false} autoFocus />
         </Field>
-        <Field label={t("name")}>
-          <Input name="name" autoComplete="username" required autoCapitalize="none" />
-        </Field>
-        <Field label={t("password")} error={error}>
-          <Input name="password" type="password" autoComplete="new-password" minLength={8} required />
-        </Field>
-        <Button type="submit" variant="primary" busy={busy}>
-          {t("setup.submit")}
+        <Button type="submit" variant="primary" disabled={!pasted.trim()} className="w-full">
+          {t("continue")}
         </Button>
       </form>
-    </main>
+    </Frame>
   );
 }
