@@ -81,7 +81,7 @@ test("after kill -9 what had arrived is there, marked as interrupted", async () 
   const fresh = await openPage(browser, house);
   await fresh.goto(`${house.url}/signin`);
   await fresh.getByLabel("Sign-in name").fill("ada");
-  await fresh.getByLabel("Password").fill("a long enough pass phrase");
+  await fresh.getByLabel("Password", { exact: true }).fill("a long enough pass phrase");
   await fresh.getByRole("button", { name: "Sign in", exact: true }).click();
   await composer(fresh).waitFor();
   await fresh.goto(house.url + place);

@@ -101,8 +101,8 @@ export async function becomeOwner(page, house) {
   await page.goto(await house.setupLink());
   await page.getByLabel("Your name").fill("Ada Lovelace");
   await page.getByLabel("Sign-in name").fill("ada");
-  await page.getByLabel("Password").fill(PASSWORD);
-  await page.getByRole("button", { name: "Open the portal" }).click();
+  await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
+  await page.getByRole("button", { name: "Create the owner" }).click();
   await composer(page).waitFor();
 }
 

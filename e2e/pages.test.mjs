@@ -23,7 +23,7 @@ after(async () => {
 
 test("the page of the first run", async () => {
   await owner.goto(await house.setupLink());
-  await owner.getByRole("button", { name: "Open the portal" }).waitFor();
+  await owner.getByRole("button", { name: "Create the owner" }).waitFor();
   assert.deepEqual(await violations(owner), []);
   await becomeOwner(owner, house);
   await ask(owner, RICH);
@@ -57,7 +57,7 @@ for (const colorScheme of ["light", "dark"]) {
 test("the page to sign in", async () => {
   const page = await openPage(browser, house);
   await page.goto(`${house.url}/signin`);
-  await page.getByLabel("Password").waitFor();
+  await page.getByLabel("Password", { exact: true }).waitFor();
   assert.deepEqual(await violations(page), []);
   assert.equal(await composer(page).count(), 0);
   await page.context().close();
