@@ -1,10 +1,14 @@
 //! The command line: one verb per file below, each a thin layer over the parts. What a verb prints for people goes to
 //! standard output, what went wrong to standard error as one sentence.
 
+mod backup;
 mod check;
 mod doctor;
+mod house;
+mod key;
 mod print;
 mod serve;
+mod user;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -29,6 +33,16 @@ enum Verb {
     Check(Place),
     /// Look at this machine and this installation, and say what to do.
     Doctor(Place),
+    /// People: list them, add one, help one who forgot their password.
+    #[command(subcommand)]
+    User(user::Verb),
+    /// API keys: list them, make one for a person, revoke one.
+    #[command(subcommand)]
+    Key(key::Verb),
+    /// Write everything that is stored to one file, also while the portal runs.
+    Backup(backup::BackupArgs),
+    /// Read a backup into an empty data folder or an empty PostgreSQL database.
+    Restore(backup::RestoreArgs),
 }
 
 /// Which installation is meant.
@@ -59,6 +73,10 @@ pub fn main() -> ExitCode {
     let done = match cli.verb {
         Verb::Check(place) => check::run(&place),
         Verb::Doctor(place) => doctor::run(&place),
+        Verb::User(verb) => user::run(&verb),
+        Verb::Key(verb) => key::run(&verb),
+        Verb::Backup(args) => backup::backup(&args),
+        Verb::Restore(args) => backup::restore(&args),
     };
     done.unwrap_or_else(|error| {
         print::error(&error);

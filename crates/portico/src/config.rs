@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+pub(crate) use mistake::wide;
 pub use mistake::{Mistake, Mistakes, Place, Span};
 pub use secret::Secret;
 
@@ -186,6 +187,17 @@ pub struct Overrides {
 }
 
 impl Config {
+    /// The address people type for a portal that listens at `bound`, without a slash at the end. Where it listens on every
+    /// network, the first address of this machine that others can reach.
+    pub fn url(&self, bound: SocketAddr) -> String {
+        if let Some(url) = &self.public_url {
+            return url.clone();
+        }
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        let ip = if bound.ip().is_unspecified() { crate::port::reachable_address() } else { bound.ip() };
+        format!("{scheme}://{}", SocketAddr::new(ip, bound.port()))
+    }
+
     /// Reads the file, the environment of this process and `over`. Without `--config` and `PORTICO_CONFIG` the file is
     /// `portico.toml` in the working directory, if there is one.
     pub fn load(over: &Overrides) -> Result<Config, Mistakes> {

@@ -39,7 +39,7 @@ pub enum Error {
 pub struct DataFolder {
     path: PathBuf,
     /// The lock goes with the file handle, after a kill as well.
-    _lock: File,
+    lock: File,
 }
 
 /// 32 bytes that seal the keys of providers.
@@ -73,7 +73,13 @@ impl DataFolder {
         }
         let written = lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id()));
         written.map_err(|source| Error::Io { path: file, doing: "writing its lock", source })?;
-        Ok(DataFolder { path: path.to_owned(), _lock: lock })
+        Ok(DataFolder { path: path.to_owned(), lock })
+    }
+
+    /// Leaves the address people type in the lock file, for the command line beside a running portal.
+    pub fn announce(&mut self, url: &str) -> Result<(), Error> {
+        let path = self.path.join("lock");
+        writeln!(self.lock, "{url}").map_err(|source| Error::Io { path, doing: "writing its lock", source })
     }
 
     /// Where it is.
@@ -115,6 +121,16 @@ pub fn create(path: &Path) -> Result<(), Error> {
     made.map_err(|source| Error::Io { path: path.to_owned(), doing: "making it", source })
 }
 
+/// Waits until no other command works on the folder; the turn ends when the file is dropped. A running portal is not waited for.
+pub fn take_turn(path: &Path) -> Result<File, Error> {
+    let file = path.join("command.lock");
+    let io = |source| Error::Io { path: file.clone(), doing: "waiting for another command", source };
+    let open = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&file);
+    let turn = open.map_err(io)?;
+    turn.lock().map_err(io)?;
+    Ok(turn)
+}
+
 /// The database file in the folder at `path`.
 pub fn database(path: &Path) -> PathBuf {
     path.join("portico.db")
@@ -122,14 +138,24 @@ pub fn database(path: &Path) -> PathBuf {
 
 /// The process that holds the folder, when one does.
 pub fn holder(path: &Path) -> Option<String> {
+    Some(held(path)?.lines().next().filter(|pid| !pid.is_empty()).unwrap_or("?").to_owned())
+}
+
+/// The address of the portal that runs in the folder, when one does and has said so.
+pub fn announced(path: &Path) -> Option<String> {
+    held(path)?.lines().nth(1).map(str::to_owned)
+}
+
+/// What the holder of the folder wrote into the lock.
+fn held(path: &Path) -> Option<String> {
     let mut lock = File::open(path.join("lock")).ok()?;
     // A shared lock is enough to ask; it goes with the handle.
     if lock.try_lock_shared().is_ok() {
         return None;
     }
-    let mut pid = String::new();
-    lock.read_to_string(&mut pid).ok()?;
-    Some(pid.trim().to_owned()).filter(|pid| !pid.is_empty()).or_else(|| Some("?".to_owned()))
+    let mut text = String::new();
+    lock.read_to_string(&mut text).ok()?;
+    Some(text)
 }
 
 /// Whole or not at all: a key file cut short by a crash would lock every provider out.

@@ -1,7 +1,7 @@
 //! Taking a port, with a sentence that names who has it. Only the listener: what is served there is decided elsewhere.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::os::linux::fs::MetadataExt as _;
 
 /// Why nothing can listen there.
@@ -69,6 +69,21 @@ fn holder(port: u16) -> Option<String> {
     None
 }
 
+/// The first IPv4 address of this machine that is not the machine's alone; asking the kernel's routing table sends nothing.
+/// 127.0.0.1 where there is none.
+pub(crate) fn reachable_address() -> IpAddr {
+    let table = std::fs::read_to_string("/proc/net/fib_trie").unwrap_or_default();
+    own_addresses(&table).find(|ip| !ip.is_loopback()).map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V4)
+}
+
+/// An address line (`|-- 192.0.2.7`) is followed by what it is; `host LOCAL` is an address of this machine.
+fn own_addresses(table: &str) -> impl Iterator<Item = Ipv4Addr> {
+    table.lines().zip(table.lines().skip(1)).filter_map(|(line, next)| {
+        let ip = line.trim().strip_prefix("|-- ")?.parse().ok()?;
+        next.contains("host LOCAL").then_some(ip)
+    })
+}
+
 /// Column 4 is the state (0A: listening), column 2 the local address, column 10 the inode (proc(5)).
 fn inode(table: &str, port: u16) -> Option<u64> {
     let table = std::fs::read_to_string(table).ok()?;
@@ -81,4 +96,16 @@ fn inode(table: &str, port: u16) -> Option<u64> {
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_machines_addresses_are_read_from_the_routing_table() {
+        let table = "Local:\n  +-- 0.0.0.0/0 2 0 2\n     |-- 127.0.0.1\n        /32 host LOCAL\n     |-- 192.0.2.0\n        /24 link UNICAST\n     |-- 192.0.2.7\n        /32 host LOCAL\n     |-- 192.0.2.255\n        /32 link BROADCAST\n";
+        let found: Vec<Ipv4Addr> = own_addresses(table).collect();
+        assert_eq!(found, [Ipv4Addr::LOCALHOST, Ipv4Addr::new(192, 0, 2, 7)]);
+    }
 }

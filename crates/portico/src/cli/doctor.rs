@@ -37,7 +37,7 @@ pub(super) fn run(place: &Place) -> anyhow::Result<ExitCode> {
         Ok(config) => config,
         Err(mistakes) => {
             print::line(format_args!("fail  {:<12} not read; the other checks need it", "configuration"));
-            print::wrong(&mistakes);
+            print::note(format_args!("{mistakes}"));
             return Ok(ExitCode::FAILURE);
         }
     };

@@ -203,8 +203,8 @@ fn mark(c: char) -> &'static str {
     if wide(c) { "^^" } else { "^" }
 }
 
-/// East Asian Wide, near enough for a mark below a line: CJK, kana, hangul and full-width forms.
-fn wide(c: char) -> bool {
+/// East Asian Wide, near enough for laying out lines: CJK, kana, hangul and full-width forms.
+pub(crate) fn wide(c: char) -> bool {
     matches!(c, '\u{1100}'..='\u{115f}' | '\u{2e80}'..='\u{a4cf}' | '\u{ac00}'..='\u{d7a3}' | '\u{f900}'..='\u{faff}'
         | '\u{fe30}'..='\u{fe4f}' | '\u{ff00}'..='\u{ff60}' | '\u{ffe0}'..='\u{ffe6}' | '\u{20000}'..='\u{3fffd}')
 }

@@ -60,3 +60,16 @@ fn a_port_in_use_is_a_sentence_that_names_who_has_it() {
     let elsewhere = port::listen(([192, 0, 2, 1], 0).into()).expect_err("not ours").to_string();
     assert!(elsewhere.starts_with("192.0.2.1 is not an address of this machine"), "{elsewhere}");
 }
+
+#[test]
+fn a_running_portal_leaves_its_address_for_the_command_line() {
+    let dir = tempfile::tempdir().expect("a folder");
+    assert_eq!(data::announced(dir.path()), None);
+    let mut folder = DataFolder::open(dir.path()).expect("opens");
+    assert_eq!(data::announced(dir.path()), None);
+    folder.announce("http://127.0.0.1:41234").expect("written");
+    assert_eq!(data::announced(dir.path()).as_deref(), Some("http://127.0.0.1:41234"));
+    assert_eq!(data::holder(dir.path()), Some(std::process::id().to_string()));
+    drop(folder);
+    assert_eq!(data::announced(dir.path()), None);
+}

@@ -4,5 +4,6 @@
 
 mod architecture;
 mod book;
+mod cli;
 mod config;
 mod data;

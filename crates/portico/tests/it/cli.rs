@@ -1,0 +1,107 @@
+//! The command line as a person types it: what is printed where, and the exit code.
+
+use std::path::Path;
+use std::process::Command;
+
+/// Runs the binary in `folder` with nothing of Portico in the environment: exit code, standard output, standard error.
+fn portico(folder: &Path, args: &[&str]) -> (i32, String, String) {
+    let ours = std::env::vars().map(|(name, _)| name).filter(|name| name.starts_with("PORTICO_"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_portico"));
+    ours.for_each(|name| {
+        command.env_remove(name);
+    });
+    let done = command.args(args).current_dir(folder).output().expect("the binary runs");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+    (done.status.code().expect("an exit code"), text(done.stdout), text(done.stderr))
+}
+
+fn ok(folder: &Path, args: &[&str]) -> String {
+    let (code, out, err) = portico(folder, args);
+    assert_eq!(code, 0, "{args:?}: {err}");
+    out
+}
+
+fn refused(folder: &Path, args: &[&str]) -> String {
+    let (code, out, err) = portico(folder, args);
+    assert_eq!((code, out.as_str()), (1, ""), "{args:?}");
+    err
+}
+
+#[test]
+fn check_says_ok_or_every_mistake() {
+    let dir = tempfile::tempdir().expect("a folder");
+    assert_eq!(ok(dir.path(), &["check"]), "ok\n");
+    std::fs::write(dir.path().join("portico.toml"), "lisen = \"x\"\n").expect("written");
+    let told = refused(dir.path(), &["check"]);
+    assert_eq!(
+        told,
+        "portico.toml:1:1: unknown key `lisen`\n  |\n1 | lisen = \"x\"\n  | ^^^^^\n  = did you mean `listen`?\n"
+    );
+    assert_eq!(refused(dir.path(), &["user", "list"]), told, "every verb says so");
+}
+
+#[test]
+fn people_and_keys_are_managed_without_a_running_portal() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let here = dir.path();
+    let none = refused(here, &["user", "list"]);
+    assert_eq!(
+        none,
+        "portico: there is no database in data yet; start the portal once, or name another folder with --data\n"
+    );
+
+    let link = ok(here, &["user", "add", "王小明", "--role", "owner"]);
+    assert!(link.starts_with("http://127.0.0.1:8420/reset#token=") && link.len() == 34 + 43 + 1, "{link}");
+    assert_eq!(refused(here, &["user", "add", "王小明"]), "portico: the name 王小明 is taken; choose another\n");
+    assert_ne!(ok(here, &["user", "reset", "王小明"]), link);
+    let people = ok(here, &["user", "list"]);
+    assert!(
+        people.lines().nth(1).is_some_and(|line| line.starts_with("王小明  owner  no password yet  20")),
+        "{people}"
+    );
+
+    let key = ok(here, &["key", "new", "--person", "王小明", "--name", "laptop"]);
+    assert!(identity::well_formed(key.trim_end()), "the key alone is on standard output");
+    assert!(ok(here, &["key", "list"]).contains(&format!("{}…", &key[..9])));
+    assert_eq!(
+        refused(here, &["key", "new", "--person", "nobody"]),
+        "portico: nobody signs in as nobody; `portico user list` shows everybody\n"
+    );
+    ok(here, &["key", "revoke", &key[..9]]);
+    assert_eq!(ok(here, &["key", "list"]).lines().count(), 1, "the headings alone");
+    assert!(refused(here, &["key", "revoke", &key[..9]]).starts_with("portico: no key has this id"));
+}
+
+#[test]
+fn a_backup_is_restored_into_an_empty_folder_alone() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let here = dir.path();
+    ok(here, &["user", "add", "alice"]);
+    ok(here, &["backup", "house.backup"]);
+    assert_eq!(
+        refused(here, &["backup", "house.backup"]),
+        "portico: house.backup exists already; a backup never overwrites, choose another name\n"
+    );
+    ok(here, &["restore", "house.backup", "--data", "new"]);
+    assert_eq!(ok(here, &["user", "list", "--data", "new"]), ok(here, &["user", "list"]));
+    assert!(refused(here, &["restore", "house.backup", "--data", "new"]).contains("not empty"));
+    assert!(refused(here, &["restore", "missing", "--data", "other"]).starts_with("portico: missing was not restored"));
+
+    let folder = portico::data::DataFolder::open(&here.join("held")).expect("opens");
+    assert!(refused(here, &["restore", "house.backup", "--data", "held"]).contains("already open by process"));
+    drop(folder);
+}
+
+#[test]
+fn doctor_has_a_line_for_everything_it_looks_at() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let told = ok(dir.path(), &["doctor"]);
+    for line in told.lines() {
+        assert!(["ok ", "warn "].iter().any(|word| line.starts_with(word)), "{line}");
+    }
+    assert!(told.contains("warn  models"), "{told}");
+    std::fs::write(dir.path().join("data"), "a file").expect("written");
+    let (code, told, _) = portico(dir.path(), &["doctor"]);
+    assert_eq!(code, 1);
+    assert!(told.contains("fail  data folder   data is not a folder -> choose another"), "{told}");
+}
