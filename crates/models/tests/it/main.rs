@@ -23,10 +23,10 @@ use serde_json::{Value, json};
 /// Short clocks, so that a test of one is quick.
 fn options() -> Options {
     let timeouts = Timeouts {
-        first_token: Duration::from_millis(400),
-        idle: Duration::from_millis(200),
+        first_token: Duration::from_millis(800),
+        idle: Duration::from_millis(400),
         total: None,
-        plain: Duration::from_millis(500),
+        plain: Duration::from_millis(1500),
     };
     Options { timeouts, retries: 2, probe_every: Duration::from_secs(3600) }
 }

@@ -43,11 +43,11 @@ async fn case_25_the_first_token_clock() {
 
 #[tokio::test]
 async fn case_25_the_idle_clock_begins_with_the_first_token() {
-    let slow_start = answer("ttft=300;n=2").await;
+    let slow_start = answer("ttft=500;n=2").await;
     assert!(slow_start.error.is_none(), "{:?}", slow_start.error);
     let stalled = answer("fault=stall@2").await;
     assert_eq!(stalled.error.as_ref().and_then(clock), Some(TimedOut::Idle));
-    let steady = answer("n=4;itl=120").await;
+    let steady = answer("n=8;itl=150").await;
     assert!(steady.error.is_none(), "{:?}", steady.error);
 }
 
@@ -67,7 +67,7 @@ async fn case_25_an_answer_in_one_piece_has_its_own_clock() {
     let models = house_with(&scripted.url, Options { retries: 0, ..options() });
     let late = open(&models, plain("fault=hang")).await.expect_err("late");
     assert_eq!(clock(&late), Some(TimedOut::Total));
-    assert!(open(&models, plain("n=9;itl=50")).await.is_ok(), "longer than the first-token clock, and fine");
+    assert!(open(&models, plain("n=9;itl=100")).await.is_ok(), "longer than the first-token clock, and fine");
 }
 
 #[tokio::test]
