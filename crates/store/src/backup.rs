@@ -347,3 +347,34 @@ fn values(table: &Table, row: &AnyRow) -> Result<Vec<Value>, Error> {
     }
     Ok(values)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use domain::{Clock, Ids, SystemClock};
+
+    use super::*;
+    use crate::{Options, Place};
+
+    /// A column that a migration adds has to be in the backup, too.
+    #[tokio::test]
+    async fn every_column_of_every_table_is_in_the_backup() {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        let ids = Ids::new(clock.clone());
+        let store = Store::open(Options { place: Place::Memory, clock, ids, node: "one".into() }).await.unwrap();
+        let rows = sqlx::query(
+            "SELECT t.name || '.' || c.name || CASE c.type WHEN 'TEXT' THEN '' ELSE '#' END AS name \
+             FROM sqlite_master t, pragma_table_info(t.name) c WHERE t.type = 'table' AND t.name NOT LIKE 'search_%' \
+             AND t.name <> 'schema_version' ORDER BY 1",
+        );
+        let rows = rows.fetch_all(&store.inner.database.read).await.unwrap();
+        let there: Vec<String> = rows.iter().map(|row| row.text("name").unwrap()).collect();
+        let mut known: Vec<String> = TABLES
+            .iter()
+            .flat_map(|table| table.columns.iter().map(|column| format!("{}.{column}", table.name)))
+            .collect();
+        known.sort();
+        assert_eq!(there, known);
+    }
+}

@@ -17,6 +17,8 @@ mod migrate;
 mod recover;
 mod rows;
 mod search;
+#[cfg(feature = "testing")]
+mod testing;
 mod turns;
 mod usage;
 mod writer;

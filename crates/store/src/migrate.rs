@@ -145,3 +145,64 @@ async fn copy_schema(tx: &mut AnyConnection, from: i64) -> Result<String, Error>
     }
     Ok(copy)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Migration =
+        Migration { version: 2, sql: "ALTER TABLE tenants ADD COLUMN plan TEXT", sqlite: "", postgres: "" };
+    const BROKEN: Migration =
+        Migration { version: 2, sql: "CREATE TABLE x (id TEXT); NONSENSE", sqlite: "", postgres: "" };
+
+    fn both(second: Migration) -> [Migration; 2] {
+        let first = &MIGRATIONS[0];
+        let first = Migration { version: 1, sql: first.sql, sqlite: first.sqlite, postgres: first.postgres };
+        [first, second]
+    }
+
+    async fn check(database: Database, file: Option<&Path>) -> String {
+        let new = run(&database, MIGRATIONS, file, Timestamp(7)).await.unwrap();
+        assert_eq!(new, Migrated { from: 0, to: 1, kept: None });
+        let insert = "INSERT INTO tenants (id, name, created_at) VALUES ('a', 'b', 1)";
+        run_script(&mut database.write_connection().await.unwrap(), insert).await.unwrap();
+        let broken = run(&database, &both(BROKEN), file, Timestamp(6)).await;
+        assert!(broken.is_err());
+        let done = run(&database, &both(SECOND), file, Timestamp(7)).await.unwrap();
+        assert_eq!((done.from, done.to), (1, 2));
+        let older = run(&database, MIGRATIONS, file, Timestamp(7)).await;
+        assert!(matches!(older, Err(Error::NewerSchema { found: 2, known: 1 })));
+        done.kept.unwrap()
+    }
+
+    #[tokio::test]
+    async fn sqlite_is_copied_beside_itself_before_it_changes_and_a_broken_step_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("portico.sqlite");
+        let kept = check(Database::sqlite(&file).await.unwrap(), Some(&file)).await;
+        assert!(kept.ends_with("backups/before-schema-2-7.sqlite"), "{kept}");
+        let copy = Database::sqlite(Path::new(&kept)).await.unwrap();
+        let row = sqlx::query("SELECT * FROM tenants").fetch_one(&copy.read).await.unwrap();
+        assert_eq!(row.columns().len(), 3);
+    }
+
+    #[tokio::test]
+    async fn postgresql_is_copied_into_a_schema_of_its_own_before_it_changes() {
+        let Ok(url) = std::env::var("PORTICO_TEST_POSTGRES") else {
+            assert!(std::env::var("CI").as_deref() != Ok("true"), "PORTICO_TEST_POSTGRES has to be set where CI=true");
+            return;
+        };
+        let ids = domain::Ids::new(std::sync::Arc::new(domain::SystemClock::new()));
+        let schema = format!("m{}", ids.next().simple());
+        let server = Database::postgres(&url).await.unwrap();
+        let create = format!("CREATE SCHEMA {schema}");
+        run_script(&mut server.write_connection().await.unwrap(), &create).await.unwrap();
+        let mark = if url.contains('?') { '&' } else { '?' };
+        let database = Database::postgres(&format!("{url}{mark}options[search_path]={schema}")).await.unwrap();
+        let kept = check(database, None).await;
+        assert_eq!(kept, format!("{schema}_before_schema_2"));
+        let copied = format!("SELECT name FROM {kept}.tenants");
+        let row = sqlx::query(sqlx::AssertSqlSafe(copied)).fetch_one(&server.read).await.unwrap();
+        assert_eq!(row.get::<String, _>("name"), "b");
+    }
+}

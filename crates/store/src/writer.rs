@@ -42,6 +42,7 @@ pub(crate) struct Shared {
     /// When the oldest record that is not committed came, in µs of the monotonic clock plus one; 0 for none.
     oldest: AtomicU64,
     finish: Notify,
+    commits: AtomicU64,
 }
 
 /// A place in the writer's queue, so that a record can be submitted later (from a `Drop`, too) without waiting or failing.
@@ -71,7 +72,12 @@ impl Writer {
     ) -> Writer {
         let (queue, records) = mpsc::channel(PLACES);
         let (full_now, full) = watch::channel(false);
-        let shared = Arc::new(Shared { clock: clock.clone(), oldest: AtomicU64::new(0), finish: Notify::new() });
+        let shared = Arc::new(Shared {
+            clock: clock.clone(),
+            oldest: AtomicU64::new(0),
+            finish: Notify::new(),
+            commits: AtomicU64::new(0),
+        });
         let batches = batch::Batches::new(database.clone(), node.to_owned(), order.clone(), changes.clone());
         running.spawn(Room::new(records, batches, full_now, shared.clone()).run());
         Writer { queue, full, shared }
@@ -118,6 +124,11 @@ impl Writer {
             0 => Duration::ZERO,
             oldest => self.shared.clock.monotonic().saturating_sub(Duration::from_micros(oldest - 1)),
         }
+    }
+
+    /// Batches committed since the start: records handed over divided by this is how many share one.
+    pub fn commits(&self) -> u64 {
+        self.shared.commits.load(Ordering::Relaxed)
     }
 
     pub(crate) fn finish(&self) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use domain::TurnId;
@@ -124,7 +125,10 @@ impl Room {
             }
             let outcome = self.batches.commit(&jobs).await;
             match outcome {
-                Ok(()) => jobs.into_iter().for_each(|job| job.answer(&Ok(()))),
+                Ok(()) => {
+                    self.shared.commits.fetch_add(1, Ordering::Relaxed);
+                    jobs.into_iter().for_each(|job| job.answer(&Ok(())));
+                }
                 Err(Trouble::Passing(error)) => {
                     tracing::warn!(%error, records = jobs.len(), "nothing can be stored now");
                     self.hold(jobs, &error);

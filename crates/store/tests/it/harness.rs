@@ -9,7 +9,9 @@ use domain::{
     Caller, Clock, ConversationId, Ids, MessageId, PersonId, Role, SessionId, TenantId, Timestamp, TurnId, Usage, Via,
 };
 use domain::{Finish, Tokens};
-use store::{Asked, FinalAnswer, NewAnswer, NewConversation, NewMessage, NewPerson, Options, Place, Settled, Store};
+use store::{
+    Asked, FinalAnswer, NewAnswer, NewConversation, NewMessage, NewPerson, Options, Place, Record, Settled, Store,
+};
 
 /// A store of one test, and how to open it again.
 #[derive(Clone)]
@@ -19,7 +21,6 @@ pub(crate) struct House {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) ids: Ids,
     pub(crate) folder: Arc<tempfile::TempDir>,
-    pub(crate) engine: &'static str,
 }
 
 pub(crate) const NOON: i64 = 1_795_435_200_000;
@@ -34,9 +35,9 @@ where
     runtime.block_on(async {
         let folder = tempfile::tempdir().unwrap();
         let place = Place::Sqlite(folder.path().join("portico.sqlite"));
-        test(house("sqlite", place, folder).await).await;
+        test(house(place, folder).await).await;
         let Some(place) = postgres_schema().await else { return };
-        test(house("postgres", place, tempfile::tempdir().unwrap()).await).await;
+        test(house(place, tempfile::tempdir().unwrap()).await).await;
     });
 }
 
@@ -50,7 +51,7 @@ where
     runtime.block_on(async {
         let folder = tempfile::tempdir().unwrap();
         let place = Place::Sqlite(folder.path().join("portico.sqlite"));
-        test(house("sqlite", place, folder).await).await;
+        test(house(place, folder).await).await;
     });
 }
 
@@ -69,11 +70,11 @@ pub(crate) async fn postgres_schema() -> Option<Place> {
     Some(Place::Postgres(format!("{url}{mark}options[search_path]={name}")))
 }
 
-pub(crate) async fn house(engine: &'static str, place: Place, folder: tempfile::TempDir) -> House {
+pub(crate) async fn house(place: Place, folder: tempfile::TempDir) -> House {
     let clock = Arc::new(ManualClock::at(NOON));
     let ids = Ids::new(clock.clone());
     let store = open(&place, &clock, &ids).await.unwrap();
-    House { store, place, clock, ids, folder: Arc::new(folder), engine }
+    House { store, place, clock, ids, folder: Arc::new(folder) }
 }
 
 pub(crate) async fn open(place: &Place, clock: &Arc<ManualClock>, ids: &Ids) -> Result<Store, store::Error> {
@@ -85,6 +86,31 @@ impl House {
     /// Opens the same place again; drop or close the store before.
     pub(crate) async fn reopen(&mut self) {
         self.store = open(&self.place, &self.clock, &self.ids).await.unwrap();
+    }
+
+    /// The database itself, past the store: for what no caller can do.
+    pub(crate) async fn sql(&self, statement: &str) -> Vec<sqlx::any::AnyRow> {
+        sqlx::any::install_default_drivers();
+        let url = match &self.place {
+            Place::Sqlite(file) => format!("sqlite://{}", file.display()),
+            Place::Postgres(url) => url.clone(),
+            Place::Memory => unreachable!("tests name their place"),
+        };
+        let pool = sqlx::any::AnyPoolOptions::new().max_connections(1).connect(&url).await.unwrap();
+        let rows = sqlx::raw_sql(sqlx::AssertSqlSafe(statement.to_owned())).fetch_all(&pool).await.unwrap();
+        pool.close().await;
+        rows
+    }
+
+    /// Submits, and waits until it is stored.
+    pub(crate) async fn stored(&self, record: Record) {
+        self.store.writer().submit(record).await.await.unwrap();
+    }
+
+    /// A question with its answer, stored.
+    pub(crate) async fn turn(&self, asked: &Asked, answer: &str) {
+        self.stored(Record::Asked(Box::new(asked.clone()))).await;
+        self.stored(Record::Settled(Box::new(self.settle(asked, answer)))).await;
     }
 
     pub(crate) fn now(&self) -> Timestamp {

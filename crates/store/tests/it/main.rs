@@ -2,6 +2,15 @@
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests fail and speak like tests")]
 
-#[expect(dead_code, reason = "the next tests need the rest of it")]
+mod accounts;
+mod audit;
+mod backup;
+mod crash;
+mod full_disk;
 mod harness;
+mod isolation;
+mod schema;
+mod search;
+mod tree;
 mod turns;
+mod writer;

@@ -1,0 +1,123 @@
+//! A backup taken from one database is the same conversation in the other.
+
+use domain::Role;
+use store::{Error, Place, Record, Store};
+
+use crate::harness::{House, NOON, house, on_sqlite, postgres_schema};
+
+async fn filled(house: &House) -> (domain::Caller, Vec<store::Exported>) {
+    let anna = house.person("anna", Role::Owner).await;
+    let first = house.ask(&anna, "劳动合同纠纷怎么处理？ \u{1f642} \"quoted\"\nnext line");
+    house.turn(&first, "先协商，再仲裁。").await;
+    let second = house.ask_on(&first, "and then?");
+    house.turn(&second, &"a long answer ".repeat(3_000)).await;
+    let mut exported = vec![export(&house.store, &anna, first.conversation).await];
+    // A tree whose ids do not follow its order comes in by an import.
+    let mut backwards = exported[0].clone();
+    backwards.messages.reverse();
+    let ids: Vec<_> = exported[0].messages.iter().map(|message| message.id).collect();
+    for (message, id) in backwards.messages.iter_mut().zip(&ids) {
+        message.id = *id;
+    }
+    for at in 0..3 {
+        backwards.messages[at].parent = Some(ids[at + 1]);
+    }
+    backwards.messages[3].parent = None;
+    let imported = house.store.import(&anna, backwards).await.unwrap();
+    exported.push(export(&house.store, &anna, imported.id).await);
+    let open = house.ask(&anna, "not answered yet");
+    house.stored(Record::Asked(Box::new(open))).await;
+    (anna, exported)
+}
+
+async fn export(store: &Store, caller: &domain::Caller, id: domain::ConversationId) -> store::Exported {
+    store.export(caller, id).await.unwrap().unwrap()
+}
+
+async fn same(house: &House, anna: &domain::Caller, exported: &[store::Exported]) {
+    for before in exported {
+        let after = export(&house.store, anna, before.conversation.id).await;
+        assert_eq!(serde_json::to_string(before).unwrap(), serde_json::to_string(&after).unwrap());
+    }
+    assert_eq!(house.store.search(anna, "合同", 5).await.unwrap().len(), 2);
+    assert_eq!(house.store.verify_audit("node-1").await.unwrap(), Ok(2));
+    assert_eq!(house.store.usage(anna, 10).await.unwrap().len(), 2);
+}
+
+#[test]
+fn from_sqlite_to_postgresql_and_back_every_byte_is_the_same() {
+    on_sqlite(|first| async move {
+        let (anna, exported) = filled(&first).await;
+        let one = first.folder.path().join("one.gz");
+        let written = first.store.backup(&one).await.unwrap();
+        assert!(written.rows > 20 && written.bytes > 500, "{written:?}");
+
+        let Some(place) = postgres_schema().await else { return };
+        let second = house(place, tempfile::tempdir().unwrap()).await;
+        let read = second.store.restore(&one).await.unwrap();
+        assert_eq!((read.rows, read.taken_at.0), (written.rows, NOON));
+        same(&second, &anna, &exported).await;
+        let two = first.folder.path().join("two.gz");
+        second.store.backup(&two).await.unwrap();
+        assert_eq!(std::fs::read(&one).unwrap(), std::fs::read(&two).unwrap());
+
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::Sqlite(folder.path().join("portico.sqlite"));
+        let third = house(place, folder).await;
+        third.store.restore(&two).await.unwrap();
+        same(&third, &anna, &exported).await;
+        assert_eq!(third.store.recover("node-1").await.unwrap().turns, 1);
+        third.turn(&third.ask(&anna, "it goes on"), "yes").await;
+        assert_eq!(third.store.verify_audit("node-1").await.unwrap(), Ok(4));
+    });
+}
+
+#[test]
+fn a_damaged_backup_and_a_database_with_people_in_it_are_refused() {
+    on_sqlite(|first| async move {
+        filled(&first).await;
+        let file = first.folder.path().join("backup.gz");
+        first.store.backup(&file).await.unwrap();
+        let refused = first.store.restore(&file).await;
+        assert!(matches!(&refused, Err(Error::Conflict { what }) if what.contains("not empty")), "{refused:?}");
+
+        let folder = tempfile::tempdir().unwrap();
+        let empty = house(Place::Sqlite(folder.path().join("portico.sqlite")), folder).await;
+        let whole = std::fs::read(&file).unwrap();
+        let cut = first.folder.path().join("cut.gz");
+        std::fs::write(&cut, &whole[..whole.len() / 2]).unwrap();
+        let refused = empty.store.restore(&cut).await;
+        assert!(matches!(&refused, Err(Error::Corrupt { what }) if what.contains("cut.gz")), "{refused:?}");
+        std::fs::write(&cut, b"not a backup").unwrap();
+        assert!(matches!(empty.store.restore(&cut).await, Err(Error::Corrupt { .. })));
+        let missing = empty.store.restore(&first.folder.path().join("missing.gz")).await;
+        assert!(matches!(missing, Err(Error::File { .. })), "{missing:?}");
+        empty.store.restore(&file).await.unwrap();
+    });
+}
+
+#[test]
+fn a_backup_is_of_one_moment_while_the_store_goes_on() {
+    on_sqlite(|first| async move {
+        let anna = first.person("anna", Role::Owner).await;
+        for number in 0..200 {
+            first.turn(&first.ask(&anna, &format!("question {number}")), "answer").await;
+        }
+        let file = first.folder.path().join("backup.gz");
+        let writing = async {
+            for _ in 0..200 {
+                first.turn(&first.ask(&anna, "meanwhile"), "answer").await;
+            }
+        };
+        let (written, ()) = tokio::join!(first.store.backup(&file), writing);
+        written.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let second = house(Place::Sqlite(folder.path().join("portico.sqlite")), folder).await;
+        second.store.restore(&file).await.unwrap();
+        let turns = second.store.usage(&anna, 1000).await.unwrap().len();
+        let open = second.store.recover("node-1").await.unwrap().turns;
+        assert!(turns >= 200 && open <= 1, "{turns} settled, {open} open");
+        let lines = second.store.verify_audit("node-1").await.unwrap().unwrap();
+        assert_eq!(lines, turns as u64 + open);
+    });
+}
