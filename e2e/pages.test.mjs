@@ -6,7 +6,7 @@ import { ask, becomeOwner, composer, openPage, reads, startBrowser, startHouse, 
 import { startModel } from "./model.mjs";
 
 const RICH = "# Plan\n\nA **bold** word, a [link](https://example.org), `code`.\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n- [x] done\n- [ ] open\n\n```rust\nfn main() {}\n```\n\n合同第三条：甲方应当支付。\n";
-const PLACES = ["/", "/archived", "/settings", "/admin"];
+const PLACES = ["/", "/archived", "/settings", "/settings/chat", "/settings/account", "/settings/sessions", "/settings/keys", "/settings/usage", "/admin"];
 
 let model, house, browser, owner, state, talk;
 before(async () => {
