@@ -103,14 +103,15 @@ class Portico:
         self.database = database
         self.model = "mock/mock"
         self.password = "a long enough pass phrase"
-        self.tool("user", "add", "bench", "--role", "owner", stdin=f"{self.password}\n")
+        # The terminal never takes a password: it prints a link by which the person chooses one.
+        self.link = self.tool("user", "add", "bench", "--role", "owner")
         said = self.tool("key", "new", "--person", "bench", "--name", "load")
         found = re.search(r"\bpk-[\w.-]+", said)
         self.key = found.group(0) if found else sys.exit(f"load: `portico key new` printed no key:\n{said}")
         self.process: subprocess.Popen | None = None
 
-    def tool(self, *args: str, stdin: str = "") -> str:
-        done = subprocess.run([self.binary, *args, "--config", self.config], input=stdin, capture_output=True, text=True)
+    def tool(self, *args: str) -> str:
+        done = subprocess.run([self.binary, *args, "--config", self.config], stdin=subprocess.DEVNULL, capture_output=True, text=True)
         if done.returncode != 0:
             sys.exit(f"load: `portico {' '.join(args)}` ended with {done.returncode}: {done.stderr.strip()}")
         return done.stdout
@@ -137,14 +138,20 @@ class Portico:
         self.stage.stop(self.process)
 
     def sign_in(self) -> str:
-        """The cookie of the one person there is."""
+        """Chooses a password by the link, signs in with it, and gives the cookie."""
+        token = self.link.split("token=")[1].split()[0]
+        self.post("/api/reset", {"token": token, "password": self.password}, 204)
+        answer = self.post("/api/session", {"name": "bench", "password": self.password}, 200)
+        return answer.getheader("set-cookie").split(";")[0]
+
+    def post(self, path: str, body: dict, wanted: int) -> http.client.HTTPResponse:
         link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        link.request("POST", "/api/session", json.dumps({"name": "bench", "password": self.password}), self.headers())
+        link.request("POST", path, json.dumps(body), self.headers())
         answer = link.getresponse()
         said = answer.read()
-        if answer.status != 200:
-            sys.exit(f"load: signing in: {answer.status} {said[:300].decode()}")
-        return answer.getheader("set-cookie").split(";")[0]
+        if answer.status != wanted:
+            sys.exit(f"load: {path}: {answer.status} {said[:300].decode()}")
+        return answer
 
     def headers(self, cookie: str = "") -> dict:
         """What a browser on Portico's own page sends."""
