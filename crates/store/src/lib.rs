@@ -13,6 +13,7 @@ mod conversations;
 mod database;
 mod error;
 mod insert;
+mod look;
 mod migrate;
 mod recover;
 mod rows;
@@ -42,6 +43,7 @@ pub use conversations::{
     Change, Conversation, Cursor, Exported, Message, NewConversation, Page, Shelf, TitledBy, Trimmed,
 };
 pub use error::Error;
+pub use look::Look;
 pub use recover::Recovered;
 pub use search::Hit;
 pub use turns::{AskedTurn, TurnRow};

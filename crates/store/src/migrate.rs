@@ -98,7 +98,7 @@ async fn apply(tx: &mut AnyConnection, engine: Engine, migration: &Migration, no
 }
 
 /// The schema that is there; 0 for an empty database.
-async fn found(connection: &mut AnyConnection, engine: Engine) -> Result<i64, Error> {
+pub(crate) async fn found(connection: &mut AnyConnection, engine: Engine) -> Result<i64, Error> {
     let there = match engine {
         Engine::Sqlite => "SELECT COUNT(*) AS n FROM sqlite_master WHERE type = 'table' AND name = 'schema_version'",
         Engine::Postgres => {

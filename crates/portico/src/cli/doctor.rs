@@ -12,6 +12,7 @@ use crate::config::Config;
 const CHECKS: &[(&str, Check)] = &[
     ("data folder", installation::data_folder),
     ("disk space", installation::disk_space),
+    ("database", installation::database),
     ("port", installation::port),
     ("https", installation::https),
     ("models", installation::models),

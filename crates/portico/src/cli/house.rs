@@ -82,13 +82,18 @@ impl House {
     }
 }
 
+/// Where the rows of the data folder at `folder` are.
+pub(super) fn place(database: &Database, folder: &Path) -> store::Place {
+    match database {
+        Database::Sqlite => store::Place::Sqlite(data::database(folder)),
+        Database::Postgres(url) => store::Place::Postgres(url.reveal().to_owned()),
+    }
+}
+
 /// The store of the data folder at `folder`, for a command.
 pub(super) async fn open_store(database: &Database, folder: &Path) -> anyhow::Result<Store> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let place = match database {
-        Database::Sqlite => store::Place::Sqlite(data::database(folder)),
-        Database::Postgres(url) => store::Place::Postgres(url.reveal().to_owned()),
-    };
+    let place = place(database, folder);
     let machine = rustix::system::uname();
     let node = format!("command@{}", machine.nodename().to_string_lossy());
     let ids = Ids::new(clock.clone());

@@ -5,12 +5,16 @@ use std::process::Command;
 
 /// Runs the binary in `folder` with nothing of Portico in the environment: exit code, standard output, standard error.
 fn portico(folder: &Path, args: &[&str]) -> (i32, String, String) {
+    portico_with(folder, args, &[])
+}
+
+fn portico_with(folder: &Path, args: &[&str], env: &[(&str, &str)]) -> (i32, String, String) {
     let ours = std::env::vars().map(|(name, _)| name).filter(|name| name.starts_with("PORTICO_"));
     let mut command = Command::new(env!("CARGO_BIN_EXE_portico"));
     ours.for_each(|name| {
         command.env_remove(name);
     });
-    let done = command.args(args).current_dir(folder).output().expect("the binary runs");
+    let done = command.envs(env.iter().copied()).args(args).current_dir(folder).output().expect("the binary runs");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
     (done.status.code().expect("an exit code"), text(done.stdout), text(done.stderr))
 }
@@ -100,6 +104,15 @@ fn doctor_has_a_line_for_everything_it_looks_at() {
         assert!(["ok ", "warn "].iter().any(|word| line.starts_with(word)), "{line}");
     }
     assert!(told.contains("warn  models"), "{told}");
+    assert!(told.contains("ok    database      SQLite, made on the first start"), "{told}");
+    assert!(!dir.path().join("data").exists(), "it looks and changes nothing");
+    ok(dir.path(), &["user", "add", "alice", "--data", "other"]);
+    let told = ok(dir.path(), &["doctor", "--data", "other"]);
+    assert!(told.contains("ok    database      SQLite, schema "), "{told}");
+    let nowhere =
+        portico_with(dir.path(), &["doctor"], &[("PORTICO_DATABASE__URL", "postgres://me:hunter2@127.0.0.1:1/x")]);
+    assert_eq!(nowhere.0, 1);
+    assert!(nowhere.1.contains("fail  database      PostgreSQL: ") && !nowhere.1.contains("hunter2"), "{}", nowhere.1);
     std::fs::write(dir.path().join("data"), "a file").expect("written");
     let (code, told, _) = portico(dir.path(), &["doctor"]);
     assert_eq!(code, 1);

@@ -2,8 +2,11 @@
 
 use std::os::unix::fs::PermissionsExt;
 
+use store::Look;
+
 use super::Outcome;
-use crate::config::{Config, Metrics};
+use crate::cli::house;
+use crate::config::{Config, Database, Metrics};
 use crate::{data, port};
 
 pub(super) fn data_folder(config: &Config) -> Outcome {
@@ -48,6 +51,27 @@ fn on_disk(path: &std::path::Path) -> Outcome {
         0..100 => Outcome::Fail(found, "make room: with a full disk no question is taken"),
         100..1024 => Outcome::Warn(found, "make room soon: with a full disk no question is taken"),
         _ => Outcome::Ok(found),
+    }
+}
+
+pub(super) fn database(config: &Config) -> Outcome {
+    let looked = house::run(async { Ok(house::place(&config.database, &config.data).look().await?) });
+    let engine = if config.database == Database::Sqlite { "SQLite" } else { "PostgreSQL" };
+    let Look { found, known } = match looked {
+        Ok(look) => look,
+        Err(why) => return Outcome::Fail(format!("{engine}: {why}"), "check [database] url, and that the server runs"),
+    };
+    match found {
+        0 => Outcome::Ok(format!("{engine}, made on the first start")),
+        found if found > known => {
+            let advice = "start the newer Portico, or restore a backup into an empty database";
+            Outcome::Fail(format!("{engine} has schema {found}, this Portico knows up to {known}"), advice)
+        }
+        found if found < known => {
+            let next = format!("{engine} has schema {found}, the next start keeps a copy and migrates it to {known}");
+            Outcome::Ok(next)
+        }
+        found => Outcome::Ok(format!("{engine}, schema {found}")),
     }
 }
 
