@@ -7,6 +7,7 @@ mod health;
 mod process;
 mod seat;
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -98,6 +99,7 @@ impl Worker {
             state: watch::Sender::new(ModelState::Cold),
             changed: house.changed,
             offered: OnceLock::new(),
+            answered: AtomicBool::new(false),
         });
         let (facts, again) = (Arc::<Mutex<Facts>>::default(), Arc::<Notify>::default());
         let supervised = Supervised {

@@ -1,5 +1,6 @@
 //! One model at one back end.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use domain::{ModelError, ModelProvider, ModelState, Offered};
@@ -25,6 +26,8 @@ pub(crate) struct Deployment {
     pub(crate) changed: Arc<watch::Sender<u64>>,
     /// What its back end tells of it, once it has.
     pub(crate) offered: OnceLock<Offered>,
+    /// Whether its latest request was answered: worth more than any list it is missing from.
+    pub(crate) answered: AtomicBool,
 }
 
 impl Deployment {
@@ -40,6 +43,25 @@ impl Deployment {
         });
         if new {
             self.changed.send_modify(|count| *count += 1);
+        }
+    }
+
+    /// An answer has begun.
+    pub(crate) fn succeed(&self) {
+        self.answered.store(true, Ordering::Relaxed);
+        self.set(ModelState::Ready);
+    }
+
+    /// A request has shown that it cannot be used.
+    pub(crate) fn refuse(&self, error: &ModelError) {
+        self.answered.store(false, Ordering::Relaxed);
+        self.fail(error);
+    }
+
+    /// Its back end does not list it, or has no list: that may be so although it answers.
+    pub(crate) fn doubt(&self, error: &ModelError) {
+        if !self.answered.load(Ordering::Relaxed) {
+            self.fail(error);
         }
     }
 

@@ -28,7 +28,7 @@ pub(super) async fn open(
         let error = match deployment.backend.open(prompt.clone()).await {
             Ok(reply) => {
                 if !deployment.local {
-                    deployment.set(ModelState::Ready);
+                    deployment.succeed();
                 }
                 return Ok(busy.with(reply));
             }
@@ -93,7 +93,7 @@ fn note(deployment: &Deployment, error: &ModelError) {
         ModelError::Unreachable { .. }
         | ModelError::Refused { .. }
         | ModelError::NoSuchModel { .. }
-        | ModelError::Forbidden { .. } => deployment.fail(error),
+        | ModelError::Forbidden { .. } => deployment.refuse(error),
         _ => {}
     }
 }

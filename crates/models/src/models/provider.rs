@@ -1,5 +1,6 @@
 //! One configured provider: its models, and the regular question whether it is there.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak};
 
 use domain::{Failure, ModelError, ModelProvider, ModelState, Offered};
@@ -137,6 +138,7 @@ impl Provider {
             state: watch::Sender::new(ModelState::Cold),
             changed: house.changed.clone(),
             offered: OnceLock::new(),
+            answered: AtomicBool::new(false),
         }
     }
 
@@ -163,7 +165,7 @@ impl Provider {
                     deployment.offered.get_or_init(|| offer.clone());
                     deployment.set(ModelState::Ready);
                 }
-                None => deployment.fail(&ModelError::NoSuchModel {
+                None => deployment.doubt(&ModelError::NoSuchModel {
                     url: self.config.base_url.clone(),
                     model: deployment.name.clone(),
                 }),
@@ -176,6 +178,7 @@ impl Provider {
         for deployment in self.deployments() {
             match error {
                 ModelError::Loading { .. } => deployment.set(ModelState::Loading { percent: None, eta_ms: None }),
+                ModelError::Garbled { .. } => deployment.doubt(error),
                 _ => deployment.fail(error),
             }
         }
@@ -213,9 +216,9 @@ async fn keep_asking(provider: Weak<Provider>, house: Weak<Inner>) {
     }
 }
 
-/// Ollama lists `llama3:latest` for what is asked as `llama3`.
+/// Ollama lists `llama3:latest` for what is asked as `llama3`, Gemini `models/gemini-pro` for `gemini-pro`.
 fn is_named(listed: &str, asked: &str) -> bool {
-    listed == asked || listed.strip_suffix(":latest") == Some(asked)
+    listed == asked || listed.strip_suffix(":latest") == Some(asked) || listed.strip_prefix("models/") == Some(asked)
 }
 
 /// Whether a listed model answers questions, as far as its name tells: embedders, rerankers and voices are not for chat.

@@ -79,6 +79,22 @@ async fn an_answer_is_the_best_probe() {
 }
 
 #[tokio::test]
+async fn a_model_that_answers_is_ready_although_no_list_names_it() {
+    let scripted = Scripted::start_with("models=others").await;
+    let models = house(&scripted.url);
+    until(&models, |models| failed(models, "model_not_found")).await;
+    hear(open(&models, chat("")).await.expect("an answer")).await;
+    let lists = || scripted.seen().iter().filter(|seen| seen.path.ends_with("/models")).count();
+    let before = lists();
+    models.refresh("mock");
+    while lists() == before {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(models.state("mock/m"), Some(ModelState::Ready));
+}
+
+#[tokio::test]
 async fn a_provider_that_cannot_be_used_is_kept_with_its_problem() {
     let models = Models::new(options(), egress());
     models.configure(vec![
