@@ -1,0 +1,65 @@
+//! A worker as a process of its own, for tests and measurements: `worker MODEL.gguf [--listen A] [--key K] [--name N] [--context N]
+//! [--threads N] [--watch]`. `worker --scripted PIECE|PIECE… [--pace MS] …` says the pieces instead. The real one is `portico engine`.
+
+#![expect(clippy::expect_used, clippy::panic, reason = "a tool for tests; its arguments are ours")]
+
+use std::{process::ExitCode, time::Duration};
+
+use engine::{
+    Options,
+    backend::scripted::{Script, Scripted},
+};
+
+fn main() -> ExitCode {
+    let mut words = std::env::args().skip(1);
+    let mut options = Options {
+        model: "model.gguf".into(),
+        model_name: None,
+        listen: "127.0.0.1:0".parse().expect("an address"),
+        key: None,
+        context: None,
+        threads: None,
+        parent_watch: false,
+    };
+    let mut script: Option<Script> = None;
+    let mut pace = Duration::ZERO;
+    let mut load_time = Duration::ZERO;
+    let mut template = None;
+    while let Some(word) = words.next() {
+        let mut value = || words.next().unwrap_or_else(|| panic!("{word} wants a value"));
+        match word.as_str() {
+            "--listen" => options.listen = value().parse().expect("an address"),
+            "--key" => options.key = Some(value()),
+            "--name" => options.model_name = Some(value()),
+            "--context" => options.context = Some(value().parse().expect("a number")),
+            "--threads" => options.threads = Some(value().parse().expect("a number")),
+            "--watch" => options.parent_watch = true,
+            "--scripted" => script = Some(Script::answering(&value().split('|').collect::<Vec<_>>())),
+            "--pace" => pace = Duration::from_millis(value().parse().expect("milliseconds")),
+            "--load-time" => load_time = Duration::from_millis(value().parse().expect("milliseconds")),
+            "--template" => template = Some(value()),
+            file => options.model = file.into(),
+        }
+    }
+    let served = async {
+        let Some(mut script) = script else { return engine::serve(options).await };
+        script.step = pace;
+        script.facts.chat_template = template;
+        script.facts.context = options.context.unwrap_or(0);
+        let load = move |_: &Options, progress: &engine::Progress| {
+            progress.report(0.5);
+            std::thread::sleep(load_time);
+            Ok(Box::new(Scripted::new(script)) as _)
+        };
+        engine::serve_with(options, load).await
+    };
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    match runtime.block_on(served) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}

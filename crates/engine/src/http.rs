@@ -1,0 +1,251 @@
+//! The door: the OpenAI dialect over HTTP. It reads, checks and tokenises a request, hands it to the scheduler and follows the answer; it
+//! computes nothing. Everything under `/v1` wants the key when there is one; `/health` says nothing worth hiding.
+
+use std::sync::Arc;
+
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::{DefaultBodyLimit, Request, State, rejection::BytesRejection},
+    http::{StatusCode, Uri, header::AUTHORIZATION},
+    middleware::{Next, from_fn_with_state},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use domain::{Clock, Ids};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    backend::Token,
+    model::{Model, Ready},
+    scheduler::{NotTaken, Request as Asked},
+};
+
+mod answers;
+mod following;
+mod problem;
+mod requests;
+
+use answers::{Envelope, Kind};
+use problem::Problem;
+use requests::{Chat, Completion, Prompt, Wish};
+
+const LARGEST_BODY: usize = 32 << 20;
+
+/// What all requests share.
+pub(crate) struct Door {
+    pub(crate) model: Model,
+    pub(crate) key: Option<String>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Ids,
+}
+
+type Shared = State<Arc<Door>>;
+
+/// Every route.
+pub(crate) fn router(door: Arc<Door>) -> Router {
+    let guarded = Router::new()
+        .route("/v1/models", get(models))
+        .route("/v1/chat/completions", post(chat))
+        .route("/v1/completions", post(completion))
+        .route_layer(from_fn_with_state(Arc::clone(&door), wants_key));
+    Router::new()
+        .route("/health", get(health))
+        .merge(guarded)
+        .fallback(|uri: Uri| async move { Problem::NoSuchRoute { path: uri.path().to_owned() } })
+        .method_not_allowed_fallback(|| async { Problem::WrongMethod })
+        .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .with_state(door)
+}
+
+async fn wants_key(State(door): Shared, request: Request, next: Next) -> Result<Response, Problem> {
+    let given = request.headers().get(AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
+    match (&door.key, given) {
+        (None, _) => {}
+        (Some(key), Some(given)) if same(key.as_bytes(), given) => {}
+        (Some(_), _) => return Err(Problem::Unauthorized),
+    }
+    Ok(next.run(request).await)
+}
+
+/// Compares in a time that does not tell how much is right.
+fn same(left: &[u8], right: &[u8]) -> bool {
+    left.len() == right.len()
+        && left.iter().zip(right).fold(0, |difference, (left, right)| difference | (left ^ right)) == 0
+}
+
+async fn health(State(door): Shared) -> Response {
+    match door.model.ready() {
+        None => {
+            let body = json!({"status": "loading", "progress": door.model.progress.get()});
+            (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
+        }
+        Some(ready) => {
+            let load = ready.scheduler.load();
+            Json(json!({"status": "ok", "active": load.active(), "queued": load.queued()})).into_response()
+        }
+    }
+}
+
+async fn models(State(door): Shared) -> Json<Value> {
+    let mut model = json!({"id": door.model.name, "object": "model", "created": 0, "owned_by": "portico"});
+    if let Some(Ready { facts, template, .. }) = door.model.ready() {
+        model["meta"] = json!({
+            "context_length": facts.context,
+            "trained_context_length": facts.trained_context,
+            "parameters": facts.parameters,
+            "size": facts.size,
+            "description": facts.description,
+            "has_chat_template": template.is_some(),
+            "parallel": facts.slots,
+        });
+    }
+    Json(json!({"object": "list", "data": [model]}))
+}
+
+async fn chat(State(door): Shared, body: Result<Bytes, BytesRejection>) -> Result<Response, Problem> {
+    let body = whole(body)?;
+    let door = &door;
+    let shaped = off_the_runtime(Arc::clone(door), move |door, ready| {
+        let chat: Chat = requests::read(&body)?;
+        let wish = chat.wish()?;
+        let texts = chat.texts()?;
+        let more = chat.chat_template_kwargs.clone().unwrap_or_default();
+        let prompt = chat_prompt(door, ready, &texts, &more)?;
+        Ok((wish, prompt))
+    });
+    let (wish, (prompt, opening, templated)) = shaped.await?;
+    answer(door, wish, prompt, opening, Kind::Chat, Some(templated)).await
+}
+
+async fn completion(State(door): Shared, body: Result<Bytes, BytesRejection>) -> Result<Response, Problem> {
+    let body = whole(body)?;
+    let door = &door;
+    let shaped = off_the_runtime(Arc::clone(door), move |_, ready| {
+        let completion: Completion = requests::read(&body)?;
+        let wish = completion.wish()?;
+        Ok((wish, completion_prompt(ready, completion.prompt)?))
+    });
+    let (wish, (prompt, opening)) = shaped.await?;
+    answer(door, wish, prompt, opening, Kind::Completion, None).await
+}
+
+fn whole(body: Result<Bytes, BytesRejection>) -> Result<Bytes, Problem> {
+    body.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Problem::TooLarge,
+        _ => Problem::Unreadable { why: rejection.body_text() },
+    })
+}
+
+/// Reading, rendering and tokenising a long prompt takes milliseconds, which the streams of others need not wait.
+async fn off_the_runtime<T: Send + 'static>(
+    door: Arc<Door>,
+    shape: impl FnOnce(&Door, &Ready) -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    let shaped = tokio::task::spawn_blocking(move || match door.model.ready() {
+        None => Err(Problem::Loading { progress: door.model.progress.get() }),
+        Some(ready) => shape(&door, ready),
+    });
+    shaped.await.unwrap_or_else(|panicked| Err(Problem::Failed { why: panicked.to_string() }))
+}
+
+/// The prompt of a chat, whether it holds no text, and whether a template formed it.
+fn chat_prompt(
+    door: &Door,
+    ready: &Ready,
+    messages: &[Value],
+    more: &Map<String, Value>,
+) -> Result<(Vec<Token>, bool, bool), Problem> {
+    let Some(template) = &ready.template else {
+        let text = plain_question(messages)?;
+        return Ok((ready.vocabulary.encode(&text, true, false), text.is_empty(), false));
+    };
+    let refused = |refused: &crate::template::Refused| Problem::Template { why: refused.to_string() };
+    let template = template.as_ref().map_err(refused)?;
+    let text = template.render(messages, more, door.clock.now()).map_err(|why| refused(&why))?;
+    // Most templates write the BOS themselves; two of them would not be what the model was trained on.
+    let (bos, _) = ready.vocabulary.marks();
+    let begun = !bos.is_empty() && text.starts_with(&bos);
+    Ok((ready.vocabulary.encode(&text, !begun, true), false, true))
+}
+
+/// What a model without a template is asked: the last question, with the system prompt on the lines before it.
+fn plain_question(messages: &[Value]) -> Result<String, Problem> {
+    let of = |role: &'static str| {
+        messages.iter().filter(move |message| message["role"] == role).filter_map(|message| message["content"].as_str())
+    };
+    let question =
+        of("user").next_back().ok_or_else(|| Problem::invalid("messages", "hold no question (role user)"))?;
+    let system: Vec<_> = of("system").chain(of("developer")).filter(|text| !text.is_empty()).collect();
+    if system.is_empty() {
+        return Ok(question.to_owned());
+    }
+    Ok(format!("{}\n{question}", system.join("\n")))
+}
+
+fn completion_prompt(ready: &Ready, prompt: Prompt) -> Result<(Vec<Token>, bool), Problem> {
+    let text = match prompt {
+        Prompt::Text(text) => text,
+        Prompt::Texts(texts) => match <[String; 1]>::try_from(texts) {
+            Ok([text]) => text,
+            Err(_) => {
+                return Err(Problem::invalid("prompt", "must be one text: this engine gives one answer per request"));
+            }
+        },
+        Prompt::Tokens(tokens) => {
+            let known = 0..Token::try_from(ready.vocabulary.size()).unwrap_or(Token::MAX);
+            if let Some(unknown) = tokens.iter().find(|token| !known.contains(*token)) {
+                return Err(Problem::invalid(
+                    "prompt",
+                    format!("holds the token {unknown}; this model knows {}", known.end),
+                ));
+            }
+            return Ok((tokens, false));
+        }
+    };
+    Ok((ready.vocabulary.encode(&text, true, true), text.is_empty()))
+}
+
+async fn answer(
+    door: &Door,
+    wish: Wish,
+    prompt: Vec<Token>,
+    opening: bool,
+    kind: Kind,
+    chat_template: Option<bool>,
+) -> Result<Response, Problem> {
+    let Some(ready) = door.model.ready() else { return Err(Problem::Gone) };
+    if prompt.is_empty() {
+        return Err(Problem::invalid("prompt", "must not be empty: this model has no token to begin with"));
+    }
+    let room = u32::try_from(prompt.len()).ok().and_then(|len| ready.facts.context.checked_sub(len)).unwrap_or(0);
+    if room == 0 {
+        return Err(Problem::TooLong { prompt: prompt.len(), context: ready.facts.context });
+    }
+    let envelope = Envelope {
+        kind,
+        id: format!("{}-{}", if kind == Kind::Chat { "chatcmpl" } else { "cmpl" }, door.ids.next().simple()),
+        created: door.clock.now().0.div_euclid(1000),
+        model: door.model.name.clone(),
+        chat_template,
+        include_usage: wish.include_usage,
+    };
+    let scored = wish.likelihoods.is_some();
+    let asked = Asked {
+        prompt,
+        opening,
+        max_tokens: wish.max_tokens.unwrap_or(room).min(room),
+        sampling: wish.sampling,
+        stops: wish.stops,
+        likelihoods: wish.likelihoods,
+        ignore_end: wish.ignore_end,
+    };
+    let events = ready.scheduler.submit(asked).map_err(|not_taken| match not_taken {
+        NotTaken::Busy => Problem::Busy,
+        NotTaken::Gone => Problem::Gone,
+    })?;
+    if wish.stream {
+        return following::streamed(events, envelope).await;
+    }
+    following::plain(events, envelope, scored).await
+}

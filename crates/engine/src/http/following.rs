@@ -1,0 +1,107 @@
+//! From the scheduler's events to a response: all of them as one object, or a stream of them. Dropping either leaves the scheduler without
+//! a reader, which is how a request is cancelled.
+
+use axum::{
+    Json,
+    body::{Body, Bytes},
+    http::{HeaderName, HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+use futures_util::stream;
+use serde_json::Value;
+use tokio::sync::mpsc::Receiver;
+
+use super::{answers::Envelope, problem::Problem};
+use crate::scheduler::{Delta, Event};
+
+/// Waits for the whole answer.
+pub(super) async fn plain(mut events: Receiver<Event>, envelope: Envelope, scored: bool) -> Result<Response, Problem> {
+    let mut answer = Delta::default();
+    while let Some(event) = events.recv().await {
+        match event {
+            Event::Delta(delta) => {
+                answer.text.push_str(&delta.text);
+                answer.tokens.extend(delta.tokens);
+            }
+            Event::Finished(finish, usage) => {
+                return Ok(Json(envelope.plain(&answer, scored, finish, usage)).into_response());
+            }
+            Event::Failed(why) => return Err(Problem::Failed { why }),
+        }
+    }
+    Err(Problem::Gone)
+}
+
+/// Answers as a stream, once there is something to say: what fails before that is still a status of its own.
+pub(super) async fn streamed(mut events: Receiver<Event>, envelope: Envelope) -> Result<Response, Problem> {
+    let first = match events.recv().await {
+        Some(Event::Failed(why)) => return Err(Problem::Failed { why }),
+        None => return Err(Problem::Gone),
+        Some(event) => event,
+    };
+    let stream = Stream { events, envelope, letters: 0, before: Some(first), ended: false };
+    let body = Body::from_stream(stream::unfold(stream, |mut stream| async {
+        stream.next().await.map(|bytes| (Ok::<_, std::convert::Infallible>(bytes), stream))
+    }));
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform")),
+        (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")),
+    ];
+    Ok((headers, body).into_response())
+}
+
+struct Stream {
+    events: Receiver<Event>,
+    envelope: Envelope,
+    letters: usize,
+    before: Option<Event>,
+    ended: bool,
+}
+
+impl Stream {
+    /// The next write: every event that is there already.
+    async fn next(&mut self) -> Option<Bytes> {
+        if self.ended {
+            return None;
+        }
+        let mut out = Vec::new();
+        let event = match self.before.take() {
+            Some(first) => {
+                self.envelope.first().iter().for_each(|chunk| frame(&mut out, chunk));
+                Some(first)
+            }
+            None => self.events.recv().await,
+        };
+        self.write(event.unwrap_or_else(|| Event::Failed("the engine stopped".into())), &mut out);
+        while !self.ended
+            && let Ok(event) = self.events.try_recv()
+        {
+            self.write(event, &mut out);
+        }
+        Some(out.into())
+    }
+
+    fn write(&mut self, event: Event, out: &mut Vec<u8>) {
+        match event {
+            Event::Delta(delta) => {
+                frame(out, &self.envelope.delta(&delta, self.letters));
+                self.letters += delta.text.chars().count();
+            }
+            Event::Finished(finish, usage) => {
+                self.envelope.last(finish, usage).iter().for_each(|chunk| frame(out, chunk));
+                out.extend_from_slice(b"data: [DONE]\n\n");
+                self.ended = true;
+            }
+            // Without [DONE]: a stream that was cut must not look whole.
+            Event::Failed(why) => {
+                frame(out, &Problem::Failed { why }.body());
+                self.ended = true;
+            }
+        }
+    }
+}
+
+fn frame(out: &mut Vec<u8>, chunk: &Value) {
+    out.extend_from_slice(format!("data: {chunk}\n\n").as_bytes());
+}

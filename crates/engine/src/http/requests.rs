@@ -1,0 +1,243 @@
+//! Requests of the OpenAI dialect as this engine takes them: read once, checked once. Fields it does not know are left aside; a field
+//! that it knows and cannot do is refused, never silently dropped.
+
+use std::collections::HashMap;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::problem::Problem;
+use crate::{backend::Token, sampler::Sampling};
+
+const MOST_STOPS: usize = 16;
+const MOST_ALTERNATIVES: u32 = 20;
+/// What OpenAI's dialect says for `/v1/completions` without `max_tokens`.
+const COMPLETION_TOKENS: u32 = 16;
+
+/// `POST /v1/chat/completions`.
+#[derive(Debug, Deserialize)]
+pub(super) struct Chat {
+    pub(super) messages: Vec<Value>,
+    #[serde(default)]
+    pub(super) chat_template_kwargs: Option<Map<String, Value>>,
+    logprobs: Option<bool>,
+    top_logprobs: Option<u32>,
+    max_completion_tokens: Option<u32>,
+    tools: Option<Vec<Value>>,
+    #[serde(flatten)]
+    shared: Shared,
+}
+
+/// `POST /v1/completions`.
+#[derive(Debug, Deserialize)]
+pub(super) struct Completion {
+    pub(super) prompt: Prompt,
+    logprobs: Option<u32>,
+    echo: Option<bool>,
+    suffix: Option<String>,
+    #[serde(flatten)]
+    shared: Shared,
+}
+
+/// The prompt of a completion.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Prompt {
+    Text(String),
+    Tokens(Vec<Token>),
+    Texts(Vec<String>),
+}
+
+#[derive(Debug, Deserialize)]
+struct Shared {
+    stream: Option<bool>,
+    stream_options: Option<StreamOptions>,
+    max_tokens: Option<u32>,
+    temperature: Option<f32>,
+    top_p: Option<f32>,
+    top_k: Option<i64>,
+    min_p: Option<f32>,
+    seed: Option<i64>,
+    frequency_penalty: Option<f32>,
+    presence_penalty: Option<f32>,
+    #[serde(alias = "repetition_penalty")]
+    repeat_penalty: Option<f32>,
+    logit_bias: Option<HashMap<String, f32>>,
+    stop: Option<Stops>,
+    ignore_eos: Option<bool>,
+    n: Option<u32>,
+    best_of: Option<u32>,
+    response_format: Option<Value>,
+}
+
+#[derive(Debug, Deserialize)]
+struct StreamOptions {
+    include_usage: Option<bool>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Stops {
+    One(String),
+    Many(Vec<String>),
+}
+
+/// What both kinds of request come to, checked.
+#[derive(Debug)]
+pub(super) struct Wish {
+    pub(super) stream: bool,
+    pub(super) include_usage: bool,
+    /// `None` is as much as the context holds.
+    pub(super) max_tokens: Option<u32>,
+    pub(super) sampling: Sampling,
+    pub(super) stops: Vec<String>,
+    pub(super) likelihoods: Option<usize>,
+    pub(super) ignore_end: bool,
+}
+
+/// Reads a body.
+pub(super) fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Problem> {
+    serde_json::from_slice(body).map_err(|error| Problem::Unreadable { why: error.to_string() })
+}
+
+impl Chat {
+    pub(super) fn wish(&self) -> Result<Wish, Problem> {
+        if self.tools.as_ref().is_some_and(|tools| !tools.is_empty()) {
+            return Err(Problem::invalid("tools", "are not supported by this engine"));
+        }
+        let alternatives = self.top_logprobs.unwrap_or(0);
+        let likelihoods = match (self.logprobs.unwrap_or(false), alternatives) {
+            (false, 0) => None,
+            (false, _) => return Err(Problem::invalid("top_logprobs", "needs logprobs: true")),
+            (true, _) => Some(alternatives),
+        };
+        self.shared.wish(self.max_completion_tokens.or(self.shared.max_tokens), likelihoods, "top_logprobs")
+    }
+
+    /// The messages with their content as one text each.
+    pub(super) fn texts(&self) -> Result<Vec<Value>, Problem> {
+        if self.messages.is_empty() {
+            return Err(Problem::invalid("messages", "must not be empty"));
+        }
+        self.messages.iter().map(message_with_text).collect()
+    }
+}
+
+fn message_with_text(message: &Value) -> Result<Value, Problem> {
+    let Value::Object(fields) = message else {
+        return Err(Problem::invalid("messages", "must be objects with a role and a content"));
+    };
+    if !fields.get("role").is_some_and(Value::is_string) {
+        return Err(Problem::invalid("messages", "must have a role each"));
+    }
+    let text = match fields.get("content") {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Array(parts)) => {
+            let texts: Option<Vec<_>> = parts.iter().map(|part| part["text"].as_str()).collect();
+            texts
+                .ok_or_else(|| {
+                    Problem::invalid("messages", "hold a part that is no text; this engine takes text only")
+                })?
+                .concat()
+        }
+        Some(_) => return Err(Problem::invalid("messages", "must have a text or a list of parts as content")),
+    };
+    let mut fields = fields.clone();
+    fields.insert("content".into(), Value::String(text));
+    Ok(Value::Object(fields))
+}
+
+impl Completion {
+    pub(super) fn wish(&self) -> Result<Wish, Problem> {
+        if self.echo == Some(true) {
+            return Err(Problem::invalid("echo", "is not supported by this engine"));
+        }
+        if self.suffix.as_ref().is_some_and(|suffix| !suffix.is_empty()) {
+            return Err(Problem::invalid("suffix", "is not supported by this engine"));
+        }
+        self.shared.wish(Some(self.shared.max_tokens.unwrap_or(COMPLETION_TOKENS)), self.logprobs, "logprobs")
+    }
+}
+
+impl Shared {
+    fn wish(
+        &self,
+        max_tokens: Option<u32>,
+        likelihoods: Option<u32>,
+        alternatives: &'static str,
+    ) -> Result<Wish, Problem> {
+        if max_tokens == Some(0) {
+            return Err(Problem::invalid("max_tokens", "must be at least 1"));
+        }
+        if likelihoods.is_some_and(|count| count > MOST_ALTERNATIVES) {
+            return Err(Problem::invalid(alternatives, format!("must be at most {MOST_ALTERNATIVES}")));
+        }
+        for (name, count) in [("n", self.n), ("best_of", self.best_of)] {
+            if count.unwrap_or(1) != 1 {
+                return Err(Problem::invalid(name, "must be 1: this engine gives one answer per request"));
+            }
+        }
+        let format = self.response_format.as_ref().and_then(|format| format["type"].as_str()).unwrap_or("text");
+        if format != "text" {
+            return Err(Problem::invalid("response_format", format!("{format} is not supported by this engine")));
+        }
+        Ok(Wish {
+            stream: self.stream.unwrap_or(false),
+            include_usage: self.stream_options.as_ref().and_then(|options| options.include_usage).unwrap_or(false),
+            max_tokens,
+            sampling: self.sampling()?,
+            stops: self.stops()?,
+            likelihoods: likelihoods.map(|count| count as usize),
+            ignore_end: self.ignore_eos.unwrap_or(false),
+        })
+    }
+
+    fn sampling(&self) -> Result<Sampling, Problem> {
+        let default = Sampling::default();
+        let bias = self.logit_bias.iter().flatten().map(|(token, &add)| match token.parse() {
+            Ok(token) => Ok((token, add)),
+            Err(_) => Err(Problem::invalid("logit_bias", format!("has the key {token}, which is no token id"))),
+        });
+        Ok(Sampling {
+            temperature: within("temperature", self.temperature, 0.0..=100.0)?.unwrap_or(default.temperature),
+            top_p: within("top_p", self.top_p, 0.0..=1.0)?.unwrap_or(default.top_p),
+            // -1 is how several dialects write "all".
+            top_k: self.top_k.map_or(default.top_k, |count| u32::try_from(count).unwrap_or(0)),
+            min_p: within("min_p", self.min_p, 0.0..=1.0)?.unwrap_or(default.min_p),
+            seed: self.seed.map(i64::cast_unsigned),
+            frequency_penalty: within("frequency_penalty", self.frequency_penalty, -2.0..=2.0)?
+                .unwrap_or(default.frequency_penalty),
+            presence_penalty: within("presence_penalty", self.presence_penalty, -2.0..=2.0)?
+                .unwrap_or(default.presence_penalty),
+            repeat_penalty: within("repeat_penalty", self.repeat_penalty, 0.01..=100.0)?
+                .unwrap_or(default.repeat_penalty),
+            bias: bias.collect::<Result<_, _>>()?,
+        })
+    }
+
+    fn stops(&self) -> Result<Vec<String>, Problem> {
+        let stops = match &self.stop {
+            None => Vec::new(),
+            Some(Stops::One(stop)) => vec![stop.clone()],
+            Some(Stops::Many(stops)) => stops.clone(),
+        };
+        if stops.len() > MOST_STOPS {
+            return Err(Problem::invalid("stop", format!("must be at most {MOST_STOPS} strings")));
+        }
+        Ok(stops)
+    }
+}
+
+fn within(
+    name: &'static str,
+    value: Option<f32>,
+    range: std::ops::RangeInclusive<f32>,
+) -> Result<Option<f32>, Problem> {
+    match value {
+        Some(value) if !range.contains(&value) => {
+            Err(Problem::invalid(name, format!("is {value}; it must be from {} to {}", range.start(), range.end())))
+        }
+        value => Ok(value),
+    }
+}

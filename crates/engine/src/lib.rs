@@ -1,0 +1,46 @@
+//! The inference worker: one GGUF model behind the OpenAI dialect on a local socket, in a process of its own, because native code may
+//! end its process. Three layers: `http` (the door) reads and checks requests, `scheduler` decides what is computed when, and a
+//! [`backend::Backend`] computes. Choosing tokens, text and templates are ours; llama.cpp, behind the feature `llama`, multiplies.
+//!
+//! It is no supervisor and no client: who starts it, restarts it and asks it is another crate's business.
+
+pub mod backend;
+mod error;
+pub mod gguf;
+mod http;
+mod listener;
+#[cfg(feature = "llama")]
+mod llama;
+mod model;
+mod parent;
+pub mod sampler;
+pub mod scheduler;
+pub mod template;
+pub mod text;
+mod worker;
+
+pub use error::Error;
+pub use listener::Listen;
+pub use model::Progress;
+pub use worker::{Options, serve_with};
+
+/// Serves the GGUF model of `options` until it is told to end or, with [`Options::parent_watch`], its parent is gone.
+///
+/// Writes two kinds of line to standard output: `{"listening": "127.0.0.1:8421"}` at once, before the model is loaded, and
+/// `{"failed": "…"}` when the worker ends by itself.
+///
+/// # Errors
+/// Why it ended by itself; [`Error::exit_code`] is the code to exit with.
+#[cfg(feature = "llama")]
+pub async fn serve(options: Options) -> Result<(), Error> {
+    serve_with(options, llama::load).await
+}
+
+/// This build has no llama.cpp: says so and ends.
+///
+/// # Errors
+/// [`Error::NotBuilt`], always.
+#[cfg(not(feature = "llama"))]
+pub async fn serve(options: Options) -> Result<(), Error> {
+    serve_with(options, |_, _| Err(Error::NotBuilt)).await
+}

@@ -1,0 +1,355 @@
+//! The thin safe layer over llama.cpp's C functions: the only unsafe code of the workspace. Each type owns one C object and offers what the
+//! backend needs of it; nothing here decides anything.
+
+#![expect(unsafe_code, reason = "C functions of llama.cpp")]
+
+use std::{
+    ffi::{CStr, CString, c_char, c_int, c_void},
+    path::Path,
+    ptr::NonNull,
+    sync::{
+        Arc, Mutex, Once, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use llama_cpp_sys_2 as sys;
+
+use crate::{
+    Progress,
+    backend::{Input, Slot, Token},
+};
+
+/// Numbers below this name tensor types, with gaps.
+#[cfg(test)]
+pub(super) const TENSOR_TYPES: u32 = sys::GGML_TYPE_COUNT;
+
+/// Elements and bytes of a block of a tensor type, as llama.cpp has them.
+#[cfg(test)]
+pub(super) fn type_size(kind: u32) -> Option<(u64, u64)> {
+    if kind >= TENSOR_TYPES {
+        return None;
+    }
+    // SAFETY: both read a constant table that has TENSOR_TYPES rows.
+    let (block, bytes) = unsafe { (sys::ggml_blck_size(kind), sys::ggml_type_size(kind)) };
+    let block = u64::try_from(block).ok()?;
+    (block > 0 && bytes > 0).then_some((block, bytes as u64))
+}
+
+/// A loaded model.
+pub(super) struct Model {
+    model: NonNull<sys::llama_model>,
+    vocabulary: NonNull<sys::llama_vocab>,
+}
+
+// SAFETY: the model is owned, not tied to a thread, and only read after loading.
+unsafe impl Send for Model {}
+// SAFETY: llama.h says that tokenising is thread-safe; the other functions used here read fields that never change.
+unsafe impl Sync for Model {}
+
+impl Drop for Model {
+    fn drop(&mut self) {
+        // SAFETY: it was returned by llama_model_load_from_file and is freed once; contexts hold an Arc of it.
+        unsafe { sys::llama_model_free(self.model.as_ptr()) }
+    }
+}
+
+impl Model {
+    /// Loads a file whose head has been checked. The error is what llama.cpp said.
+    pub(super) fn load(path: &Path, progress: &Progress) -> Result<Self, String> {
+        start();
+        let path =
+            CString::new(path.as_os_str().as_encoded_bytes()).map_err(|_| "its path holds a zero byte".to_owned())?;
+        // SAFETY: returns a plain struct.
+        let mut parameters = unsafe { sys::llama_model_default_params() };
+        parameters.progress_callback = Some(on_progress);
+        parameters.progress_callback_user_data = std::ptr::from_ref(progress).cast_mut().cast();
+        COMPLAINTS.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        // SAFETY: the path ends with a zero; `progress` outlives the call, the only time that the callback runs.
+        let model = unsafe { sys::llama_model_load_from_file(path.as_ptr(), parameters) };
+        let model = NonNull::new(model).ok_or_else(complaint)?;
+        // SAFETY: the model is live; its vocabulary lives as long.
+        let vocabulary = unsafe { sys::llama_model_get_vocab(model.as_ptr()) };
+        match NonNull::new(vocabulary.cast_mut()) {
+            Some(vocabulary) => Ok(Model { model, vocabulary }),
+            None => Err("it has no vocabulary".into()),
+        }
+    }
+
+    pub(super) fn parameters(&self) -> u64 {
+        // SAFETY: the model is live.
+        unsafe { sys::llama_model_n_params(self.model.as_ptr()) }
+    }
+
+    pub(super) fn size(&self) -> u64 {
+        // SAFETY: the model is live.
+        unsafe { sys::llama_model_size(self.model.as_ptr()) }
+    }
+
+    pub(super) fn description(&self) -> String {
+        let mut buffer = [0_u8; 256];
+        // SAFETY: at most 256 bytes are written, a zero last.
+        unsafe { sys::llama_model_desc(self.model.as_ptr(), buffer.as_mut_ptr().cast(), buffer.len()) };
+        CStr::from_bytes_until_nul(&buffer).map(|text| text.to_string_lossy().into_owned()).unwrap_or_default()
+    }
+
+    /// Why this model cannot continue text, if it cannot.
+    fn objection(&self) -> Option<String> {
+        let model = self.model.as_ptr();
+        // SAFETY: the model is live.
+        let (decodes, encodes) = unsafe { (sys::llama_model_has_decoder(model), sys::llama_model_has_encoder(model)) };
+        (!decodes || encodes).then(|| "it is an encoder; this engine runs models that continue text".to_owned())
+    }
+
+    pub(super) fn vocabulary_size(&self) -> usize {
+        // SAFETY: the vocabulary is live.
+        let size = unsafe { sys::llama_vocab_n_tokens(self.vocabulary.as_ptr()) };
+        usize::try_from(size).unwrap_or(0)
+    }
+
+    pub(super) fn encode(&self, text: &str, begin: bool, markup: bool) -> Vec<Token> {
+        let Ok(len) = i32::try_from(text.len()) else { return Vec::new() };
+        let mut tokens: Vec<Token> = vec![0; text.len() / 3 + 8];
+        loop {
+            let room = i32::try_from(tokens.len()).unwrap_or(i32::MAX);
+            // SAFETY: `len` bytes of text are read and at most `room` tokens written.
+            let count = unsafe {
+                sys::llama_tokenize(
+                    self.vocabulary.as_ptr(),
+                    text.as_ptr().cast(),
+                    len,
+                    tokens.as_mut_ptr(),
+                    room,
+                    begin,
+                    markup,
+                )
+            };
+            if let Ok(count) = usize::try_from(count) {
+                tokens.truncate(count);
+                return tokens;
+            }
+            // A negative count says how many there would have been.
+            let needed = count.checked_neg().and_then(|needed| usize::try_from(needed).ok()).unwrap_or(0);
+            if needed <= tokens.len() {
+                return Vec::new();
+            }
+            tokens.resize(needed, 0);
+        }
+    }
+
+    pub(super) fn decode(&self, token: Token, drop_space: bool, into: &mut Vec<u8>) {
+        if !usize::try_from(token).is_ok_and(|token| token < self.vocabulary_size()) {
+            return;
+        }
+        let mut buffer = vec![0_u8; 64];
+        loop {
+            let room = i32::try_from(buffer.len()).unwrap_or(i32::MAX);
+            let strip = i32::from(drop_space);
+            // SAFETY: the token exists and at most `room` bytes are written.
+            let count = unsafe {
+                sys::llama_token_to_piece(
+                    self.vocabulary.as_ptr(),
+                    token,
+                    buffer.as_mut_ptr().cast(),
+                    room,
+                    strip,
+                    false,
+                )
+            };
+            if let Ok(count) = usize::try_from(count) {
+                into.extend_from_slice(buffer.get(..count).unwrap_or_default());
+                return;
+            }
+            let needed = count.checked_neg().and_then(|needed| usize::try_from(needed).ok()).unwrap_or(0);
+            if needed <= buffer.len() {
+                return;
+            }
+            buffer.resize(needed, 0);
+        }
+    }
+
+    pub(super) fn ends(&self, token: Token) -> bool {
+        // SAFETY: the vocabulary is live; an unknown token is answered with false.
+        unsafe { sys::llama_vocab_is_eog(self.vocabulary.as_ptr(), token) }
+    }
+
+    pub(super) fn marks(&self) -> (String, String) {
+        // SAFETY: the vocabulary is live.
+        let (bos, eos) =
+            unsafe { (sys::llama_vocab_bos(self.vocabulary.as_ptr()), sys::llama_vocab_eos(self.vocabulary.as_ptr())) };
+        (self.written(bos), self.written(eos))
+    }
+
+    fn written(&self, token: Token) -> String {
+        if !usize::try_from(token).is_ok_and(|token| token < self.vocabulary_size()) {
+            return String::new();
+        }
+        // SAFETY: the token exists; its text ends with a zero and lives as long as the vocabulary.
+        let text = unsafe { CStr::from_ptr(sys::llama_vocab_get_text(self.vocabulary.as_ptr(), token)) };
+        text.to_string_lossy().into_owned()
+    }
+}
+
+/// How large a context is to be.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    pub(super) cells: u32,
+    pub(super) slots: u32,
+    pub(super) batch: u32,
+    pub(super) threads: u32,
+}
+
+/// A model at work: its cache and the batch that it computes.
+pub(super) struct Context {
+    context: NonNull<sys::llama_context>,
+    batch: sys::llama_batch,
+    limits: Limits,
+    model: Arc<Model>,
+}
+
+// SAFETY: the context is owned and, like the batch that belongs to it, not tied to a thread; every use takes &mut or reads.
+unsafe impl Send for Context {}
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        // SAFETY: both were made in `new` and are freed once; the model is freed after them.
+        unsafe {
+            sys::llama_batch_free(self.batch);
+            sys::llama_free(self.context.as_ptr());
+        }
+    }
+}
+
+impl Context {
+    pub(super) fn new(model: Arc<Model>, limits: Limits) -> Result<Self, String> {
+        if let Some(objection) = model.objection() {
+            return Err(objection);
+        }
+        let batch_len = i32::try_from(limits.batch).map_err(|_| "its batch is too large".to_owned())?;
+        let threads = i32::try_from(limits.threads).unwrap_or(1);
+        // SAFETY: returns a plain struct.
+        let mut parameters = unsafe { sys::llama_context_default_params() };
+        parameters.n_ctx = limits.cells;
+        parameters.n_batch = limits.batch;
+        parameters.n_ubatch = limits.batch;
+        parameters.n_seq_max = limits.slots;
+        parameters.n_outputs_max = limits.slots;
+        parameters.n_threads = threads;
+        parameters.n_threads_batch = threads;
+        parameters.kv_unified = true;
+        parameters.no_perf = true;
+        // SAFETY: the model is live, and kept so by the Arc.
+        let context = unsafe { sys::llama_init_from_model(model.model.as_ptr(), parameters) };
+        let context = NonNull::new(context).ok_or_else(complaint)?;
+        // SAFETY: allocates arrays for `batch_len` tokens of one sequence each.
+        let batch = unsafe { sys::llama_batch_init(batch_len, 0, 1) };
+        LOADED.store(true, Ordering::Relaxed);
+        Ok(Context { context, batch, limits, model })
+    }
+
+    pub(super) fn decode(&mut self, inputs: &[Input]) -> Result<(), String> {
+        if inputs.is_empty() || inputs.len() > self.limits.batch as usize {
+            return Err(format!("a batch of {} tokens", inputs.len()));
+        }
+        for (index, input) in inputs.iter().enumerate() {
+            let position = i32::try_from(input.position).map_err(|_| "a position past 2^31".to_owned())?;
+            let slot = i32::try_from(input.slot.0).map_err(|_| "a slot past 2^31".to_owned())?;
+            // SAFETY: `index` is below the length that the arrays were allocated with, and each holds room for one sequence.
+            unsafe {
+                self.batch.token.add(index).write(input.token);
+                self.batch.pos.add(index).write(position);
+                self.batch.n_seq_id.add(index).write(1);
+                self.batch.seq_id.add(index).read().write(slot);
+                self.batch.logits.add(index).write(i8::from(input.wants_logits));
+            }
+        }
+        self.batch.n_tokens = i32::try_from(inputs.len()).unwrap_or(0);
+        // SAFETY: the batch's first n_tokens entries have just been written; llama.cpp checks tokens and slots.
+        match unsafe { sys::llama_decode(self.context.as_ptr(), self.batch) } {
+            0 => Ok(()),
+            1 => Err("the cache is full".into()),
+            code => Err(format!("llama_decode returned {code}")),
+        }
+    }
+
+    /// The logits of input `index` of the last batch, which must have asked for them.
+    pub(super) fn logits(&self, index: usize) -> Option<&[f32]> {
+        let index = i32::try_from(index).ok()?;
+        // SAFETY: the context is live; an index without logits gives null.
+        let row = NonNull::new(unsafe { sys::llama_get_logits_ith(self.context.as_ptr(), index) })?;
+        // SAFETY: a row has one number per token of the vocabulary and stays until the next decode, which takes &mut.
+        Some(unsafe { std::slice::from_raw_parts(row.as_ptr(), self.model.vocabulary_size()) })
+    }
+
+    pub(super) fn forget(&mut self, slot: Slot) {
+        let Ok(slot) = i32::try_from(slot.0) else { return };
+        // SAFETY: the context is live; removing a whole sequence never fails.
+        unsafe { sys::llama_memory_seq_rm(sys::llama_get_memory(self.context.as_ptr()), slot, -1, -1) };
+    }
+}
+
+/// Errors that llama.cpp has logged since loading began.
+static COMPLAINTS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+static LOADED: AtomicBool = AtomicBool::new(false);
+
+fn start() {
+    static STARTED: Once = Once::new();
+    // SAFETY: called once; the callbacks are functions without state of their own and never unwind.
+    STARTED.call_once(|| unsafe {
+        sys::llama_log_set(Some(on_log), std::ptr::null_mut());
+        sys::ggml_set_abort_callback(Some(on_abort));
+        sys::llama_backend_init();
+    });
+}
+
+/// llama.cpp's own reason, without the names of its functions.
+fn complaint() -> String {
+    const MARK: &str = "error loading model: ";
+    let complaints = COMPLAINTS.lock().unwrap_or_else(PoisonError::into_inner);
+    let line = complaints.iter().find(|line| line.contains(MARK)).or_else(|| complaints.first());
+    let reason = line.map_or("llama.cpp gives no reason", String::as_str);
+    let reason = reason.rsplit_once(MARK).map_or(reason, |(_, reason)| reason).trim();
+    let is_function = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    match reason.split_once(": ") {
+        Some((function, reason)) if is_function(function) => reason.to_owned(),
+        _ => reason.to_owned(),
+    }
+}
+
+unsafe extern "C" fn on_progress(progress: f32, wanted_by: *mut c_void) -> bool {
+    // SAFETY: `load` passed a reference that outlives the call.
+    unsafe { &*wanted_by.cast::<Progress>() }.report(progress)
+}
+
+unsafe extern "C" fn on_log(level: sys::ggml_log_level, text: *const c_char, _: *mut c_void) {
+    // SAFETY: llama.cpp passes a text that ends with a zero.
+    let text = unsafe { CStr::from_ptr(text) }.to_string_lossy();
+    let text = text.trim_end();
+    if level == sys::GGML_LOG_LEVEL_ERROR {
+        tracing::debug!(target: "llama.cpp", "{text}");
+        if let Ok(mut complaints) = COMPLAINTS.lock()
+            && complaints.len() < 32
+        {
+            complaints.push(text.to_owned());
+        }
+    } else {
+        tracing::trace!(target: "llama.cpp", "{text}");
+    }
+}
+
+/// An assertion of llama.cpp failed, and it is about to abort: end with a sentence instead of a signal.
+unsafe extern "C" fn on_abort(message: *const c_char) {
+    unsafe extern "C" {
+        fn _exit(status: c_int) -> !;
+    }
+    // SAFETY: llama.cpp passes a text that ends with a zero.
+    let message = unsafe { CStr::from_ptr(message) }.to_string_lossy();
+    // Without the folder that it was compiled in.
+    let message = message.rsplit_once("/llama.cpp/").map_or(&*message, |(_, message)| message);
+    let sentence = crate::gguf::in_one_line(&format!("llama.cpp gave up: {message}"));
+    let status = if LOADED.load(Ordering::Relaxed) { 1 } else { 3 };
+    crate::listener::say(&serde_json::json!({"failed": sentence}));
+    tracing::error!("{sentence}");
+    // SAFETY: ends the process at once; the state of the C++ side is unknown, so nothing of it is run any more.
+    unsafe { _exit(status) }
+}

@@ -1,0 +1,89 @@
+//! The model behind the door: still loading, or ready with all that a request needs. It never goes back.
+
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicBool, AtomicU32, Ordering},
+};
+
+use crate::{
+    backend::{Backend, Facts, Vocabulary},
+    scheduler::{Scheduler, Work},
+    template::{Refused, Template},
+};
+
+/// How far loading has come; shared with whoever loads.
+#[derive(Debug, Clone, Default)]
+pub struct Progress(Arc<Loading>);
+
+#[derive(Debug, Default)]
+struct Loading {
+    per_mille: AtomicU32,
+    unwanted: AtomicBool,
+}
+
+impl Progress {
+    /// Says how far it is, from 0 to 1. False when nobody wants the model any more.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0..=1000")]
+    pub fn report(&self, progress: f32) -> bool {
+        self.0.per_mille.store((progress.clamp(0.0, 1.0) * 1000.0) as u32, Ordering::Relaxed);
+        !self.0.unwanted.load(Ordering::Relaxed)
+    }
+
+    /// How far it is, from 0 to 1.
+    #[expect(clippy::cast_precision_loss, reason = "at most 1000")]
+    pub fn get(&self) -> f32 {
+        self.0.per_mille.load(Ordering::Relaxed) as f32 / 1000.0
+    }
+
+    pub(crate) fn give_up(&self) {
+        self.0.unwanted.store(true, Ordering::Relaxed);
+    }
+}
+
+/// A loaded model.
+pub(crate) struct Ready {
+    pub(crate) facts: Facts,
+    pub(crate) vocabulary: Arc<dyn Vocabulary>,
+    /// `None` when the model has no template of its own.
+    pub(crate) template: Option<Result<Template, Refused>>,
+    pub(crate) scheduler: Scheduler,
+}
+
+/// The model's name and state.
+pub(crate) struct Model {
+    pub(crate) name: String,
+    pub(crate) progress: Progress,
+    ready: OnceLock<Ready>,
+}
+
+impl Model {
+    pub(crate) fn new(name: String) -> Self {
+        Model { name, progress: Progress::default(), ready: OnceLock::new() }
+    }
+
+    /// From now on requests are taken; the work is the caller's to run.
+    pub(crate) fn is_loaded(&self, backend: Box<dyn Backend>) -> Work {
+        let facts = backend.facts().clone();
+        let vocabulary = backend.vocabulary();
+        let (bos, eos) = vocabulary.marks();
+        let template = facts.chat_template.as_deref().map(|source| Template::new(source, bos, eos));
+        if let Some(Err(refused)) = &template {
+            tracing::warn!(%refused, "chats will be refused");
+        }
+        let (scheduler, work) = Scheduler::new(backend);
+        let _ = self.ready.set(Ready { facts, vocabulary, template, scheduler });
+        work
+    }
+
+    pub(crate) fn ready(&self) -> Option<&Ready> {
+        self.ready.get()
+    }
+
+    /// Ends loading or work at its next step.
+    pub(crate) fn stop(&self) {
+        self.progress.give_up();
+        if let Some(ready) = self.ready() {
+            ready.scheduler.stop();
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! A worker never outlives its parent: it holds the other end of our standard input, which closes even when it is killed with -9.
+
+use std::{io::Read, time::Duration};
+
+use tokio::sync::oneshot;
+
+/// How long an orderly end may take before the worker ends itself the hard way (a long computation does not look up).
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Resolves when the parent is gone.
+pub(crate) async fn gone() {
+    let (closed, closing) = oneshot::channel();
+    std::thread::spawn(move || {
+        wait_for_end_of_stdin();
+        let _ = closed.send(());
+        die_after_grace();
+    });
+    tokio::select! {
+        _ = closing => {}
+        () = adopted() => { std::thread::spawn(die_after_grace); }
+    }
+}
+
+fn wait_for_end_of_stdin() {
+    let mut byte = [0];
+    loop {
+        match std::io::stdin().lock().read(&mut byte) {
+            Ok(0) => return,
+            Err(error) if error.kind() != std::io::ErrorKind::Interrupted => return,
+            _ => {}
+        }
+    }
+}
+
+fn die_after_grace() {
+    std::thread::sleep(GRACE);
+    #[cfg(unix)]
+    let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+    #[cfg(not(unix))]
+    std::process::abort();
+}
+
+/// Resolves when another process has become our parent. The kernel's signal for it also comes when only the *thread* that started us
+/// ends, as runtimes let idle threads do; so the signal is a reason to look, not to die.
+#[cfg(target_os = "linux")]
+async fn adopted() {
+    use rustix::process::{Signal, getppid, set_parent_process_death_signal};
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let parent = getppid();
+    let Ok(mut hangups) = signal(SignalKind::hangup()) else { return std::future::pending().await };
+    if set_parent_process_death_signal(Some(Signal::HUP)).is_err() {
+        return std::future::pending().await;
+    }
+    while getppid() == parent {
+        hangups.recv().await;
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+async fn adopted() {
+    std::future::pending().await
+}

@@ -1,0 +1,113 @@
+//! A worker's life: listen, say so, load on a thread of its own, answer until it is told to end or its parent is gone.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use domain::{Clock, Ids, SystemClock};
+use tokio::sync::oneshot;
+
+use crate::{
+    Error,
+    backend::Backend,
+    http::{self, Door},
+    listener::{self, Listen, Listener},
+    model::{Model, Progress},
+    parent,
+};
+
+/// How long the thread that computes may take to notice that it is over.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// What a worker is to do.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The GGUF file; the first of its parts when it is split.
+    pub model: PathBuf,
+    /// The name that clients use; the file's stem when absent.
+    pub model_name: Option<String>,
+    /// Where to listen.
+    pub listen: Listen,
+    /// The bearer key that requests must carry.
+    pub key: Option<String>,
+    /// Most tokens of one conversation; the model's own length, at most 8192, when absent.
+    pub context: Option<u32>,
+    /// Threads that compute; when absent the number of physical cores, or one for a very small model.
+    pub threads: Option<u32>,
+    /// End when standard input closes: the parent holds its other end.
+    pub parent_watch: bool,
+}
+
+impl Options {
+    fn name(&self) -> String {
+        let stem = || self.model.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+        self.model_name.clone().or_else(stem).unwrap_or_else(|| "model".into())
+    }
+}
+
+/// Serves the model that `load` brings. `load` runs on its own thread, after the address has been announced.
+///
+/// # Errors
+/// Why the worker ended by itself. The sentence has been written to standard output as `{"failed": …}`.
+pub async fn serve_with<L>(options: Options, load: L) -> Result<(), Error>
+where
+    L: FnOnce(&Options, &Progress) -> Result<Box<dyn Backend>, Error> + Send + 'static,
+{
+    let served = live(options, load).await;
+    if let Err(error) = &served {
+        listener::say(&serde_json::json!({"failed": error.to_string()}));
+    }
+    served
+}
+
+async fn live<L>(options: Options, load: L) -> Result<(), Error>
+where
+    L: FnOnce(&Options, &Progress) -> Result<Box<dyn Backend>, Error> + Send + 'static,
+{
+    let listener = Listener::bind(&options.listen, options.key.is_some()).await?;
+    listener.announce()?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let door = Arc::new(Door {
+        model: Model::new(options.name()),
+        key: options.key.clone(),
+        ids: Ids::new(Arc::clone(&clock)),
+        clock,
+    });
+    let parent_watch = options.parent_watch;
+    let mut working = work(Arc::clone(&door), options, load);
+    let ended = tokio::select! {
+        served = listener.serve(http::router(Arc::clone(&door))) => served,
+        worked = &mut working => return worked.unwrap_or(Err(Error::Died)).and(Err(Error::Died)),
+        () = told_to_end() => Ok(()),
+        () = parent::gone(), if parent_watch => Ok(()),
+    };
+    door.model.stop();
+    // An answer that is being computed is given up; C++ must not be computing while the process tears itself down.
+    let _ = tokio::time::timeout(GRACE, working).await;
+    ended
+}
+
+/// Loads and works on a thread of its own; what it comes to arrives through the receiver, an error when it panicked.
+fn work<L>(door: Arc<Door>, options: Options, load: L) -> oneshot::Receiver<Result<(), Error>>
+where
+    L: FnOnce(&Options, &Progress) -> Result<Box<dyn Backend>, Error> + Send + 'static,
+{
+    let (done, working) = oneshot::channel();
+    std::thread::spawn(move || {
+        let worked = load(&options, &door.model.progress).map(|backend| door.model.is_loaded(backend).run());
+        let _ = done.send(worked);
+    });
+    working
+}
+
+async fn told_to_end() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = tokio::signal::ctrl_c().await;
+}

@@ -1,0 +1,124 @@
+//! A worker's life: loading, cancelling, ending with its parent, the Unix socket.
+
+use std::{
+    io::BufRead,
+    os::unix::net::UnixStream,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use serde_json::json;
+
+use crate::worker::{Worker, eventually, exchange};
+
+fn long() -> String {
+    vec!["word "; 600].join("|")
+}
+
+#[test]
+fn while_it_loads_it_says_so() {
+    let worker = Worker::start(&["--scripted", "x", "--load-time", "500"]);
+    let health = worker.get("/health");
+    assert_eq!((health.status, health.json()), (503, json!({"status": "loading", "progress": 0.5})));
+    let reply = worker.post("/v1/chat/completions", &json!({"messages": [{"role": "user", "content": "x"}]}));
+    assert_eq!((reply.status, reply.json()["error"]["code"].as_str()), (503, Some("model_loading")));
+    assert!(reply.head.contains("retry-after: 1"), "{}", reply.head);
+    let worker = worker.ready();
+    assert_eq!(worker.get("/health").json(), json!({"status": "ok", "active": 0, "queued": 0}));
+}
+
+#[test]
+fn a_client_that_leaves_frees_its_place_at_the_next_step() {
+    let worker = Worker::scripted(&long(), &["--pace", "20"]);
+    for path in ["/v1/chat/completions", "/v1/completions"] {
+        for stream in [true, false] {
+            let ask = json!({"messages": [{"role": "user", "content": "x"}], "prompt": "x", "stream": stream, "max_tokens": 600});
+            let mut open = worker.open(path, &ask);
+            eventually("it is being answered", || worker.active() == 1);
+            if stream {
+                let mut line = String::new();
+                while !line.starts_with("data: ") {
+                    line.clear();
+                    open.read_line(&mut line).expect("a line");
+                }
+            }
+            let left = Instant::now();
+            drop(open);
+            eventually("it is given up", || worker.active() == 0);
+            assert!(left.elapsed() < Duration::from_millis(500), "{path} stream {stream}: {:?}", left.elapsed());
+        }
+    }
+    let reply = worker.post("/v1/completions", &json!({"prompt": "x", "max_tokens": 2}));
+    assert_eq!(reply.json()["usage"]["completion_tokens"], 2);
+}
+
+#[test]
+fn it_ends_with_its_parent_even_in_mid_answer() {
+    let mut worker = Worker::scripted(&long(), &["--pace", "20", "--watch"]);
+    let _open = worker.open("/v1/completions", &json!({"prompt": "x", "stream": true, "max_tokens": 600}));
+    eventually("it is being answered", || worker.active() == 1);
+    drop(worker.stdin.take());
+    eventually("it has ended", || worker.has_ended());
+}
+
+#[test]
+fn without_the_watch_a_closed_input_means_nothing() {
+    let mut worker = Worker::scripted("x", &[]);
+    drop(worker.stdin.take());
+    std::thread::sleep(Duration::from_millis(100));
+    assert_eq!(worker.get("/health").status, 200);
+}
+
+#[test]
+fn it_ends_when_it_is_told_to() {
+    let mut worker = Worker::scripted("x", &[]);
+    let kill = Command::new("kill").arg(worker.pid().to_string()).status().expect("kill");
+    assert!(kill.success());
+    let (_, status) = worker.end();
+    assert_eq!(status.code(), Some(0));
+}
+
+#[test]
+fn a_missing_model_is_a_sentence_and_exit_code_3() {
+    let mut worker = Worker::start(&["/nowhere/model.gguf"]);
+    let (said, status) = worker.end();
+    assert_eq!(status.code(), Some(3));
+    let expected = if cfg!(feature = "llama") {
+        "the model /nowhere/model.gguf cannot be read: No such file or directory (os error 2)"
+    } else {
+        "this binary was built without the engine (cargo feature `llama`)"
+    };
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&said).expect("JSON")["failed"], expected);
+}
+
+#[test]
+fn a_unix_socket_serves_as_well_and_a_dead_one_is_taken_over() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("engine.sock");
+    drop(std::os::unix::net::UnixListener::bind(&path).expect("bound"));
+    let listen = format!("unix:{}", path.display());
+    let worker = Worker::start(&["--scripted", "x", "--listen", &listen]);
+    assert_eq!(worker.address, listen);
+    eventually("it answers", || {
+        exchange(UnixStream::connect(&path).expect("connected"), "GET /health HTTP/1.1\r\n", b"").status == 200
+    });
+}
+
+#[test]
+fn a_used_address_is_a_sentence() {
+    let worker = Worker::scripted("x", &[]);
+    let mut second =
+        Command::new(std::env::current_exe().expect("a path").parent().expect("deps").join("../examples/worker"));
+    let output = second.args(["--scripted", "x", "--listen", &worker.address]).output().expect("ran");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.contains("cannot listen on 127.0.0.1:"), "{said}");
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn an_address_that_others_reach_wants_a_key() {
+    let mut open =
+        Command::new(std::env::current_exe().expect("a path").parent().expect("deps").join("../examples/worker"));
+    let output = open.args(["--scripted", "x", "--listen", "0.0.0.0:0"]).output().expect("ran");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("needs a key"));
+}

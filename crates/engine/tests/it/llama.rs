@@ -1,0 +1,241 @@
+//! llama.cpp with a real model: the text that it must say, alone and among others, and files that would make it abort.
+
+use std::{env, fs, io::BufRead, path::PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::worker::{Worker, eventually, told};
+
+const QUESTION: &str = "Once upon a time, there was a little girl named Lily.";
+
+/// The folder of the shared models; `None`, said aloud, where there is none.
+fn models() -> Option<PathBuf> {
+    let shared = env::var_os("PORTICO_SHARED").map_or_else(|| PathBuf::from("../../../shared"), PathBuf::from);
+    let models = shared.join("models");
+    if models.join("stories260K.gguf").is_file() {
+        return Some(models);
+    }
+    assert!(env::var_os("CI").is_none(), "{} is absent", models.display());
+    eprintln!("skipped: {} is absent (set PORTICO_SHARED)", models.display());
+    None
+}
+
+fn story() -> Option<(Worker, String)> {
+    let models = models()?;
+    let expected = fs::read_to_string(models.join("stories260K.expected.txt")).expect("text");
+    let worker = Worker::start(&[models.join("stories260K.gguf").to_str().expect("a path")]).ready();
+    Some((worker, expected))
+}
+
+fn from_nothing() -> Value {
+    json!({"prompt": "", "max_tokens": 200, "temperature": 0})
+}
+
+#[test]
+fn the_greedy_text_from_the_empty_prompt_is_the_reference() {
+    let Some((worker, expected)) = story() else { return };
+    let answer = worker.post("/v1/completions", &from_nothing()).json();
+    assert_eq!(answer["choices"][0]["text"], expected);
+    assert_eq!(answer["usage"], json!({"prompt_tokens": 1, "completion_tokens": 200, "total_tokens": 201}));
+}
+
+#[test]
+fn asked_in_a_chat_it_tells_the_rest_of_the_story() {
+    let Some((worker, expected)) = story() else { return };
+    let ask = json!({"messages": [{"role": "user", "content": QUESTION}], "max_tokens": 185, "temperature": 0});
+    let answer = worker.post("/v1/chat/completions", &ask).json();
+    assert_eq!(answer["choices"][0]["message"]["content"], expected[QUESTION.len()..]);
+    assert_eq!(answer["portico"], json!({"chat_template": false}));
+}
+
+#[test]
+fn eight_streams_at_once_beside_other_prompts_tell_the_same_text() {
+    let Some((worker, expected)) = story() else { return };
+    std::thread::scope(|scope| {
+        let worker = &worker;
+        let streams: Vec<_> = (0..8)
+            .map(|_| {
+                scope.spawn(move || {
+                    let mut ask = from_nothing();
+                    ask["stream"] = true.into();
+                    told(&worker.stream("/v1/completions", &ask))
+                })
+            })
+            .collect();
+        for length in [300, 100, 7] {
+            let ask = json!({"prompt": "Lily ran to the park. ".repeat(length / 7), "max_tokens": 20, "seed": 1});
+            assert_eq!(worker.post("/v1/completions", &ask).status, 200);
+        }
+        for stream in streams {
+            assert_eq!(stream.join().expect("told"), (expected.clone(), Some("length".into()), true));
+        }
+    });
+}
+
+#[test]
+fn stop_strings_work_across_the_tokens_of_a_real_vocabulary() {
+    let Some((worker, expected)) = story() else { return };
+    for stop in ["named Lily", "e loved to pl", "\nLily's mom", "too high.\nL"] {
+        let mut ask = from_nothing();
+        ask["stop"] = stop.into();
+        let before = &expected[..expected.find(stop).expect("in the text")];
+        let answer = worker.post("/v1/completions", &ask).json();
+        assert_eq!(answer["choices"][0]["text"], before);
+        assert_eq!(answer["choices"][0]["finish_reason"], "stop");
+        ask["stream"] = true.into();
+        assert_eq!(told(&worker.stream("/v1/completions", &ask)).0, before);
+    }
+}
+
+#[test]
+fn log_probabilities_agree_with_the_greedy_choice() {
+    let Some((worker, expected)) = story() else { return };
+    let mut ask = from_nothing();
+    ask["logprobs"] = 20.into();
+    let answer = worker.post("/v1/completions", &ask).json();
+    let logprobs = &answer["choices"][0]["logprobs"];
+    let list = |key: &str| logprobs[key].as_array().expect("a list").clone();
+    let (tokens, chosen, tops) = (list("tokens"), list("token_logprobs"), list("top_logprobs"));
+    assert_eq!((tokens.len(), chosen.len(), tops.len()), (200, 200, 200));
+    assert_eq!(tokens.iter().filter_map(Value::as_str).collect::<String>(), expected);
+    for ((token, chosen), top) in tokens.iter().zip(&chosen).zip(&tops) {
+        let top = top.as_object().expect("an object");
+        let best = top.values().filter_map(Value::as_f64).fold(f64::NEG_INFINITY, f64::max);
+        let chosen = chosen.as_f64().expect("a number");
+        assert!(chosen <= 0.0 && (chosen - best).abs() < 1e-6, "{token}: {chosen} is not the best, {best}");
+        assert!(top.values().filter_map(Value::as_f64).map(f64::exp).sum::<f64>() <= 1.0 + 1e-4);
+    }
+
+    let ask = json!({"messages": [{"role": "user", "content": QUESTION}], "max_tokens": 3, "logprobs": true, "top_logprobs": 5});
+    let answer = worker.post("/v1/chat/completions", &ask).json();
+    for token in answer["choices"][0]["logprobs"]["content"].as_array().expect("a list") {
+        let top: Vec<_> = token["top_logprobs"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .filter_map(|top| top["logprob"].as_f64())
+            .collect();
+        assert_eq!(top.len(), 5);
+        assert!(top.windows(2).all(|pair| pair[0] >= pair[1]), "the likeliest first: {top:?}");
+    }
+}
+
+#[test]
+fn a_seed_repeats_its_answer_even_among_others() {
+    let Some((worker, _)) = story() else { return };
+    let told = |seed: Value| {
+        let ask = json!({"prompt": QUESTION, "max_tokens": 60, "temperature": 1.2, "top_p": 0.95, "seed": seed});
+        worker.post("/v1/completions", &ask).json()["choices"][0]["text"].clone()
+    };
+    let alone = told(7.into());
+    std::thread::scope(|scope| {
+        let others: Vec<_> = (0..4).map(|_| scope.spawn(|| told(7.into()))).collect();
+        for other in others {
+            assert_eq!(other.join().expect("told"), alone);
+        }
+    });
+    assert_ne!(told(8.into()), alone);
+    assert_ne!(told(Value::Null), told(Value::Null));
+}
+
+#[test]
+fn a_client_that_leaves_frees_its_place() {
+    let Some((worker, expected)) = story() else { return };
+    for _ in 0..30 {
+        let ask = json!({"prompt": QUESTION, "stream": true, "max_tokens": 400, "ignore_eos": true});
+        let mut open = worker.open("/v1/completions", &ask);
+        open.read_line(&mut String::new()).expect("a line");
+    }
+    eventually("all are given up", || worker.active() == 0);
+    assert_eq!(worker.post("/v1/completions", &from_nothing()).json()["choices"][0]["text"], expected);
+}
+
+#[test]
+fn what_is_told_of_the_model_is_true() {
+    let Some((worker, _)) = story() else { return };
+    let listed = worker.get("/v1/models").json()["data"][0].clone();
+    assert_eq!(listed["id"], "stories260K");
+    assert_eq!(listed["meta"]["context_length"], 512);
+    assert_eq!(listed["meta"]["has_chat_template"], false);
+    let long = json!({"prompt": "Lily ".repeat(600)});
+    let reply = worker.post("/v1/completions", &long);
+    assert_eq!((reply.status, reply.json()["error"]["code"].as_str()), (400, Some("context_length_exceeded")));
+}
+
+/// Runs a worker on `bytes`: what it said when it refused them, or `None` when it served a request.
+fn outcome(bytes: &[u8]) -> Option<String> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("model.gguf");
+    fs::write(&path, bytes).expect("written");
+    let mut worker = Worker::start(&[path.to_str().expect("a path"), "--threads", "1"]);
+    let mut ended = false;
+    eventually("it is ready or has ended", || {
+        ended = worker.has_ended();
+        ended || worker.is_ready()
+    });
+    if !ended {
+        let reply = worker.post("/v1/completions", &json!({"prompt": "Lily", "max_tokens": 4}));
+        assert!(matches!(reply.status, 200 | 400), "{}", String::from_utf8_lossy(&reply.body));
+        return None;
+    }
+    let (said, status) = worker.end();
+    assert_eq!(status.code(), Some(3), "{said}");
+    let said: Value = serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {said}"));
+    Some(said["failed"].as_str().expect("a sentence").to_owned())
+}
+
+#[test]
+fn broken_models_are_refused_with_a_sentence() {
+    let Some(models) = models() else { return };
+    let whole = fs::read(models.join("stories260K.gguf")).expect("bytes");
+    let renamed = |from: &str, to: &str| {
+        let at = whole.windows(from.len()).position(|window| window == from.as_bytes()).expect("in the file");
+        let mut bytes = whole.clone();
+        bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
+        bytes
+    };
+    let cases: Vec<(Vec<u8>, &str)> = vec![
+        (Vec::new(), "is not a GGUF model"),
+        (b"hello, world".to_vec(), "is not a GGUF model"),
+        (whole[..5000].to_vec(), "is cut short"),
+        (whole[..whole.len() - 4096].to_vec(), "is cut short: the tensor"),
+        (renamed("llama", "lhama"), "lacks lhama.embedding_length"),
+        (
+            renamed("blk.0.attn_q.weight", "blk.0.attn_x.weight"),
+            "cannot be run: tensor 'blk.0.attn_q.weight' not found",
+        ),
+    ];
+    for (bytes, expected) in cases {
+        let said = outcome(&bytes).expect("refused");
+        assert!(said.starts_with("the model ") && said.contains(expected), "{expected:?} in {said:?}");
+    }
+    assert_eq!(outcome(&whole), None);
+}
+
+#[test]
+fn flipped_bytes_in_the_head_never_end_it_by_a_signal() {
+    let Some(models) = models() else { return };
+    let whole = fs::read(models.join("stories260K.gguf")).expect("bytes");
+    let mut state = 0x5EED_u64;
+    let mut random = |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).expect("small") % below
+    };
+    let mut refused = 0;
+    for round in 0..60 {
+        let mut bytes = whole.clone();
+        for _ in 0..1 + random(4) {
+            // The keys of the architecture and the table of tensors; the vocabulary between them every third time.
+            let at = match random(3) {
+                0 => 4 + random(610),
+                1 => 9400 + random(1960),
+                _ => 4 + random(11_359),
+            };
+            bytes[at] = u8::try_from(random(256)).expect("a byte");
+        }
+        let said = outcome(&bytes);
+        refused += usize::from(said.is_some());
+        assert!(said.is_none_or(|said| said.len() < 2000), "round {round}");
+    }
+    assert!(refused > 10, "only {refused} of 60 were refused: the flips miss");
+}

@@ -1,0 +1,16 @@
+//! The engine through its door: a worker process and an HTTP client, a scripted model where C++ is not the point and a real one where it is
+//! (feature `llama`). What hostile bytes reach first (GGUF heads, templates) and what decides (scheduler, sampler) are tested by themselves.
+
+#![expect(clippy::expect_used, clippy::panic, reason = "a test ends where its material fails")]
+
+mod answers;
+mod choosing;
+mod files;
+mod life;
+#[cfg(feature = "llama")]
+mod llama;
+mod refusals;
+mod scheduling;
+mod templates;
+mod texts;
+mod worker;
