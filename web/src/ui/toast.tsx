@@ -1,4 +1,4 @@
-//! Short words at the bottom of the window, one line each, with an undo where there is one. Also the page's polite announcer.
+//! Short words at the top of the window, one line each, with an undo where there is one. Also the page's polite announcer.
 import { X } from "lucide-react";
 import { useEffect } from "react";
 import { create } from "zustand";
@@ -38,7 +38,7 @@ export function Toaster() {
       <div aria-live="polite" className="sr-only">
         {announcement}
       </div>
-      <div role="status" className="pointer-events-none fixed inset-x-0 bottom-0 z-60 flex flex-col items-center gap-2 px-4 pb-[max(20px,env(safe-area-inset-bottom))]">
+      <div role="status" className="pointer-events-none fixed inset-x-0 top-0 z-60 flex flex-col items-center gap-2 px-4 pt-[max(12px,env(safe-area-inset-top))]">
         {toasts.map((one) => (
           <ToastLine key={one.id} toast={one} />
         ))}

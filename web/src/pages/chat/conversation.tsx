@@ -6,6 +6,7 @@ import type { Conversation } from "@/api/types";
 import { useConversationEntries } from "@/app/rail-row";
 import { RailButton } from "@/app/shell";
 import { ui } from "@/app/ui";
+import { edit } from "@/chat/editing";
 import { useCurrentModel } from "@/chat/models";
 import { type Thread, threadOf, useRunning, useRunningTurn, useThread } from "@/chat/thread";
 import { copyText } from "@/lib/clipboard";
@@ -64,6 +65,7 @@ function Open({ id }: { id: string }) {
   return (
     <div className="flex h-full">
       <div className="flex min-w-0 flex-1 flex-col">
+        <h1 className="sr-only">{state.conversation?.title || t("conversation.untitled")}</h1>
         <header className="flex h-14 shrink-0 items-center gap-1 px-2 sm:px-3">
           <RailButton />
           <ModelPicker current={model} onPick={(picked) => void thread.change({ model: picked })} />
@@ -174,5 +176,8 @@ function useKeys(thread: Thread, composer: React.RefObject<ComposerHandle | null
     window.addEventListener("keydown", press);
     return () => window.removeEventListener("keydown", press);
   }, [thread, composer, copied]);
-  useEffect(() => ui.closeDrawer(), []);
+  useEffect(() => {
+    ui.closeDrawer();
+    return () => edit(null);
+  }, []);
 }

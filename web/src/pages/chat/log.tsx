@@ -1,8 +1,9 @@
 //! The messages on the line that is looked at. Follows a growing answer only while the person is at the end of it.
 import { ChevronDown } from "lucide-react";
-import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { Virtualizer, type VirtualizerHandle } from "virtua";
 import type { Model } from "@/api/types";
+import { useEditing } from "@/chat/editing";
 import { type Thread, useThread } from "@/chat/thread";
 import { useT } from "@/lib/i18n";
 import { MessageView } from "@/pages/chat/message";
@@ -17,6 +18,7 @@ export function Log({ thread, wanted, model, onFill }: { thread: Thread; wanted:
   const box = useRef<HTMLDivElement>(null);
   const list = useRef<VirtualizerHandle>(null);
   const following = useRef(wanted === null);
+  const top = useRef(0);
   const [away, setAway] = useState(false);
 
   const toEnd = useCallback((smooth: boolean) => {
@@ -31,7 +33,10 @@ export function Log({ thread, wanted, model, onFill }: { thread: Thread; wanted:
     if (!element) return;
     const near = element.scrollHeight - element.scrollTop - element.clientHeight < NEAR_PX;
     setAway(!near);
+    // Whichever way it was done (wheel, finger, key, scroll bar): going up means reading, and reading is not disturbed.
     if (near) following.current = true;
+    else if (element.scrollTop < top.current) following.current = false;
+    top.current = element.scrollTop;
   };
 
   // A growing answer pushes the end down; whoever was there stays there.
@@ -43,6 +48,9 @@ export function Log({ thread, wanted, model, onFill }: { thread: Thread; wanted:
     return () => watch.disconnect();
   }, [toEnd]);
 
+  // What is being written or edited must not be lost when it is scrolled away.
+  const editing = useEditing((state) => state.message);
+  const kept = useMemo(() => [editing === null ? -1 : path.indexOf(editing), path.length - 1].filter((at) => at >= 0), [editing, path]);
   const last = path.at(-1);
   useLayoutEffect(() => {
     if (wanted === null || !path.includes(wanted)) toEnd(false);
@@ -59,13 +67,6 @@ export function Log({ thread, wanted, model, onFill }: { thread: Thread; wanted:
       <div
         ref={box}
         onScroll={onScroll}
-        onWheel={(event) => {
-          if (event.deltaY < 0) following.current = false;
-        }}
-        onTouchMove={() => (following.current = false)}
-        onKeyDown={(event) => {
-          if (["ArrowUp", "PageUp", "Home"].includes(event.key)) following.current = false;
-        }}
         role="log"
         aria-live="off"
         aria-label={t("message.log")}
@@ -74,7 +75,7 @@ export function Log({ thread, wanted, model, onFill }: { thread: Thread; wanted:
         className="scroll-thin h-full overflow-y-auto overscroll-contain px-4 outline-offset-[-2px]"
       >
         <div className="mx-auto max-w-[736px] pt-2 pb-10">
-          <Virtualizer ref={list} scrollRef={box} bufferSize={800}>
+          <Virtualizer ref={list} scrollRef={box} bufferSize={800} keepMounted={kept}>
             {path.map((id, at) => (
               <MessageView key={id} thread={thread} id={id} last={at === path.length - 1} wanted={id === wanted} model={model} onFill={onFill} />
             ))}

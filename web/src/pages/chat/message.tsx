@@ -16,7 +16,7 @@ export const MessageView = memo(function MessageView(props: MessageProps) {
   const message = useThread(props.thread).messages.get(props.id);
   if (!message) return null;
   return (
-    <article aria-label={message.author === "user" ? t("message.you") : (message.model ?? t("details.model"))} className={cx("group/message", message.author === "assistant" ? "pt-2" : "pt-6", props.wanted && "rounded-card animate-found")}>
+    <article aria-label={message.author === "user" ? t("message.you") : (message.model ?? t("details.model"))} className={cx("group/message", message.author === "assistant" ? "pt-2" : "pt-6", props.wanted && message.author === "assistant" && "rounded-card animate-found")}>
       {message.author === "assistant" ? <AnswerView {...props} message={message} /> : <QuestionView {...props} message={message} />}
     </article>
   );

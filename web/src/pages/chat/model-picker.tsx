@@ -35,9 +35,9 @@ export function ModelPicker({ current, onPick }: { current: Model | null; onPick
       trigger={
         <button
           type="button"
-          aria-label={current ? `${t("model.pick")}: ${current.name}, ${stateWords(current.state)}` : t("model.pick")}
           className="touch-target flex h-9 min-w-0 items-center gap-2 rounded-control px-2.5 text-[15px] font-medium transition-colors duration-120 hover:bg-hover aria-expanded:bg-hover"
         >
+          {current ? <span className="sr-only">{t("model.pick")}</span> : null}
           <span className="truncate">{current?.name ?? t("model.pick")}</span>
           {current && current.state.state !== "ready" ? (
             <span className="flex shrink-0 items-center gap-1.5 text-meta font-normal text-muted-foreground">

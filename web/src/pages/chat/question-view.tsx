@@ -3,27 +3,28 @@ import { Pencil, Trash2 } from "lucide-react";
 import { type KeyboardEvent, useLayoutEffect, useRef, useState } from "react";
 import type { Message } from "@/api/types";
 import { composing } from "@/chat/compose";
+import { edit, useEditing } from "@/chat/editing";
 import type { Thread } from "@/chat/thread";
+import { cx } from "@/lib/cx";
 import { newId } from "@/lib/id";
-import { useT } from "@/lib/i18n";
+import { translate, useT } from "@/lib/i18n";
 import { sentence } from "@/lib/problem";
 import { Branches, type MessageProps, actionsClass } from "@/pages/chat/message";
 import { Button, IconButton } from "@/ui/button";
 import { CopyButton } from "@/ui/copy-button";
 import { toast } from "@/ui/toast";
-import { translate } from "@/lib/i18n";
 
-export function QuestionView({ thread, message, model }: MessageProps & { message: Message }) {
+export function QuestionView({ thread, message, model, wanted }: MessageProps & { message: Message }) {
   const t = useT("chat");
-  const [editing, setEditing] = useState(false);
-  if (editing) return <EditQuestion thread={thread} message={message} model={model?.id ?? null} done={() => setEditing(false)} />;
+  const editing = useEditing((state) => state.message === message.id);
+  if (editing) return <EditQuestion thread={thread} message={message} model={model?.id ?? null} done={() => edit(null)} />;
   return (
     <div className="flex flex-col items-end">
-      <div className="max-w-[min(85%,600px)] rounded-[18px] rounded-br-[6px] bg-bubble px-4 py-2.5 text-body break-words whitespace-pre-wrap coarse:text-[16px]">{message.text}</div>
+      <div className={cx("max-w-[min(85%,600px)] rounded-[18px] rounded-br-[6px] bg-bubble px-4 py-2.5 text-body break-words whitespace-pre-wrap coarse:text-[16px]", wanted && "animate-found")}>{message.text}</div>
       <div className="mt-1 flex items-center gap-1">
         <div className={actionsClass(false)}>
           <CopyButton text={message.text} label={t("message.copy")} />
-          <IconButton label={t("message.edit")} size="small" onClick={() => setEditing(true)}>
+          <IconButton label={t("message.edit")} size="small" onClick={() => edit(message.id)}>
             <Pencil />
           </IconButton>
           <IconButton label={t("message.delete")} size="small" onClick={() => void removeMessage(thread, message.id)}>
