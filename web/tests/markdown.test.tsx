@@ -2,7 +2,7 @@
 import { cleanup, fireEvent, render, screen, waitFor } from "@testing-library/react";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import Markdown from "@/markdown/markdown";
-import { normalise } from "@/markdown/normalise";
+import { holdTable, normalise } from "@/markdown/normalise";
 import { ownImage, safeLink } from "@/markdown/safety";
 
 afterEach(cleanup);
@@ -83,6 +83,14 @@ test("half a table, half a fence, half a link: nothing breaks while it streams",
     expect(container.textContent).not.toContain("**");
     unmount();
   }
+});
+
+test("a table is held back until it is one", () => {
+  expect(holdTable("text\n\n| a | b")).toBe("text\n\n");
+  expect(holdTable("text\n\n| a | b |\n|--")).toBe("text\n\n");
+  expect(holdTable("text\n\n| a | b |\n|---|---|")).toBe("text\n\n| a | b |\n|---|---|");
+  expect(holdTable("| a | b |\n|---|---|\n| 1")).toBe("| a | b |\n|---|---|\n| 1");
+  expect(holdTable("a | b\n\nend")).toBe("a | b\n\nend");
 });
 
 test("code is shown letter by letter as it was written", async () => {

@@ -8,12 +8,12 @@ import { Anchor } from "@/markdown/link";
 import { ownImage } from "@/markdown/safety";
 import { TableFrame } from "@/markdown/table";
 import { type Plugins, usePlugins } from "@/markdown/plugins";
-import { normalise } from "@/markdown/normalise";
+import { holdTable, normalise } from "@/markdown/normalise";
 
 type Props = { text: string; streaming: boolean };
 
 export default memo(function Markdown({ text, streaming }: Props) {
-  const normal = normalise(text);
+  const normal = normalise(streaming ? holdTable(text) : text);
   const plugins: Plugins = usePlugins(normal);
   return (
     <div className="answer" data-streaming={streaming || undefined}>
@@ -48,12 +48,12 @@ function plain<T extends keyof React.JSX.IntrinsicElements>(Tag: T, className?: 
 }
 
 const COMPONENTS: Components = {
-  // The page's own title is the conversation's: an answer's headings stand one level below.
+  // The page's own h1 is the conversation's title: an answer begins below it, and most answers begin at `##`.
   h1: plain("h2", "h-large"),
-  h2: plain("h3", "h-middle"),
-  h3: plain("h4", "h-small"),
-  h4: plain("h5", "h-small"),
-  h5: plain("h6", "h-small"),
+  h2: plain("h2", "h-middle"),
+  h3: plain("h3", "h-small"),
+  h4: plain("h4", "h-small"),
+  h5: plain("h5", "h-small"),
   h6: plain("h6", "h-small"),
   p: plain("p"),
   strong: plain("strong"),

@@ -1,5 +1,15 @@
 //! Models write formulas in several ways; this brings them to `$$`, the one that the parser reads without mistaking prices for formulas.
 
+/** While a table's first two lines are still being written it looks like noise: they are held back until the table is one. */
+export function holdTable(text: string): string {
+  const start = text.lastIndexOf("\n\n") + 1;
+  const tail = text.slice(start).trimStart();
+  if (!tail.startsWith("|")) return text;
+  const [, rule, ...rows] = tail.split("\n");
+  const complete = rule !== undefined && (rows.length > 0 || /\|\s*$/.test(rule)) && /^\|[\s:|-]+$/.test(rule) && rule.split("|").length >= (tail.split("\n")[0] ?? "").split("|").length;
+  return complete || rows.length > 0 ? text : text.slice(0, text.length - tail.length);
+}
+
 const FENCE = /^ {0,3}(`{3,}|~{3,})/;
 
 /** `\(x\)`, `\[x\]` and `$x$` become `$$` outside code. Everything else stays as it is. */

@@ -28,6 +28,7 @@ export function Dialog({ open, onClose, title, description, children, footer, wi
         <Radix.Overlay className={SCRIM} />
         <Radix.Content
           {...(description ? {} : { "aria-describedby": undefined })}
+          onOpenAutoFocus={focusPanel}
           className={cx(
             "fixed z-50 flex max-h-[min(86dvh,820px)] flex-col bg-popover shadow-popover outline-none",
             "inset-x-0 bottom-0 rounded-t-card pb-[env(safe-area-inset-bottom)] data-[state=open]:animate-slide-up",
@@ -78,10 +79,12 @@ export function ConfirmDialog({ open, onClose, onConfirm, title, description, co
   );
 }
 
-/** The panel itself takes the focus: a ring around its close button would be the first thing one sees. */
+/** The first field takes the focus, else the panel itself: a ring around its close button would be the first thing one sees. */
 function focusPanel(event: Event) {
   event.preventDefault();
-  if (event.currentTarget instanceof HTMLElement) event.currentTarget.focus();
+  const panel = event.currentTarget;
+  if (!(panel instanceof HTMLElement)) return;
+  (panel.querySelector<HTMLElement>("[data-autofocus], input:not([type=hidden], [type=range]), select") ?? panel).focus();
 }
 
 type SheetProps = { open: boolean; onClose: () => void; title: string; side: "left" | "right" | "bottom"; children: ReactNode; bare?: boolean };

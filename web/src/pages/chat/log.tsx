@@ -51,6 +51,10 @@ export function Log({ thread, wanted, model, onFill }: { thread: Thread; wanted:
   // What is being written or edited must not be lost when it is scrolled away.
   const editing = useEditing((state) => state.message);
   const kept = useMemo(() => [editing === null ? -1 : path.indexOf(editing), path.length - 1].filter((at) => at >= 0), [editing, path]);
+  // Opening the editor makes the page taller; the editor must not be pushed out of sight by that.
+  useLayoutEffect(() => {
+    if (editing !== null) following.current = false;
+  }, [editing]);
   const last = path.at(-1);
   useLayoutEffect(() => {
     if (wanted === null || !path.includes(wanted)) toEnd(false);

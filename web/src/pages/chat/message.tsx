@@ -2,6 +2,7 @@
 import { ChevronLeft, ChevronRight } from "lucide-react";
 import { memo } from "react";
 import type { Message, Model } from "@/api/types";
+import { useModelName } from "@/chat/models";
 import { type Thread, useThread } from "@/chat/thread";
 import { cx } from "@/lib/cx";
 import { useT } from "@/lib/i18n";
@@ -14,9 +15,10 @@ export type MessageProps = { thread: Thread; id: string; /** The newest on this 
 export const MessageView = memo(function MessageView(props: MessageProps) {
   const t = useT("chat");
   const message = useThread(props.thread).messages.get(props.id);
+  const model = useModelName(message?.model ?? null);
   if (!message) return null;
   return (
-    <article aria-label={message.author === "user" ? t("message.you") : (message.model ?? t("details.model"))} className={cx("group/message", message.author === "assistant" ? "pt-2" : "pt-6", props.wanted && message.author === "assistant" && "rounded-card animate-found")}>
+    <article aria-label={message.author === "user" ? t("message.you") : (model ?? t("details.model"))} className={cx("group/message", message.author === "assistant" ? "pt-2" : "pt-6", props.wanted && message.author === "assistant" && "rounded-card animate-found")}>
       {message.author === "assistant" ? <AnswerView {...props} message={message} /> : <QuestionView {...props} message={message} />}
     </article>
   );

@@ -48,6 +48,11 @@ export async function removeMessage(thread: Thread, id: string) {
   }
 }
 
+/** A frame later the list has measured it, too. */
+function intoView(element: HTMLElement | null) {
+  requestAnimationFrame(() => element?.scrollIntoView({ block: "nearest" }));
+}
+
 function EditQuestion({ thread, message, model, done }: { thread: Thread; message: Message; model: string | null; done: () => void }) {
   const t = useT("chat");
   const c = useT("common");
@@ -86,7 +91,7 @@ function EditQuestion({ thread, message, model, done }: { thread: Thread; messag
     }
   };
   return (
-    <div className="rounded-[18px] bg-bubble p-3">
+    <div ref={intoView} className="scroll-my-4 rounded-[18px] bg-bubble p-3">
       <textarea
         ref={box}
         autoFocus
