@@ -23,7 +23,7 @@ impl Timestamp {
 }
 
 /// What time it is.
-pub trait Clock: Send + Sync + 'static {
+pub trait Clock: std::fmt::Debug + Send + Sync + 'static {
     /// The wall clock. It may jump, back as well: order by ids, measure by [`Clock::monotonic`].
     fn now(&self) -> Timestamp;
     /// Time since some fixed moment of this process; never goes back.

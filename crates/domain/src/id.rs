@@ -98,6 +98,7 @@ mod tests {
     use std::sync::atomic::{AtomicI64, Ordering};
     use std::time::Duration;
 
+    #[derive(Debug)]
     struct Jumping(AtomicI64);
     impl Clock for Jumping {
         fn now(&self) -> Timestamp {

@@ -16,7 +16,7 @@ pub mod testing;
 
 pub use catalog::{Preset, presets};
 pub use config::{Key, ModelConfig, Options, ProviderConfig, Timeouts, WorkerConfig};
-pub use models::{ModelView, Models, ProviderView};
+pub use models::{ModelView, Models, ProviderView, normalise_base_url};
 pub use probe::Probed;
 pub use providers::KINDS;
 pub use supervisor::{LOCAL, WorkerView};

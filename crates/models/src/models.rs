@@ -35,6 +35,12 @@ pub struct Models {
     inner: Arc<Inner>,
 }
 
+impl std::fmt::Debug for Models {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Models")
+    }
+}
+
 pub(crate) struct Inner {
     options: Options,
     egress: Arc<Egress>,
@@ -269,4 +275,9 @@ impl Drop for Allowed<'_> {
 /// How long to wait before the `tries`th repetition, where the back end does not say.
 fn pause(tries: u32) -> Duration {
     Duration::from_millis(25).saturating_mul(2_u32.saturating_pow(tries.min(6)))
+}
+
+/// An address as it will be kept, or why it is none: for whoever stores one before anything asks it.
+pub fn normalise_base_url(text: &str) -> Result<String, String> {
+    Base::read(text).map(|base| base.shown().to_owned())
 }

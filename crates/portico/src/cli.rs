@@ -4,6 +4,8 @@
 mod backup;
 mod check;
 mod doctor;
+#[cfg(feature = "engine")]
+mod engine;
 mod house;
 mod key;
 mod print;
@@ -29,6 +31,11 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    /// Run the portal.
+    Serve(ServeArgs),
+    /// Run one GGUF model behind the OpenAI dialect; the portal starts one per local model by itself.
+    #[cfg(feature = "engine")]
+    Engine(engine::EngineArgs),
     /// Read the configuration and say what is wrong with it.
     Check(Place),
     /// Look at this machine and this installation, and say what to do.
@@ -43,6 +50,8 @@ enum Verb {
     Backup(backup::BackupArgs),
     /// Read a backup into an empty data folder or an empty PostgreSQL database.
     Restore(backup::RestoreArgs),
+    /// Print the description of the portal's API (OpenAPI 3.1, JSON).
+    Openapi,
 }
 
 /// Which installation is meant.
@@ -71,12 +80,19 @@ impl Place {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.verb {
+        Verb::Serve(args) => serve::run(&args),
+        #[cfg(feature = "engine")]
+        Verb::Engine(args) => engine::run(&args),
         Verb::Check(place) => check::run(&place),
         Verb::Doctor(place) => doctor::run(&place),
         Verb::User(verb) => user::run(&verb),
         Verb::Key(verb) => key::run(&verb),
         Verb::Backup(args) => backup::backup(&args),
         Verb::Restore(args) => backup::restore(&args),
+        Verb::Openapi => {
+            print::line(format_args!("{}", server::document().trim_end()));
+            Ok(ExitCode::SUCCESS)
+        }
     };
     done.unwrap_or_else(|error| {
         print::error(&error);

@@ -4,4 +4,7 @@
 pub mod cli;
 pub mod config;
 pub mod data;
+mod house;
+mod jobs;
+mod machine;
 pub mod port;

@@ -197,6 +197,7 @@ CREATE TABLE providers (
   id TEXT PRIMARY KEY,
   tenant TEXT NOT NULL,
   name TEXT NOT NULL,
+  title TEXT NOT NULL,
   base_url TEXT NOT NULL,
   sealed_key TEXT,
   models TEXT NOT NULL,

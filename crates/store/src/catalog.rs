@@ -13,8 +13,10 @@ use crate::{Error, Store};
 pub struct ProviderRow {
     pub id: ProviderId,
     pub tenant: TenantId,
-    /// One of its kind in the tenant; the first half of a model's id.
+    /// One of its kind in the tenant; the first half of its models' ids, so it never changes.
     pub name: String,
+    /// What people read.
+    pub title: String,
     pub base_url: String,
     /// Encrypted by whoever stored it.
     pub sealed_key: Option<Vec<u8>>,
@@ -28,6 +30,7 @@ pub struct ProviderRow {
 #[derive(Debug, Clone)]
 pub struct NewProvider {
     pub name: String,
+    pub title: String,
     pub base_url: String,
     pub sealed_key: Option<Vec<u8>>,
     pub models: Value,
@@ -37,7 +40,7 @@ pub struct NewProvider {
 /// What is to become different; absent stays. Inner `None` takes the value away.
 #[derive(Debug, Clone, Default)]
 pub struct ProviderChange {
-    pub name: Option<String>,
+    pub title: Option<String>,
     pub base_url: Option<String>,
     pub sealed_key: Option<Option<Vec<u8>>>,
     pub models: Option<Value>,
@@ -60,6 +63,7 @@ impl Store {
             id: ProviderId(self.inner.ids.next()),
             tenant: caller.tenant,
             name: clean(new.name),
+            title: clean(new.title),
             base_url: clean(new.base_url),
             sealed_key: new.sealed_key,
             models: new.models,
@@ -68,12 +72,13 @@ impl Store {
         };
         let mut tx = self.inner.database.write_tx().await?;
         sqlx::query(
-            "INSERT INTO providers (id, tenant, name, base_url, sealed_key, models, enabled, created_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            "INSERT INTO providers (id, tenant, name, title, base_url, sealed_key, models, enabled, created_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         )
         .bind(made.id.to_string())
         .bind(made.tenant.to_string())
         .bind(made.name.clone())
+        .bind(made.title.clone())
         .bind(made.base_url.clone())
         .bind(made.sealed_key.as_deref().map(hex))
         .bind(json(&made.models)?)
@@ -102,16 +107,16 @@ impl Store {
             .await?
             .ok_or(Error::NotFound { what: "provider" })?;
         let mut after = provider(&row)?;
-        after.name = change.name.map_or(after.name, clean);
+        after.title = change.title.map_or(after.title, clean);
         after.base_url = change.base_url.map_or(after.base_url, clean);
         after.sealed_key = change.sealed_key.unwrap_or(after.sealed_key);
         after.models = change.models.unwrap_or(after.models);
         after.enabled = change.enabled.unwrap_or(after.enabled);
         sqlx::query(
-            "UPDATE providers SET name = $1, base_url = $2, sealed_key = $3, models = $4, enabled = $5 \
+            "UPDATE providers SET title = $1, base_url = $2, sealed_key = $3, models = $4, enabled = $5 \
              WHERE tenant = $6 AND id = $7",
         )
-        .bind(after.name.clone())
+        .bind(after.title.clone())
         .bind(after.base_url.clone())
         .bind(after.sealed_key.as_deref().map(hex))
         .bind(json(&after.models)?)
@@ -119,8 +124,7 @@ impl Store {
         .bind(caller.tenant.to_string())
         .bind(id.to_string())
         .execute(&mut *tx)
-        .await
-        .map_err(Error::taken("name"))?;
+        .await?;
         tx.commit().await?;
         self.tell(Changed::Catalog);
         Ok(after)
@@ -180,6 +184,7 @@ fn provider(row: &AnyRow) -> Result<ProviderRow, Error> {
         id: row.id("id")?,
         tenant: row.id("tenant")?,
         name: row.text("name")?,
+        title: row.text("title")?,
         base_url: row.text("base_url")?,
         sealed_key,
         models: row.json("models")?,

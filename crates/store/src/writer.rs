@@ -146,3 +146,9 @@ impl Shared {
         self.oldest.store(micros, Ordering::Relaxed);
     }
 }
+
+impl std::fmt::Debug for Writer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Writer")
+    }
+}

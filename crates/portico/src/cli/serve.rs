@@ -1,9 +1,15 @@
-//! What `portico serve` takes on its command line. What it does is in `house.rs`.
+//! `portico serve`: its command line, its log and the lines a person sees at the start. What it does is in `house.rs`.
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
-use super::Place;
-use crate::config::{Config, Mistakes, Overrides};
+use anyhow::Context as _;
+use tracing_subscriber::EnvFilter;
+
+use super::{Place, print};
+use crate::config::{Config, Log, LogFormat, Mistakes, Overrides};
+use crate::house::House;
 
 /// The flags of `portico serve`.
 #[derive(Debug, Clone, clap::Args)]
@@ -26,5 +32,39 @@ impl ServeArgs {
     pub fn config(&self) -> Result<Config, Mistakes> {
         let (listen, models, offline) = (self.listen.clone(), self.models.clone(), self.offline);
         Config::load(&Overrides { listen, models, offline, ..self.place.overrides() })
+    }
+}
+
+/// Runs the portal until it is told to stop.
+pub(super) fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
+    let config = args.config()?;
+    write_log(config.log);
+    // Whoever comes second finds it installed; that is fine.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the runtime cannot be started")?;
+    runtime.block_on(async {
+        let house = House::open(&config).await?;
+        let setup = house.setup_link().await?;
+        print::line(format_args!("portico is ready on {}", house.public_url()));
+        if let Some(link) = setup {
+            print::line(format_args!("nobody owns this portal yet; open this link once to become its owner 首次使用，请打开此链接创建所有者账号:"));
+            print::line(format_args!("  {link}"));
+        }
+        if config.models.is_empty() && config.providers.is_empty() {
+            print::line(format_args!("no model is configured: start with --model FILE.gguf, or add one in the portal 尚未配置模型：可用 --model 指定 GGUF 文件，或在门户中添加"));
+        }
+        house.serve().await
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Everything a running portal has to say goes to standard error: standard output is for the lines above.
+fn write_log(log: Log) {
+    let filter = EnvFilter::try_from_env("PORTICO_LOG_FILTER").unwrap_or_else(|_| EnvFilter::new(log.level));
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match log.format {
+        LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).init(),
+        LogFormat::Json => lines.json().init(),
     }
 }

@@ -1,0 +1,128 @@
+//! One turn, from question to last token. Two kinds of turn take the same line: a kept one belongs to a conversation and
+//! outlives its readers; a passing one belongs to an API request and ends when its client leaves. Not here: who the caller is
+//! (`identity`), how a model is reached (`models`), what the wire looks like (`server`).
+
+mod answer;
+mod context;
+mod live;
+mod title;
+mod turn;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::{Clock, Ids, ModelError, TurnId};
+use ledger::Ledger;
+use models::Models;
+use store::Store;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use answer::{Answer, Ending};
+pub use live::{Follow, Happened, Notice, Step, TurnChange};
+pub use title::title_of;
+pub use turn::{Ask, Passing, Question, Request, Taken, default_model, find};
+
+/// Why a turn was not taken. Nothing has been stored then.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// This branch is being answered: follow that turn, stop it, or ask in another branch.
+    #[error("this branch is still being answered by turn {turn}")]
+    TurnRunning {
+        /// The turn that is running.
+        turn: TurnId,
+    },
+    /// No model is configured: an administrator adds one.
+    #[error("no model is configured; an administrator adds one under Settings, Models")]
+    NoModel,
+    /// The model is not offered here.
+    #[error("there is no model {model:?}; GET /v1/models lists those there are")]
+    NoSuchModel {
+        /// As it was asked for.
+        model: String,
+    },
+    /// The conversation or message is not there, or is another person's.
+    #[error("there is no such {what}")]
+    NotFound {
+        /// `conversation`, `message` or `turn`.
+        what: &'static str,
+    },
+    /// The question has no text.
+    #[error("the question is empty")]
+    Empty,
+    /// The portal is going down: ask again in a moment.
+    #[error("the portal is restarting; ask again in a moment")]
+    Draining,
+    /// Over a limit.
+    #[error(transparent)]
+    Ledger(#[from] ledger::Error),
+    /// It could not be stored.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The model gave no answer.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+}
+
+/// Takes turns. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Chat {
+    house: Arc<House>,
+}
+
+/// What a turn needs to happen.
+#[derive(Debug)]
+struct House {
+    store: Store,
+    models: Models,
+    ledger: Ledger,
+    clock: Arc<dyn Clock>,
+    ids: Ids,
+    live: live::Turns,
+    tasks: TaskTracker,
+    draining: CancellationToken,
+    interrupt: CancellationToken,
+}
+
+impl Chat {
+    /// Joins the parts and starts the tick that writes what running answers have gained (every 100 ms, all of them in one
+    /// record).
+    pub fn start(store: Store, models: Models, ledger: Ledger, clock: Arc<dyn Clock>, ids: Ids) -> Chat {
+        let chat = Chat {
+            house: Arc::new(House {
+                live: live::Turns::new(),
+                tasks: TaskTracker::new(),
+                draining: CancellationToken::new(),
+                interrupt: CancellationToken::new(),
+                store,
+                models,
+                ledger,
+                clock,
+                ids,
+            }),
+        };
+        let ticking = Arc::clone(&chat.house);
+        chat.house.tasks.spawn(async move { ticking.live.keep(ticking.store.writer(), &ticking.interrupt).await });
+        chat
+    }
+
+    /// No new turns from here on. Running ones go on until `deadline`; those that are left are marked interrupted, with what had
+    /// arrived.
+    pub async fn drain(&self, deadline: Duration) {
+        self.house.draining.cancel();
+        let quiet = async {
+            while self.house.live.running() > 0 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let _ = tokio::time::timeout(deadline, quiet).await;
+        self.house.interrupt.cancel();
+        self.house.tasks.close();
+        let _ = tokio::time::timeout(Duration::from_secs(5), self.house.tasks.wait()).await;
+    }
+
+    /// How many kept turns are being answered.
+    pub fn running(&self) -> usize {
+        self.house.live.running()
+    }
+}

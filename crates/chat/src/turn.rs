@@ -1,0 +1,490 @@
+//! The line every turn takes. Read [`Chat::take`] (a kept turn) and [`Chat::pass`] (a passing one) as the table of contents:
+//! admit, store the question, context, hold, model, reply, settle.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::{
+    Author, Batch, Caller, ClientBody, ConversationId, Failure, Finish, Message, MessageId, ModelError, ModelState,
+    Prompt, Reply, Sampling, Shape, Tokens, TurnEvent, TurnId,
+};
+use futures_util::FutureExt;
+use ledger::{Outcome, Permit};
+use models::{ModelView, Models};
+use store::{Asked, FinalAnswer, NewAnswer, NewConversation, NewMessage, Record, TitledBy};
+
+use crate::answer::{self, Answer, Ending};
+use crate::context;
+use crate::live::{Follow, Happened, LiveTurn, Notice, Place, TurnChange};
+use crate::{Chat, Error, House};
+
+/// The door's name in usage rows and metrics.
+const PORTAL: &str = "portal";
+
+/// Tokens an answer may take where nobody said: held at first, extended while it grows.
+const ANSWER: u32 = 1_024;
+
+/// How long the end of an answer waits for its commit before the reader is told that it is not saved yet.
+const SAVE_PATIENCE: Duration = Duration::from_secs(2);
+
+/// A question as a person asks it in the portal.
+#[derive(Debug, Clone)]
+pub struct Ask {
+    /// Made by the client; asking twice with the same one asks once.
+    pub ask_id: String,
+    /// Absent: a new conversation, made in the same commit as the question.
+    pub conversation: Option<ConversationId>,
+    /// What is asked.
+    pub question: Question,
+    /// The model; absent: the conversation's, or the first that is offered.
+    pub model: Option<String>,
+    /// Kept with a new conversation.
+    pub system_prompt: Option<String>,
+    /// Kept with a new conversation.
+    pub sampling: Sampling,
+    /// The person's own instructions, where the conversation has none.
+    pub default_system_prompt: Option<String>,
+}
+
+/// What is asked.
+#[derive(Debug, Clone)]
+pub enum Question {
+    /// A new message.
+    New {
+        /// The message it follows; absent: the first of the conversation, or another beginning.
+        parent: Option<MessageId>,
+        /// What the person wrote.
+        text: String,
+    },
+    /// The same message again, for another answer beside the ones it has.
+    Again {
+        /// The question.
+        question: MessageId,
+    },
+}
+
+/// A turn that was taken: its question is on disk, its answer is being written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Taken {
+    /// The turn to follow.
+    pub turn: TurnId,
+    /// Its conversation.
+    pub conversation: ConversationId,
+    /// The message that was asked.
+    pub question: MessageId,
+    /// The message that will hold the answer.
+    pub answer: MessageId,
+}
+
+/// A request through an API door.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The model as the client names it.
+    pub model: String,
+    /// The door's name in usage rows and metrics.
+    pub door: &'static str,
+    /// Chat or completion.
+    pub shape: Shape,
+    /// Whether the client wants a stream.
+    pub stream: bool,
+    /// Its own bytes.
+    pub body: ClientBody,
+    /// Estimated tokens of what is to be read.
+    pub prompt_tokens: Tokens,
+    /// The longest answer it asks for.
+    pub max_tokens: Option<Tokens>,
+}
+
+/// A question on its way: what the line needs to know beside its permit.
+struct Work {
+    card: ModelView,
+    system_prompt: Option<String>,
+    sampling: Sampling,
+    history: Vec<Message>,
+}
+
+impl Chat {
+    /// Takes a kept turn. When this returns, the question is on disk and the answer is being written on the server, whoever
+    /// reads it.
+    pub async fn take(&self, caller: &Caller, ask: Ask) -> Result<Taken, Error> {
+        let house = &self.house;
+        if house.draining.is_cancelled() {
+            return Err(Error::Draining);
+        }
+        if let Some(taken) = house.taken_before(caller, &ask.ask_id).await? {
+            return Ok(taken);
+        }
+        let (asked, work) = house.prepare(caller, &ask).await?;
+        let turn = asked.turn;
+        let taken = asked.taken();
+        let permit = house.ledger.admit(turn, caller, &work.card.id, PORTAL).await?;
+        let place = Place { conversation: taken.conversation, question: taken.question, answer: taken.answer };
+        let live = match house.live.enter(caller, turn, place, asked.follows()) {
+            Ok(live) => live,
+            Err(busy) => {
+                permit.withdraw();
+                return Err(busy);
+            }
+        };
+        if let Err(error) = house.store.writer().submit(Record::Asked(Box::new(asked))).await.await {
+            house.live.leave(turn);
+            permit.withdraw();
+            // Two requests with the same ask_id raced: the other one was stored.
+            return match house.taken_before(caller, &ask.ask_id).await? {
+                Some(taken) => Ok(taken),
+                None => Err(error.into()),
+            };
+        }
+        house.live.announce(&live, TurnChange::Started);
+        let writing = Arc::clone(house);
+        house.tasks.spawn(async move { writing.write_answer(live, permit, work).await });
+        Ok(taken)
+    }
+
+    /// Takes a passing turn: returns when the model's first event is there, and fails with a real error before it.
+    pub async fn pass(&self, caller: &Caller, request: Request) -> Result<Passing, Error> {
+        let house = &self.house;
+        if house.draining.is_cancelled() {
+            return Err(Error::Draining);
+        }
+        let card = house.card(Some(&request.model))?;
+        let turn = TurnId(house.ids.next());
+        let asked = house.clock.monotonic();
+        let mut permit = house.ledger.admit(turn, caller, &card.id, request.door).await?;
+        if let Err(over) = permit.hold(request.prompt_tokens, request.max_tokens.unwrap_or(Tokens(ANSWER))) {
+            permit.withdraw();
+            return Err(over.into());
+        }
+        // Queued, not awaited: after a crash it makes sure that this turn gets its usage row.
+        drop(house.ledger.started(&permit).await);
+        let prompt = Prompt {
+            model: card.id.clone(),
+            shape: request.shape,
+            messages: Vec::new(),
+            sampling: Sampling::default(),
+            stream: request.stream,
+            body: Some(request.body),
+        };
+        permit.answered_by(&card.provider);
+        match house.models.open(prompt, &mut |_| {}).await {
+            Ok(reply) => {
+                let answer = Answer::new(reply, Arc::clone(&house.clock), asked, request.prompt_tokens);
+                Ok(Passing { turn, answer, permit })
+            }
+            Err(error) => {
+                let ending = answer::never_began(Finish::Failed, Some(answer::failure_of(&error)));
+                // Nothing was delivered; the row says so, and is on disk before the client hears of it.
+                permit.settle(outcome(ending, None)).await?;
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Follows a turn of the caller from after event `after`. `None` where it is not in memory (it ended a while ago, or never
+    /// was): the store has its answer then.
+    pub fn follow(&self, caller: &Caller, turn: TurnId, after: u64) -> Option<Follow> {
+        Some(Follow::new(self.house.live.find(caller, turn)?, after))
+    }
+
+    /// Stops a turn of the caller. Stopping one that has ended changes nothing; `false` where it is not in memory.
+    pub fn stop(&self, caller: &Caller, turn: TurnId) -> bool {
+        self.house.live.find(caller, turn).inspect(|live| live.stop.cancel()).is_some()
+    }
+
+    /// Beginnings and ends of kept turns, for the other tabs of their person.
+    pub fn notices(&self) -> tokio::sync::broadcast::Receiver<Notice> {
+        self.house.live.notices()
+    }
+}
+
+impl House {
+    fn card(&self, model: Option<&str>) -> Result<ModelView, Error> {
+        match model {
+            Some(model) => find(&self.models, model).ok_or_else(|| Error::NoSuchModel { model: model.to_owned() }),
+            None => default_model(&self.models).ok_or(Error::NoModel),
+        }
+    }
+
+    async fn taken_before(&self, caller: &Caller, ask_id: &str) -> Result<Option<Taken>, Error> {
+        let row = self.store.ask(caller, ask_id).await?;
+        Ok(row.map(|row: store::AskedTurn| Taken {
+            turn: row.turn,
+            conversation: row.conversation,
+            question: row.question,
+            answer: row.answer,
+        }))
+    }
+
+    /// Reads what the question hangs on, and makes the records and the prompt's parts of it. Nothing is stored yet.
+    async fn prepare(&self, caller: &Caller, ask: &Ask) -> Result<(Asked, Work), Error> {
+        let conversation = match ask.conversation {
+            Some(id) => {
+                Some(self.store.conversation(caller, id).await?.ok_or(Error::NotFound { what: "conversation" })?)
+            }
+            None => None,
+        };
+        let model = ask.model.as_deref().or(conversation.as_ref().and_then(|c| c.model.as_deref()));
+        let card = match self.card(model) {
+            // A conversation whose model has gone goes on with the one there is, unless that one was asked for by name.
+            Err(Error::NoSuchModel { .. }) if ask.model.is_none() => self.card(None)?,
+            card => card?,
+        };
+        let (question_id, parent, new_question) = match &ask.question {
+            Question::New { text, .. } if text.trim().is_empty() => return Err(Error::Empty),
+            Question::New { parent, text } => {
+                let id = MessageId(self.ids.next());
+                (id, *parent, Some(NewMessage { id, parent: *parent, text: text.clone() }))
+            }
+            Question::Again { question } => (*question, Some(*question), None),
+        };
+        let conversation_id = conversation.as_ref().map_or_else(|| ConversationId(self.ids.next()), |c| c.id);
+        let mut history = match parent {
+            None => Vec::new(),
+            Some(parent) => self.history(caller, conversation_id, parent, new_question.is_none()).await?,
+        };
+        if let Some(question) = &new_question {
+            history.push(Message::new(Author::User, question.text.clone()));
+        }
+        let (system_prompt, sampling) = match &conversation {
+            Some(c) => (c.system_prompt.clone(), c.sampling.clone()),
+            None => (ask.system_prompt.clone(), ask.sampling.clone()),
+        };
+        let new = conversation.is_none().then(|| NewConversation {
+            title: new_question.as_ref().map(|q| crate::title_of(&q.text)).unwrap_or_default(),
+            titled_by: TitledBy::Auto,
+            model: ask.model.clone(),
+            system_prompt: system_prompt.clone(),
+            sampling: sampling.clone(),
+        });
+        let asked = Asked {
+            caller: *caller,
+            turn: TurnId(self.ids.next()),
+            ask_id: ask.ask_id.clone(),
+            model: card.id.clone(),
+            conversation: conversation_id,
+            new,
+            question: new_question,
+            answer: NewAnswer { id: MessageId(self.ids.next()), parent: question_id },
+            at: self.clock.now(),
+        };
+        let system_prompt =
+            system_prompt.filter(|text| !text.trim().is_empty()).or_else(|| ask.default_system_prompt.clone());
+        Ok((asked, Work { card, system_prompt, sampling, history }))
+    }
+
+    /// The messages from the root to `leaf`, as the model reads them.
+    async fn history(
+        &self,
+        caller: &Caller,
+        conversation: ConversationId,
+        leaf: MessageId,
+        leaf_is_question: bool,
+    ) -> Result<Vec<Message>, Error> {
+        let path = self.store.path(caller, leaf).await?;
+        let Some(last) = path.last().filter(|last| last.conversation == conversation) else {
+            return Err(Error::NotFound { what: "message" });
+        };
+        if leaf_is_question && last.author != Author::User {
+            return Err(Error::NotFound { what: "question" });
+        }
+        if let (None, Some(turn), Author::Assistant) = (last.finish, last.turn, last.author) {
+            return Err(Error::TurnRunning { turn });
+        }
+        // An answer that failed before its first word says nothing to the model.
+        let said = path.into_iter().filter(|message| !message.text.is_empty());
+        Ok(said.map(|message| Message::new(message.author, message.text)).collect())
+    }
+
+    /// Writes a kept answer from here to its end, and settles it exactly once, whatever happens on the way.
+    async fn write_answer(self: Arc<Self>, live: Arc<LiveTurn>, mut permit: Permit, work: Work) {
+        let mut trimmed = None;
+        let answering = AssertUnwindSafe(self.answer(&live, &mut permit, work, &mut trimmed)).catch_unwind();
+        let ending = tokio::select! {
+            biased;
+            () = self.interrupt.cancelled() => None,
+            ending = answering => Some(ending.unwrap_or_else(|_| {
+                tracing::error!(turn = %live.turn, "the turn panicked");
+                let message = "something went wrong inside Portico; the log has the details".to_owned();
+                answer::never_began(Finish::Failed, Some(Failure { code: "internal".into(), message }))
+            })),
+        };
+        // The house closes: what has arrived is kept, and counted as delivered.
+        let ending = ending.unwrap_or_else(|| Ending {
+            usage: permit.delivered_so_far(),
+            ..answer::never_began(Finish::Interrupted, None)
+        });
+        let (text, thought) = live.text();
+        let stored = FinalAnswer { id: live.place.answer, text, thought, trimmed };
+        let finished = |unsaved| Happened::Finished {
+            finish: ending.finish,
+            failure: ending.failure.clone(),
+            ttft_ms: ending.ttft_ms,
+            tpot_us: ending.tpot_us,
+            answer: live.place.answer,
+            unsaved,
+        };
+        let used = TurnEvent::Used { usage: ending.usage };
+        let saved = permit.settle(outcome(ending.clone(), Some((live.place.conversation, stored))));
+        tokio::pin!(saved);
+        let in_time = tokio::time::timeout(SAVE_PATIENCE, &mut saved).await;
+        self.live.tell(&live, vec![used]);
+        let unsaved = !matches!(in_time, Ok(Ok(())));
+        self.live.tell_happened(&live, finished(unsaved));
+        if in_time.is_err() {
+            let _ = saved.await;
+        }
+        self.live.announce(&live, TurnChange::Finished);
+    }
+
+    /// Context, model, reply: what can be stopped.
+    async fn answer(
+        &self,
+        live: &Arc<LiveTurn>,
+        permit: &mut Permit,
+        work: Work,
+        trimmed: &mut Option<(u32, u32)>,
+    ) -> Ending {
+        let asked = self.clock.monotonic();
+        self.live.tell(live, vec![TurnEvent::Started { turn: live.turn, model: work.card.id.clone() }]);
+        permit.answered_by(&work.card.provider);
+        let opening = self.open(live, permit, work, trimmed);
+        let opened = tokio::select! {
+            biased;
+            () = live.stop.cancelled() => return answer::never_began(Finish::Stopped, None),
+            opened = opening => opened,
+        };
+        let (reply, prompt) = match opened {
+            Ok(opened) => opened,
+            Err(failure) => return answer::never_began(Finish::Failed, Some(failure)),
+        };
+        let mut answer = Answer::new(reply, Arc::clone(&self.clock), asked, prompt);
+        loop {
+            let batch = tokio::select! {
+                biased;
+                () = live.stop.cancelled() => {
+                    answer.stop(Finish::Stopped);
+                    None
+                }
+                batch = answer.next(permit) => batch,
+            };
+            match batch {
+                Some(Batch { events, .. }) => self.live.tell(live, events),
+                None => return answer.ending(),
+            }
+        }
+    }
+
+    /// Assembles the context, holds its tokens and asks the model. Where the model finds the prompt too long after all (its
+    /// tokens are only estimated here), more of the history is left out, twice at most.
+    async fn open(
+        &self,
+        live: &Arc<LiveTurn>,
+        permit: &mut Permit,
+        work: Work,
+        trimmed: &mut Option<(u32, u32)>,
+    ) -> Result<(Reply, Tokens), Failure> {
+        let mut budget = context::prompt_budget(work.card.context, work.sampling.max_tokens);
+        let mut attempts = 0;
+        loop {
+            let context = context::assemble(work.system_prompt.as_deref(), work.history.clone(), budget);
+            if context.trimmed != *trimmed {
+                *trimmed = context.trimmed;
+                if let Some((messages, tokens)) = context.trimmed {
+                    self.live.tell(live, vec![TurnEvent::Trimmed { messages, tokens }]);
+                }
+            }
+            let longest = Tokens(work.sampling.max_tokens.unwrap_or(ANSWER));
+            if attempts == 0 {
+                permit
+                    .hold(context.tokens, longest)
+                    .map_err(|over| Failure { code: "over_daily_limit".into(), message: over.to_string() })?;
+            }
+            let more = context.messages.len() > 1 + usize::from(work.system_prompt.is_some());
+            let mut prompt = Prompt::chat(context.messages, work.sampling.clone());
+            prompt.model.clone_from(&work.card.id);
+            match self.models.open(prompt, &mut |event| self.live.tell(live, vec![event])).await {
+                Ok(reply) => return Ok((reply, context.tokens)),
+                Err(ModelError::Rejected { code: Some(code), .. })
+                    if code == "context_length_exceeded" && more && attempts < 2 =>
+                {
+                    budget = context.tokens.0.min(budget) * 6 / 10;
+                    attempts += 1;
+                }
+                Err(error) => return Err(answer::failure_of(&error)),
+            }
+        }
+    }
+}
+
+/// A passing turn's answer, read by its door. Dropping it before [`Passing::settle`] is a client that left: the back end is told
+/// at once, and what was delivered is settled.
+#[derive(Debug)]
+pub struct Passing {
+    /// Which turn.
+    pub turn: TurnId,
+    answer: Answer,
+    permit: Permit,
+}
+
+impl Passing {
+    /// The next batch; `None` when the answer has ended, well or not.
+    pub async fn next(&mut self) -> Option<Batch> {
+        self.answer.next(&mut self.permit).await
+    }
+
+    /// Books the turn, and returns how it ended once that is on disk. The door writes its last bytes after this.
+    pub async fn settle(self) -> Ending {
+        let ending = self.answer.ending();
+        if let Err(error) = self.permit.settle(outcome(ending.clone(), None)).await {
+            tracing::error!(turn = %self.turn, %error, "the usage of a turn could not be stored");
+        }
+        ending
+    }
+}
+
+/// A model by its id, or by its bare name where one provider alone offers it: programs that were written for one back end name
+/// no provider.
+pub fn find(models: &Models, name: &str) -> Option<ModelView> {
+    if let Some(found) = models.find(name) {
+        return Some(found);
+    }
+    let bare = |view: &ModelView| view.enabled && view.id.split_once('/').is_some_and(|(_, rest)| rest == name);
+    let mut named = models.list().into_iter().filter(bare);
+    let found = named.next()?;
+    named.next().is_none().then_some(found)
+}
+
+/// The model that is asked where nobody chose: the first one that answers, else the first there is.
+pub fn default_model(models: &Models) -> Option<ModelView> {
+    let mut offered: Vec<ModelView> = models.list().into_iter().filter(|view| view.enabled).collect();
+    let ready = offered.iter().position(|view| view.state == ModelState::Ready).unwrap_or(0);
+    (ready < offered.len()).then(|| offered.swap_remove(ready))
+}
+
+fn outcome(ending: Ending, answer: Option<(ConversationId, FinalAnswer)>) -> Outcome {
+    Outcome {
+        usage: ending.usage,
+        finish: ending.finish,
+        failure: ending.failure,
+        ttft_ms: ending.ttft_ms,
+        tpot_us: ending.tpot_us,
+        answer,
+    }
+}
+
+trait AskedPlace {
+    fn taken(&self) -> Taken;
+    fn follows(&self) -> Option<MessageId>;
+}
+
+impl AskedPlace for Asked {
+    fn taken(&self) -> Taken {
+        Taken { turn: self.turn, conversation: self.conversation, question: self.answer.parent, answer: self.answer.id }
+    }
+
+    /// The message whose answering would make this a second question on one branch.
+    fn follows(&self) -> Option<MessageId> {
+        self.question.as_ref().and_then(|question| question.parent)
+    }
+}

@@ -1,0 +1,271 @@
+//! `portico serve`: the parts joined into a running portal, in the order in which they need each other, and taken apart in the
+//! opposite one. What each part does lies in its crate.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use chat::Chat;
+use domain::{Clock, Ids, SystemClock, TenantId};
+use egress::Egress;
+use identity::{Cost, Envelope, Identity};
+use ledger::Ledger;
+use models::{Key, ModelConfig, Models, ProviderConfig, WorkerConfig};
+use server::{Catalog, Doors, Parts, Server, Tls};
+use store::{Place, Store};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::{Config, Database, Metrics};
+use crate::data::DataFolder;
+use crate::{data, jobs, machine, port};
+
+/// How long answers that are under way may go on after the first signal.
+const DRAIN: Duration = Duration::from_secs(30);
+
+/// A running portal.
+pub(crate) struct House {
+    server: Server,
+    store: Store,
+    models: Models,
+    chat: Chat,
+    public_url: String,
+    tls: Option<Arc<Tls>>,
+    listener: TcpListener,
+    metrics: Option<(TcpListener, axum::Router)>,
+    closing: CancellationToken,
+    tasks: TaskTracker,
+    /// Held to the end: nobody else opens this data meanwhile.
+    _folder: DataFolder,
+}
+
+impl House {
+    /// Opens everything; nothing is served yet.
+    pub(crate) async fn open(config: &Config) -> anyhow::Result<House> {
+        machine::raise_descriptor_limit();
+        // Ports first: the commonest mistake is a portal that runs already, and it must not wait for anything else.
+        let listener = TcpListener::from_std(port::listen(config.listen)?)?;
+        let metrics_listener = match config.metrics {
+            Metrics::At(at) => Some(TcpListener::from_std(port::listen(at)?)?),
+            Metrics::Off => None,
+        };
+        let mut folder = DataFolder::open(&config.data)?;
+        let key = folder.secret_key(std::env::var("PORTICO_SECRET_KEY").ok().as_deref())?;
+        let tls = config.tls.as_ref().map(|tls| Tls::open(&tls.cert, &tls.key)).transpose()?.map(Arc::new);
+
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        let ids = Ids::new(Arc::clone(&clock));
+        let node = node_name(folder.path())?;
+        let place = place(config, folder.path());
+        let options = store::Options { place, clock: Arc::clone(&clock), ids: ids.clone(), node: node.clone() };
+        let store = Store::open(options).await?;
+        let recovered = store.recover(&node).await?;
+        if recovered.turns > 0 {
+            tracing::warn!(
+                turns = recovered.turns,
+                "answers that an earlier process was writing are marked interrupted"
+            );
+        }
+
+        let identity = Identity::open(store.clone(), Arc::clone(&clock), Cost::default()).await?;
+        let ledger =
+            Ledger::open(store.clone(), Arc::clone(&clock), config.limits.daily_tokens_per_person.map(u64::from))
+                .await?;
+        let egress = Arc::new(Egress::new(way_out(config)?, Arc::clone(&clock))?);
+        let models = Models::new(model_options(config), Arc::clone(&egress));
+        let catalog = Catalog::new(store.clone(), models.clone(), Envelope::new(&key.0), providers(config));
+        catalog.reload(TenantId::FIRST).await?;
+        models.run_workers(workers(config)?);
+        let chat = Chat::start(store.clone(), models.clone(), ledger.clone(), Arc::clone(&clock), ids.clone());
+
+        let public_url = config.url(listener.local_addr()?);
+        folder.announce(&public_url)?;
+        let (closing, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let doors = Doors {
+            public_url: public_url.clone(),
+            tls: tls.is_some(),
+            trusted_proxies: config.trusted_proxies.clone(),
+            body_limit: usize::try_from(config.limits.body_bytes).unwrap_or(usize::MAX),
+            brand: "Portico".to_owned(),
+            local_engine: cfg!(feature = "engine"),
+            draining: closing.clone(),
+            tasks: tasks.clone(),
+        };
+        let recorder = metrics_exporter_prometheus::PrometheusBuilder::new()
+            .set_buckets(&BUCKETS)
+            .and_then(metrics_exporter_prometheus::PrometheusBuilder::install_recorder);
+        let (keep, identity_task) = (store.clone(), identity.clone());
+        let server = Server::new(Parts {
+            chat: chat.clone(),
+            identity,
+            store: store.clone(),
+            models: models.clone(),
+            catalog,
+            ledger,
+            clock,
+            ids,
+            doors,
+        });
+        let metrics = match (metrics_listener, recorder) {
+            (Some(listener), recorder) => {
+                Some((listener, server::metrics_router(recorder.context("metrics")?, server.clone())))
+            }
+            (None, _) => None,
+        };
+        let stop = closing.clone();
+        tasks.spawn(async move { identity_task.follow(stop).await });
+        tasks.spawn(jobs::keep_house(keep, closing.clone()));
+        Ok(House { server, store, models, chat, public_url, tls, listener, metrics, closing, tasks, _folder: folder })
+    }
+
+    /// Where people reach it.
+    pub(crate) fn public_url(&self) -> &str {
+        &self.public_url
+    }
+
+    /// The address of the link that makes the first owner, while there is none.
+    pub(crate) async fn setup_link(&self) -> anyhow::Result<Option<String>> {
+        let link = self.server.identity.setup_link().await?;
+        Ok(link.map(|link| format!("{}/setup#token={}", self.public_url, link.token.as_str())))
+    }
+
+    /// Serves until a signal, then drains: no new questions, running answers to their end (30 s at most), a second signal ends
+    /// it at once.
+    pub(crate) async fn serve(self) -> anyhow::Result<()> {
+        let House { server, store, models, chat, tls, listener, metrics, closing, tasks, _folder, .. } = self;
+        let router = server::router(server);
+        // Connections close only after the answers on them have ended.
+        let (connections, cut) = (TaskTracker::new(), CancellationToken::new());
+        connections.spawn(server::serve(listener, tls.clone(), router, cut.clone(), DRAIN));
+        if let Some((listener, router)) = metrics {
+            connections.spawn(server::serve(listener, None, router, cut.clone(), Duration::from_secs(1)));
+        }
+        connections.close();
+        machine::signal(|| reload(tls.as_deref())).await?;
+        tracing::info!("draining; a second signal ends at once");
+        closing.cancel();
+        let drained = async {
+            chat.drain(DRAIN).await;
+            cut.cancel();
+            connections.wait().await;
+            tasks.close();
+            tasks.wait().await;
+            models.shutdown().await;
+            store.close().await;
+        };
+        tokio::select! {
+            () = drained => {}
+            again = machine::signal(|| {}) => {
+                again?;
+                tracing::warn!("ended by a second signal; answers that were running are marked interrupted at the next start");
+                models.shutdown().await;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Seconds; the upper ends are where a person has stopped waiting.
+const BUCKETS: [f64; 14] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0];
+
+fn reload(tls: Option<&Tls>) {
+    match tls.map(Tls::reload) {
+        Some(Ok(())) => tracing::info!("certificate and key were read again"),
+        Some(Err(error)) => tracing::error!(%error, "the old certificate stays"),
+        None => {}
+    }
+}
+
+fn place(config: &Config, folder: &Path) -> Place {
+    match &config.database {
+        Database::Sqlite => Place::Sqlite(data::database(folder)),
+        Database::Postgres(url) => Place::Postgres(url.reveal().to_owned()),
+    }
+}
+
+/// The name of this node in the records it writes: made once, kept in the data folder, so that after a crash it finds its own.
+fn node_name(folder: &Path) -> anyhow::Result<String> {
+    let file = folder.join("node");
+    if let Ok(name) = std::fs::read_to_string(&file) {
+        let name = name.trim();
+        if !name.is_empty() {
+            return Ok(name.to_owned());
+        }
+    }
+    let mut bytes = [0_u8; 6];
+    getrandom::fill(&mut bytes).context("the system gives no random bytes")?;
+    let name: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    std::fs::write(&file, format!("{name}\n")).with_context(|| file.display().to_string())?;
+    Ok(name)
+}
+
+fn way_out(config: &Config) -> anyhow::Result<egress::Options> {
+    let allow = config.egress.allow.iter().map(|rule| rule.parse()).collect::<Result<_, _>>()?;
+    Ok(egress::Options {
+        allow,
+        connect_timeout: config.timeouts.connect,
+        offline: config.egress.offline,
+        ..egress::Options::default()
+    })
+}
+
+fn model_options(config: &Config) -> models::Options {
+    let timeouts = models::Timeouts {
+        first_token: config.timeouts.first_token,
+        idle: config.timeouts.idle,
+        total: config.timeouts.total,
+        ..models::Timeouts::default()
+    };
+    models::Options { timeouts, retries: config.retries_before_first_token, ..models::Options::default() }
+}
+
+fn providers(config: &Config) -> Vec<ProviderConfig> {
+    let model = |model: &crate::config::ProviderModel| ModelConfig {
+        name: model.name.clone(),
+        display_name: model.display_name.clone(),
+        enabled: model.enabled,
+    };
+    let provider = |provider: &crate::config::Provider| ProviderConfig {
+        slug: provider.slug.clone(),
+        name: provider.name.clone(),
+        kind: "openai".to_owned(),
+        base_url: provider.base_url.clone(),
+        key: provider.api_key.as_ref().map(|key| Key::new(key.reveal())),
+        models: Some(provider.models.iter().map(model).collect::<Vec<_>>()).filter(|models| !models.is_empty()),
+        enabled: true,
+        timeouts: None,
+    };
+    config.providers.iter().map(provider).collect()
+}
+
+/// One worker per local model: this very binary, started as `portico engine`.
+fn workers(config: &Config) -> anyhow::Result<Vec<WorkerConfig>> {
+    if config.models.is_empty() {
+        return Ok(Vec::new());
+    }
+    anyhow::ensure!(
+        cfg!(feature = "engine"),
+        "this portico was built without its engine, so it cannot run {}; build it with --features engine, or use a provider",
+        config.models[0].path.display()
+    );
+    let program: PathBuf = std::env::current_exe().context("the path of this program")?;
+    let worker = |model: &crate::config::LocalModel| {
+        let mut args: Vec<std::ffi::OsString> = vec!["engine".into(), "--model".into(), model.path.clone().into()];
+        args.extend([
+            "--name".into(),
+            model.name.clone().into(),
+            "--listen".into(),
+            "127.0.0.1:0".into(),
+            "--parent-watch".into(),
+        ]);
+        for (flag, value) in [("--context", model.context), ("--threads", model.threads)] {
+            if let Some(value) = value {
+                args.extend([flag.into(), value.to_string().into()]);
+            }
+        }
+        WorkerConfig { name: model.name.clone(), display_name: None, program: program.clone(), args, env: Vec::new() }
+    };
+    Ok(config.models.iter().map(worker).collect())
+}

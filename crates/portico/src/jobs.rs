@@ -1,0 +1,30 @@
+//! What the portal does by itself, in the background and without hurry.
+
+use std::time::Duration;
+
+use domain::{Clock, SystemClock, Timestamp};
+use store::Store;
+use tokio_util::sync::CancellationToken;
+
+/// How long a deleted conversation can be brought back.
+const UNDO: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// How often it is looked at.
+const EVERY: Duration = Duration::from_secs(60 * 60);
+
+/// Removes for good what was deleted 30 days ago, until `closing`.
+pub(crate) async fn keep_house(store: Store, closing: CancellationToken) {
+    let clock = SystemClock::new();
+    loop {
+        let before = Timestamp(clock.now().0.saturating_sub(i64::try_from(UNDO.as_millis()).unwrap_or(i64::MAX)));
+        match store.purge(before).await {
+            Ok(0) => {}
+            Ok(purged) => tracing::info!(purged, "conversations deleted 30 days ago are gone for good"),
+            Err(error) => tracing::warn!(%error, "deleted conversations could not be removed"),
+        }
+        tokio::select! {
+            () = closing.cancelled() => return,
+            () = tokio::time::sleep(EVERY) => {}
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Where models are configured: the local workers and the file's providers, fixed at start, and the providers that
+//! administrators added, kept in the store with their keys sealed. Joins them into what `models` serves, at start and after
+//! every change.
+
+use domain::{Caller, ProviderId, TenantId};
+use identity::Envelope;
+use models::{Key, ModelConfig, Models, ProviderConfig};
+use store::{ProviderRow, Store};
+
+/// Why the models could not be joined.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogError {
+    /// The store did not answer.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// A provider's key cannot be sealed or opened.
+    #[error(transparent)]
+    Sealed(#[from] identity::Error),
+}
+
+/// The providers of this installation.
+pub struct Catalog {
+    store: Store,
+    models: Models,
+    envelope: Envelope,
+    fixed: Vec<ProviderConfig>,
+}
+
+impl std::fmt::Debug for Catalog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Catalog")
+    }
+}
+
+impl Catalog {
+    /// Over the providers of the configuration file.
+    pub fn new(store: Store, models: Models, envelope: Envelope, fixed: Vec<ProviderConfig>) -> Self {
+        Catalog { store, models, envelope, fixed }
+    }
+
+    /// The providers of the configuration file.
+    pub fn fixed(&self) -> &[ProviderConfig] {
+        &self.fixed
+    }
+
+    /// Reads the store's providers again and puts all of them in force, as one snapshot.
+    pub async fn reload(&self, tenant: TenantId) -> Result<(), CatalogError> {
+        let mut all = self.fixed.clone();
+        for row in self.store.providers(tenant).await? {
+            match self.opened(&row) {
+                Ok(config) => all.push(config),
+                // The others still work; this one shows why it does not.
+                Err(error) => tracing::error!(provider = %row.name, %error, "a provider is left out"),
+            }
+        }
+        self.models.configure(all);
+        Ok(())
+    }
+
+    /// A stored provider with its key.
+    pub fn opened(&self, row: &ProviderRow) -> Result<ProviderConfig, CatalogError> {
+        let key = self.key_of(row)?;
+        Ok(ProviderConfig {
+            slug: row.name.clone(),
+            name: row.title.clone(),
+            kind: KIND.to_owned(),
+            base_url: row.base_url.clone(),
+            key,
+            enabled: row.enabled,
+            models: named(row),
+            timeouts: None,
+        })
+    }
+
+    /// The key of a stored provider, in the clear.
+    pub fn key_of(&self, row: &ProviderRow) -> Result<Option<Key>, CatalogError> {
+        let Some(sealed) = &row.sealed_key else { return Ok(None) };
+        let opened = self.envelope.open(&label(&row.name), sealed)?;
+        let text = String::from_utf8(opened).map_err(|_| identity::Error::Sealed)?;
+        Ok(Some(Key::new(&text)))
+    }
+
+    /// A key as it is kept: sealed for the provider of this name alone.
+    pub fn sealed(&self, name: &str, key: &str) -> Result<Vec<u8>, CatalogError> {
+        Ok(self.envelope.seal(&label(name), key.trim().as_bytes())?)
+    }
+
+    /// The stored provider of the caller's tenant.
+    pub async fn find(&self, caller: &Caller, id: ProviderId) -> Result<Option<ProviderRow>, CatalogError> {
+        Ok(self.store.providers(caller.tenant).await?.into_iter().find(|row| row.id == id))
+    }
+}
+
+/// The one adapter that providers added in the portal go through.
+const KIND: &str = "openai";
+
+/// The models a stored provider names; `None` where it offers all that it lists.
+pub(crate) fn named(row: &ProviderRow) -> Option<Vec<ModelConfig>> {
+    serde_json::from_value(row.models.clone()).ok().filter(|models: &Vec<ModelConfig>| !models.is_empty())
+}
+
+fn label(name: &str) -> String {
+    format!("provider {name}: key")
+}

@@ -1,0 +1,98 @@
+//! The doors: the portal's API, the OpenAI API, server-sent events and WebSocket, the pages, health and metrics. A door
+//! settles who asks and what, hands it to `chat` (or to the part it belongs to), and writes the answer. No rule of the house
+//! lives here.
+
+mod assets;
+mod caller;
+mod catalog;
+mod health;
+mod listen;
+mod live;
+mod openai;
+mod openapi;
+mod portal;
+mod problem;
+mod router;
+mod sse;
+
+use std::sync::Arc;
+
+use chat::Chat;
+use domain::{Clock, Ids};
+use identity::Identity;
+use ipnet::IpNet;
+use ledger::Ledger;
+use models::Models;
+use store::Store;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use catalog::{Catalog, CatalogError};
+pub use health::metrics_router;
+pub use listen::{Peer, Tls, TlsError, serve};
+pub use openapi::document;
+pub use problem::Problem;
+pub use router::router;
+
+/// What the doors reach. Cheap to clone.
+#[derive(Clone)]
+pub struct Server {
+    parts: Arc<Parts>,
+}
+
+/// The parts behind the doors, joined by the house.
+pub struct Parts {
+    /// Turns.
+    pub chat: Chat,
+    /// Who asks.
+    pub identity: Identity,
+    /// What is remembered.
+    pub store: Store,
+    /// Which models there are.
+    pub models: Models,
+    /// Where they are configured.
+    pub catalog: Catalog,
+    /// What is used.
+    pub ledger: Ledger,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Ids.
+    pub ids: Ids,
+    /// How the doors stand.
+    pub doors: Doors,
+}
+
+/// How the doors stand.
+#[derive(Debug)]
+pub struct Doors {
+    /// The address people reach the portal at, without a trailing slash: links are made with it.
+    pub public_url: String,
+    /// Whether the listener itself speaks TLS.
+    pub tls: bool,
+    /// Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// The largest request body, in bytes.
+    pub body_limit: usize,
+    /// The product's name in this installation.
+    pub brand: String,
+    /// Whether this binary can run models itself.
+    pub local_engine: bool,
+    /// Cancelled when the portal goes down.
+    pub draining: CancellationToken,
+    /// What the doors do in the background.
+    pub tasks: TaskTracker,
+}
+
+impl Server {
+    /// The doors over the house's parts.
+    pub fn new(parts: Parts) -> Server {
+        Server { parts: Arc::new(parts) }
+    }
+}
+
+impl std::ops::Deref for Server {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.parts
+    }
+}

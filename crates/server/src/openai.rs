@@ -1,0 +1,61 @@
+//! The OpenAI door: `/v1/chat/completions`, `/v1/completions`, `/v1/models`, by API key. It takes the same line as the portal,
+//! so nothing passes unadmitted, unmetered or unaudited; errors are that dialect's error objects.
+
+pub(crate) mod completions;
+pub(crate) mod models;
+
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use domain::Caller;
+use serde_json::json;
+
+use crate::{Problem, Server};
+
+/// A problem as this dialect tells it. An upstream's own error object goes through as it came.
+#[derive(Debug)]
+pub(crate) struct DialectProblem(pub(crate) Problem);
+
+impl<E: Into<Problem>> From<E> for DialectProblem {
+    fn from(error: E) -> Self {
+        DialectProblem(error.into())
+    }
+}
+
+impl IntoResponse for DialectProblem {
+    fn into_response(self) -> Response {
+        let problem = self.0;
+        metrics::counter!("portico_refusals_total", "code" => problem.code).increment(1);
+        match &problem.upstream {
+            Some(body) => problem.respond("application/json", body.clone()),
+            None => problem.respond("application/json", error_object(&problem).to_string()),
+        }
+    }
+}
+
+/// `{"error": {message, type, code, param}}`
+pub(crate) fn error_object(problem: &Problem) -> serde_json::Value {
+    let kind = match problem.status {
+        StatusCode::UNAUTHORIZED => "authentication_error",
+        StatusCode::FORBIDDEN => "permission_error",
+        StatusCode::TOO_MANY_REQUESTS => "rate_limit_error",
+        status if status.is_client_error() => "invalid_request_error",
+        _ => "server_error",
+    };
+    let param = problem.params.get("field");
+    json!({ "error": { "message": problem.message, "type": kind, "code": problem.code, "param": param } })
+}
+
+/// Who holds the key in `Authorization: Bearer`. Read from memory: a hot request reads no row.
+pub(crate) fn caller(server: &Server, headers: &HeaderMap) -> Result<Caller, DialectProblem> {
+    let wrong = |message: &str| Problem::new(StatusCode::UNAUTHORIZED, "invalid_api_key", message);
+    let sent = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let key = sent
+        .and_then(|sent| sent.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, key)| key.trim())
+        .ok_or_else(|| wrong("send an API key as Authorization: Bearer pk-…; you make one under Settings, API keys"))?;
+    server
+        .identity
+        .caller_by_key(key)
+        .ok_or_else(|| wrong("this API key is not known here, has expired or was revoked").into())
+}

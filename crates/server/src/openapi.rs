@@ -1,0 +1,72 @@
+//! The portal API's description. `portico openapi` prints it, `web/openapi.json` is its committed copy, and the pages' types are
+//! made from that. A test calls every path in it.
+
+use axum::Json;
+use utoipa::OpenApi;
+
+use crate::portal::{accounts, bootstrap, conversations, keys, models, people, search, transfer, turns};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Portico portal API",
+        description = "What the portal's own pages call. For programs there is the OpenAI API under /v1."
+    ),
+    paths(
+        bootstrap::read,
+        accounts::setup,
+        accounts::sign_in,
+        accounts::sign_out,
+        accounts::sessions,
+        accounts::end_other_sessions,
+        accounts::end_session,
+        accounts::change_me,
+        accounts::change_password,
+        accounts::usage,
+        accounts::check_invitation,
+        accounts::join,
+        accounts::reset,
+        keys::list,
+        keys::create,
+        keys::revoke,
+        people::invitations,
+        people::invite,
+        people::withdraw,
+        people::list,
+        people::change,
+        people::reset_link,
+        models::list,
+        models::providers,
+        models::add,
+        models::presets,
+        models::test,
+        models::change,
+        models::remove,
+        conversations::list,
+        conversations::create,
+        conversations::read,
+        conversations::change,
+        conversations::delete,
+        conversations::restore,
+        conversations::delete_message,
+        conversations::restore_message,
+        transfer::export,
+        transfer::import,
+        search::search,
+        turns::ask,
+        turns::events,
+        turns::stop,
+    )
+)]
+struct Portal;
+
+/// The description as JSON.
+pub fn document() -> String {
+    let mut text = Portal::openapi().to_pretty_json().unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+pub(crate) async fn serve() -> Json<utoipa::openapi::OpenApi> {
+    Json(Portal::openapi())
+}

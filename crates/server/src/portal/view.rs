@@ -1,0 +1,209 @@
+//! What the portal shows: rows of the store in the words of the wire. No decisions here.
+
+use domain::{Author, Caller, ConversationId, Failure, Finish, ModelState, TurnId, Usage};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::{Problem, Server};
+
+/// A conversation without its messages.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Conversation {
+    pub(crate) id: String,
+    title: String,
+    titled_by: &'static str,
+    model: Option<String>,
+    system_prompt: Option<String>,
+    #[schema(value_type = Sampling)]
+    sampling: domain::Sampling,
+    pinned: bool,
+    archived: bool,
+    /// Milliseconds since 1970.
+    created_at: i64,
+    /// Milliseconds since 1970.
+    updated_at: i64,
+    /// The leaf that was last looked at.
+    head: Option<String>,
+    /// Turns that are being answered.
+    running: Vec<String>,
+}
+
+impl Conversation {
+    pub(crate) fn new(row: store::Conversation, running: &[TurnId]) -> Self {
+        Conversation {
+            id: row.id.to_string(),
+            title: row.title,
+            titled_by: row.titled_by.as_str(),
+            model: row.model,
+            system_prompt: row.system_prompt,
+            sampling: row.sampling,
+            pinned: row.pinned,
+            archived: row.archived,
+            created_at: row.created_at.0,
+            updated_at: row.updated_at.0,
+            head: row.head.map(|id| id.to_string()),
+            running: running.iter().map(TurnId::to_string).collect(),
+        }
+    }
+}
+
+/// The caller's conversation, or "not found".
+pub(crate) async fn conversation(
+    server: &Server,
+    caller: &Caller,
+    id: ConversationId,
+) -> Result<Conversation, Problem> {
+    let row = server.store.conversation(caller, id).await?.ok_or_else(|| Problem::not_found("conversation"))?;
+    let running = server.store.running(caller, id).await?;
+    Ok(Conversation::new(row, &running))
+}
+
+/// How tokens are chosen, as a schema for the description of the API; the values are [`domain::Sampling`].
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct Sampling {
+    temperature: Option<f32>,
+    top_p: Option<f32>,
+    top_k: Option<u32>,
+    min_p: Option<f32>,
+    frequency_penalty: Option<f32>,
+    presence_penalty: Option<f32>,
+    seed: Option<u64>,
+    max_tokens: Option<u32>,
+    stop: Option<Vec<String>>,
+}
+
+/// One message. An answer that is being written has no `finish`, and the text it had when it was read.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Message {
+    pub(crate) id: String,
+    pub(crate) parent: Option<String>,
+    #[schema(value_type = String)]
+    pub(crate) author: Author,
+    pub(crate) text: String,
+    pub(crate) thought: Option<String>,
+    /// Milliseconds since 1970.
+    pub(crate) at: i64,
+    pub(crate) model: Option<String>,
+    pub(crate) turn: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub(crate) finish: Option<Finish>,
+    #[schema(value_type = Option<FailureView>)]
+    pub(crate) failure: Option<Failure>,
+    #[schema(value_type = Option<UsageView>)]
+    pub(crate) usage: Option<Usage>,
+    pub(crate) ttft_ms: Option<u32>,
+    pub(crate) tpot_ms: Option<f64>,
+    pub(crate) trimmed: Option<Trimmed>,
+}
+
+/// History that did not fit the model's context.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Trimmed {
+    messages: u32,
+    tokens: u32,
+}
+
+impl From<store::Message> for Message {
+    fn from(row: store::Message) -> Self {
+        Message {
+            id: row.id.to_string(),
+            parent: row.parent.map(|id| id.to_string()),
+            author: row.author,
+            text: row.text,
+            thought: Some(row.thought).filter(|thought| !thought.is_empty()),
+            at: row.at.0,
+            model: row.model,
+            turn: row.turn.map(|id| id.to_string()),
+            finish: row.finish,
+            failure: row.failure,
+            usage: row.usage,
+            ttft_ms: row.ttft_ms,
+            tpot_ms: row.tpot_us.map(|us| f64::from(us) / 1e3),
+            trimmed: row.trimmed.map(|store::Trimmed { messages, tokens }| Trimmed { messages, tokens }),
+        }
+    }
+}
+
+/// [`domain::Failure`] in the description of the API.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct FailureView {
+    code: String,
+    message: String,
+}
+
+/// [`domain::Usage`] in the description of the API.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct UsageView {
+    prompt: u32,
+    completion: u32,
+    cached: u32,
+    reasoning: u32,
+    reported: bool,
+}
+
+/// A model that may be asked.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Model {
+    id: String,
+    name: String,
+    provider: String,
+    provider_name: String,
+    local: bool,
+    context: Option<u32>,
+    chat_template: Option<bool>,
+    enabled: bool,
+    /// `{state: cold | loading | warming | ready | failed, ...}`
+    #[schema(value_type = Object)]
+    state: ModelState,
+}
+
+impl From<models::ModelView> for Model {
+    fn from(card: models::ModelView) -> Self {
+        Model {
+            id: card.id,
+            name: card.name,
+            provider: card.provider,
+            provider_name: card.provider_name,
+            local: card.local,
+            context: card.context,
+            chat_template: card.chat_template,
+            enabled: card.enabled,
+            state: card.state,
+        }
+    }
+}
+
+/// The enabled models, as the pages list them.
+pub(crate) fn models(server: &Server) -> Vec<Model> {
+    server.models.list().into_iter().filter(|card| card.enabled).map(Model::from).collect()
+}
+
+/// The signed-in person.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Me {
+    id: String,
+    /// The name to sign in with.
+    name: String,
+    display_name: String,
+    role: &'static str,
+    language: Option<String>,
+    #[schema(value_type = Object)]
+    settings: Value,
+}
+
+impl From<store::Person> for Me {
+    fn from(person: store::Person) -> Self {
+        Me {
+            id: person.id.to_string(),
+            name: person.name,
+            display_name: person.display_name,
+            role: person.role.as_str(),
+            language: person.language,
+            settings: person.settings,
+        }
+    }
+}

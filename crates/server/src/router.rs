@@ -1,0 +1,110 @@
+//! Every route on one page.
+
+use axum::Router;
+use axum::http::{StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get, patch, post, put};
+use tower::ServiceBuilder;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::csrf::CsrfLayer;
+
+use crate::openai::{DialectProblem, completions, models as openai_models};
+use crate::portal::{accounts, bootstrap, conversations, keys, models, people, search, transfer, turns};
+use crate::{Problem, Server, assets, health, live, openapi};
+
+/// The main listener's routes.
+pub fn router(server: Server) -> Router {
+    let portal = portal_routes()
+        .fallback(unknown_route)
+        .layer(ServiceBuilder::new().layer(CatchPanicLayer::custom(panicked)).layer(csrf(&server.doors.public_url)));
+    Router::new()
+        .nest("/api", portal)
+        .merge(openai_routes())
+        .route("/livez", get(health::livez))
+        .route("/readyz", get(health::readyz))
+        .fallback(assets::page)
+        .with_state(server)
+}
+
+fn portal_routes() -> Router<Server> {
+    Router::new()
+        // the first look
+        .route("/bootstrap", get(bootstrap::read))
+        .route("/openapi.json", get(openapi::serve))
+        .route("/live", get(live::live))
+        // who
+        .route("/setup", post(accounts::setup))
+        .route("/session", post(accounts::sign_in).delete(accounts::sign_out))
+        .route("/sessions", get(accounts::sessions).delete(accounts::end_other_sessions))
+        .route("/sessions/{id}", delete(accounts::end_session))
+        .route("/me", patch(accounts::change_me))
+        .route("/me/password", put(accounts::change_password))
+        .route("/me/usage", get(accounts::usage))
+        .route("/join/check", post(accounts::check_invitation))
+        .route("/join", post(accounts::join))
+        .route("/reset", post(accounts::reset))
+        .route("/keys", get(keys::list).post(keys::create))
+        .route("/keys/{id}", delete(keys::revoke))
+        // people
+        .route("/invitations", get(people::invitations).post(people::invite))
+        .route("/invitations/{id}", delete(people::withdraw))
+        .route("/people", get(people::list))
+        .route("/people/{id}", patch(people::change))
+        .route("/people/{id}/reset", post(people::reset_link))
+        // models
+        .route("/models", get(models::list))
+        .route("/providers", get(models::providers).post(models::add))
+        .route("/providers/presets", get(models::presets))
+        .route("/providers/test", post(models::test))
+        .route("/providers/{id}", patch(models::change).delete(models::remove))
+        // conversations
+        .route("/conversations", get(conversations::list).post(conversations::create))
+        .route("/conversations/import", post(transfer::import))
+        .route(
+            "/conversations/{id}",
+            get(conversations::read).patch(conversations::change).delete(conversations::delete),
+        )
+        .route("/conversations/{id}/restore", post(conversations::restore))
+        .route("/conversations/{id}/export", get(transfer::export))
+        .route("/messages/{id}", delete(conversations::delete_message))
+        .route("/messages/{id}/restore", post(conversations::restore_message))
+        .route("/search", get(search::search))
+        // turns
+        .route("/turns", post(turns::ask))
+        .route("/turns/{turn}/events", get(turns::events))
+        .route("/turns/{turn}/stop", post(turns::stop))
+}
+
+/// By key, not by cookie: no CSRF layer, and nothing else on the hot path.
+fn openai_routes() -> Router<Server> {
+    Router::new()
+        .route("/v1/chat/completions", post(completions::chat))
+        .route("/v1/completions", post(completions::text))
+        .route("/v1/models", get(openai_models::list))
+        .route("/v1/models/{*id}", get(openai_models::one))
+        .route("/v1/{*rest}", axum::routing::any(unknown_openai_route))
+}
+
+/// Requests that change something come from our own pages: `Sec-Fetch-Site` says so in a secure context, `Origin` against
+/// `Host` on a plain-http address.
+fn csrf(public_url: &str) -> CsrfLayer<impl Fn(tower_http::csrf::ProtectionError) -> Response + Clone + use<>> {
+    let layer = CsrfLayer::new();
+    let layer = layer.clone().add_trusted_origin(public_url).unwrap_or(layer);
+    layer.with_rejection_response(|_| Problem::cross_origin().into_response())
+}
+
+fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
+    tracing::error!("a handler panicked");
+    let message = "something went wrong inside Portico; the log has the details";
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", message).into_response()
+}
+
+async fn unknown_route(uri: Uri) -> Problem {
+    Problem::not_found(&format!("route {}", uri.path()))
+}
+
+async fn unknown_openai_route(uri: Uri) -> DialectProblem {
+    let message =
+        format!("{} is not served here; there are /v1/chat/completions, /v1/completions and /v1/models", uri.path());
+    DialectProblem(Problem::new(StatusCode::NOT_FOUND, "unknown_url", message))
+}
