@@ -5,6 +5,7 @@ import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { WebSocketServer } from "ws";
 import { accountRoutes } from "./account.mjs";
+import { adminRoutes } from "./admin.mjs";
 import { answerFor, seed } from "./answers.mjs";
 
 const port = Number(process.argv[2] ?? 8421);
@@ -245,6 +246,7 @@ const routes = [
   ["POST", /^\/api\/turns$/, (_, __, body) => ({ status: 202, body: ask(body) })],
   ["POST", /^\/api\/turns\/([^/]+)\/stop$/, ([id]) => void ((turns.get(id) ?? refuse(404, "not_found")).stopped = true)],
   ...accountRoutes(state),
+  ...adminRoutes(state, { newId, refuse, live }),
 ];
 
 const TYPES = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".woff2": "font/woff2", ".webmanifest": "application/manifest+json" };

@@ -32,7 +32,8 @@ pub struct Options {
     pub context: Option<u32>,
     /// Threads that compute; when absent the number of physical cores, or one for a very small model.
     pub threads: Option<u32>,
-    /// End when standard input closes: the parent holds its other end.
+    /// End when standard input closes, whose other end the parent holds. For a worker that a portal starts; one that is run alone may have
+    /// `/dev/null` there, which is closed from the beginning.
     pub parent_watch: bool,
 }
 

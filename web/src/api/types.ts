@@ -160,7 +160,7 @@ export type Person = {
 };
 export type ApiKey = { id: string; name: string; prefix: string; created_at: number; expires_at: number | null; last_used_at: number | null };
 export type NewApiKey = ApiKey & { key: string };
-export type ProviderModel = { name: string; display_name: string | null; enabled: boolean; state: ModelState };
+export type ProviderModel = { id: string; name: string; display_name: string | null; enabled: boolean; state: ModelState };
 export type Provider = {
   id: string;
   name: string;
@@ -175,3 +175,4 @@ export type Provider = {
 export type ProviderTest =
   | { ok: true; base_url: string; models: { name: string; context: number | null }[]; latency_ms: number }
   | { ok: false; failure: Failure };
+export type Preset = { slug: string; name: string; name_zh: string; base_url: string; needs_key: boolean; local: boolean; hint: string; hint_zh: string };

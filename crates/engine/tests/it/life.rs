@@ -1,15 +1,16 @@
 //! A worker's life: loading, cancelling, ending with its parent, the Unix socket.
 
 use std::{
-    io::BufRead,
+    io::{BufRead, BufReader},
+    net::TcpStream,
     os::unix::net::UnixStream,
-    process::Command,
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
 use serde_json::json;
 
-use crate::worker::{Worker, eventually, exchange};
+use crate::worker::{Worker, eventually, example, exchange};
 
 fn long() -> String {
     vec!["word "; 600].join("|")
@@ -62,6 +63,31 @@ fn it_ends_with_its_parent_even_in_mid_answer() {
 }
 
 #[test]
+fn it_ends_with_its_parent_although_its_input_stays_open() {
+    let script = format!("'{}' --scripted x --watch <&0 & wait", example().display());
+    let mut shell = Command::new("sh");
+    let mut shell = shell.args(["-c", &script]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("sh");
+    let _held_open = shell.stdin.take();
+    let mut line = String::new();
+    BufReader::new(shell.stdout.take().expect("piped")).read_line(&mut line).expect("a line");
+    let address = line.split('"').nth(3).expect("an address").to_owned();
+    eventually("it listens", || TcpStream::connect(&address).is_ok());
+    // The signal of the kernel is asked for once the worker serves.
+    std::thread::sleep(Duration::from_millis(300));
+    shell.kill().expect("killed");
+    shell.wait().expect("ended");
+    eventually("it has ended", || TcpStream::connect(&address).is_err());
+}
+
+#[test]
+fn it_outlives_the_thread_that_started_it() {
+    let starting = std::thread::spawn(|| Worker::start(&["--scripted", "x", "--watch"]).ready());
+    let worker = starting.join().expect("started");
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(worker.get("/health").status, 200);
+}
+
+#[test]
 fn without_the_watch_a_closed_input_means_nothing() {
     let mut worker = Worker::scripted("x", &[]);
     drop(worker.stdin.take());
@@ -107,8 +133,7 @@ fn a_unix_socket_serves_as_well_and_a_dead_one_is_taken_over() {
 #[test]
 fn a_used_address_is_a_sentence() {
     let worker = Worker::scripted("x", &[]);
-    let mut second =
-        Command::new(std::env::current_exe().expect("a path").parent().expect("deps").join("../examples/worker"));
+    let mut second = Command::new(example());
     let output = second.args(["--scripted", "x", "--listen", &worker.address]).output().expect("ran");
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(said.contains("cannot listen on 127.0.0.1:"), "{said}");
@@ -117,8 +142,7 @@ fn a_used_address_is_a_sentence() {
 
 #[test]
 fn an_address_that_others_reach_wants_a_key() {
-    let mut open =
-        Command::new(std::env::current_exe().expect("a path").parent().expect("deps").join("../examples/worker"));
+    let mut open = Command::new(example());
     let output = open.args(["--scripted", "x", "--listen", "0.0.0.0:0"]).output().expect("ran");
     assert!(String::from_utf8_lossy(&output.stdout).contains("needs a key"));
 }

@@ -132,7 +132,7 @@ impl Drop for Worker {
 }
 
 /// The example that stands for `portico engine`; it lies beside the test's own folder.
-fn example() -> PathBuf {
+pub(crate) fn example() -> PathBuf {
     let test = std::env::current_exe().expect("a path");
     test.parent().and_then(|deps| deps.parent()).expect("target folders").join("examples/worker")
 }

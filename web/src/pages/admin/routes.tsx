@@ -1,3 +1,42 @@
-//! The addresses of the administration.
+//! The addresses of the administration: outside the shell, for owners and administrators.
+import { createRoute, lazyRouteComponent, redirect } from "@tanstack/react-router";
+import { requirePerson, rootRoute } from "@/app/parents";
+import { useSession } from "@/app/session";
+import { loadWords } from "@/lib/i18n";
 
-export const adminPages = [] as const;
+const adminRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/admin",
+  beforeLoad: (context) => {
+    requirePerson(context);
+    // The portal refuses a member's requests anyway; here is nothing to show them.
+    if (useSession.getState().me?.role === "member") throw redirect({ to: "/" });
+  },
+  loader: () => loadWords("admin"),
+  component: lazyRouteComponent(() => import("@/pages/admin/layout"), "AdminLayout"),
+});
+
+const sections = [
+  createRoute({
+    getParentRoute: () => adminRoute,
+    path: "/",
+    component: lazyRouteComponent(() => import("@/pages/admin/overview"), "OverviewPage"),
+  }),
+  createRoute({
+    getParentRoute: () => adminRoute,
+    path: "/models",
+    component: lazyRouteComponent(() => import("@/pages/admin/models"), "ModelsPage"),
+  }),
+  createRoute({
+    getParentRoute: () => adminRoute,
+    path: "/people",
+    component: lazyRouteComponent(() => import("@/pages/admin/people"), "PeoplePage"),
+  }),
+  createRoute({
+    getParentRoute: () => adminRoute,
+    path: "/invitations",
+    component: lazyRouteComponent(() => import("@/pages/admin/invitations"), "InvitationsPage"),
+  }),
+] as const;
+
+export const adminPages = [adminRoute.addChildren(sections)] as const;

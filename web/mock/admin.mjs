@@ -1,0 +1,130 @@
+//! The mock's routes for one's own account and for the administration.
+
+const now = Date.now();
+const MIN = 60_000;
+const HOUR = 60 * MIN;
+const DAY = 24 * HOUR;
+const UA = {
+  mac: "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",
+  phone: "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1",
+  windows: "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36 Edg/140.0.0.0",
+};
+const PRESETS = [
+  ["ollama", "Ollama", "Ollama", "http://127.0.0.1:11434", false, true, "Runs on this machine after `ollama serve`; models come by `ollama pull`.", "在本机运行 `ollama serve` 即可；用 `ollama pull` 获取模型。"],
+  ["vllm", "vLLM", "vLLM", "http://127.0.0.1:8000", false, true, "Serves models on GPUs: `vllm serve MODEL`.", "在 GPU 上运行模型：`vllm serve 模型`。"],
+  ["llama-server", "llama-server", "llama-server", "http://127.0.0.1:8080", false, true, "The server of llama.cpp, for GGUF files: `llama-server -m FILE`.", "llama.cpp 自带的服务，运行 GGUF 文件：`llama-server -m 文件`。"],
+  ["deepseek", "DeepSeek", "DeepSeek 深度求索", "https://api.deepseek.com", true, false, "Models of DeepSeek. What is asked leaves your network.", "深度求索的模型。提问内容会离开您的网络。"],
+  ["qwen", "Qwen (Alibaba Cloud Model Studio)", "通义千问（阿里云百炼）", "https://dashscope.aliyuncs.com/compatible-mode/v1", true, false, "Qwen models on Alibaba Cloud. What is asked leaves your network.", "阿里云百炼上的通义千问模型。提问内容会离开您的网络。"],
+  ["openai", "OpenAI", "OpenAI", "https://api.openai.com/v1", true, false, "Models of OpenAI. What is asked leaves your network.", "OpenAI 的模型。提问内容会离开您的网络。"],
+].map(([slug, name, name_zh, base_url, needs_key, local, hint, hint_zh]) => ({ slug, name, name_zh, kind: "openai", base_url, needs_key, local, hint, hint_zh }));
+
+export function adminRoutes(state, { newId, refuse, live }) {
+  let sessions = [
+    { id: newId(), current: true, created_at: now - 3 * DAY, seen_at: now, expires_at: now + 27 * DAY, user_agent: UA.mac, address: "192.168.1.20" },
+    { id: newId(), current: false, created_at: now - 9 * DAY, seen_at: now - 2 * HOUR, expires_at: now + 21 * DAY, user_agent: UA.phone, address: "192.168.1.43" },
+    { id: newId(), current: false, created_at: now - 20 * DAY, seen_at: now - 6 * DAY, expires_at: now + 10 * DAY, user_agent: UA.windows, address: "10.0.3.7" },
+  ];
+  let keys = [
+    { id: newId(), name: "Zed editor", prefix: "pk-7fQ2bZ", created_at: now - 12 * DAY, expires_at: null, last_used_at: now - 4 * MIN },
+    { id: newId(), name: "Nightly report", prefix: "pk-Kx81mA", created_at: now - 40 * DAY, expires_at: now - DAY, last_used_at: now - 2 * DAY },
+  ];
+  const people = [
+    { id: state.me.id, name: "lin", display_name: state.me.display_name, role: state.me.role, disabled: false, created_at: now - 60 * DAY, last_seen_at: now, tokens_today: 18230, daily_token_limit: null },
+    { id: newId(), name: "chen.yu", display_name: "陈宇", role: "admin", disabled: false, created_at: now - 50 * DAY, last_seen_at: now - 3 * HOUR, tokens_today: 4210, daily_token_limit: null },
+    { id: newId(), name: "maria", display_name: "María Fernández de la Cruz", role: "member", disabled: false, created_at: now - 20 * DAY, last_seen_at: now - DAY, tokens_today: 0, daily_token_limit: 50000 },
+    { id: newId(), name: "old.tom", display_name: "Tom", role: "member", disabled: true, created_at: now - 58 * DAY, last_seen_at: null, tokens_today: 0, daily_token_limit: null },
+  ];
+  let invitations = [
+    { id: newId(), role: "member", note: "法务部 · 王敏", created_by_name: "林晓", created_at: now - HOUR, expires_at: now + 6 * DAY, used_by_name: null },
+    { id: newId(), role: "admin", note: "", created_by_name: "林晓", created_at: now - 8 * DAY, expires_at: now - 2 * DAY, used_by_name: null },
+    { id: newId(), role: "member", note: "María", created_by_name: "陈宇", created_at: now - 20 * DAY, expires_at: now - 13 * DAY, used_by_name: "María Fernández de la Cruz" },
+  ];
+  let providers = [...new Set(state.models.map((model) => model.provider))].filter((id) => id !== "local").map((id) => ({
+    id: id === "vllm" ? id : newId(),
+    slug: id,
+    name: state.models.find((model) => model.provider === id).provider_name,
+    base_url: id === "vllm" ? "http://gpu-01.internal:8000/v1" : "http://127.0.0.1:11434/v1",
+    source: id === "vllm" ? "file" : "settings",
+    has_key: id === "vllm",
+    enabled: true,
+    discover: id !== "vllm",
+    problem: id === "ollama" ? { code: "unreachable", message: "http://127.0.0.1:11434 refuses connections" } : null,
+  }));
+  const modelsOf = (slug) => state.models.filter((model) => model.provider === slug).map((model) => ({ id: model.id, name: model.id.slice(slug.length + 1), display_name: model.name, enabled: model.enabled, state: model.state }));
+  const view = ({ slug, ...provider }) => ({ ...provider, models: modelsOf(slug) });
+  const locals = () => state.models.filter((model) => model.local).map((model) => ({ id: model.id, name: model.name, base_url: `/srv/models/${model.name}.gguf`, source: "local", has_key: false, enabled: true, discover: false, problem: null, models: [{ id: model.id, name: model.id.slice(6), display_name: model.name, enabled: true, state: model.state }] }));
+  const told = () => live({ type: "models", models: state.models.filter((model) => model.enabled) });
+  const link = (page) => ({ id: newId(), link: `http://127.0.0.1:8421/${page}#token=q7xJ2mVtY0c9hWf4LrKpZ8sBnA1dEgUo`, expires_at: now + DAY });
+  const change = (provider, body) => {
+    Object.assign(provider, Object.fromEntries(Object.entries({ name: body.name, base_url: body.base_url, enabled: body.enabled }).filter(([, value]) => value !== undefined)));
+    if (body.api_key !== undefined) provider.has_key = body.api_key !== "";
+    if (!body.models) return;
+    provider.discover = body.models.length === 0;
+    const named = body.models.length > 0 ? body.models : [{ name: "llama3.2:3b" }, { name: "qwen3:8b" }];
+    const kept = state.models.filter((model) => model.provider !== provider.slug);
+    const made = named.map((model) => ({ id: `${provider.slug}/${model.name}`, name: model.display_name ?? model.name, provider: provider.slug, provider_name: provider.name, local: false, context: 32768, chat_template: true, enabled: model.enabled !== false, state: { state: "ready" } }));
+    state.models.splice(0, state.models.length, ...kept, ...made);
+  };
+
+  return [
+    ["GET", /^\/api\/sessions$/, () => sessions],
+    ["DELETE", /^\/api\/sessions$/, () => void (sessions = sessions.filter((one) => one.current))],
+    ["DELETE", /^\/api\/sessions\/(.+)$/, ([id]) => void (sessions = sessions.filter((one) => one.id !== id))],
+    ["PUT", /^\/api\/me\/password$/, (_, __, body) => void (body.current === "wrong" && refuse(401, "wrong_credentials"))],
+    ["POST", /^\/api\/reset$/, () => undefined],
+    ["POST", /^\/api\/join\/check$/, (_, __, body) => (body.token === "spent" ? refuse(410, "link_spent") : { role: "member", invited_by: "林晓", brand: { name: "Portico" } })],
+    ["POST", /^\/api\/join$/, (_, __, body) => {
+      if (body.name === "lin") refuse(409, "name_taken");
+      state.signedIn = true;
+      return Object.assign(state.me, { name: body.name, display_name: body.display_name, role: "member" });
+    }],
+    ["GET", /^\/api\/keys$/, () => keys],
+    ["POST", /^\/api\/keys$/, (_, __, body) => {
+      const made = { id: newId(), name: body.name, prefix: "pk-4bXw9Q", created_at: Date.now(), expires_at: body.expires_at ?? null, last_used_at: null };
+      keys = [made, ...keys];
+      return { ...made, key: "pk-4bXw9QmT0rZkLsV2nYcJ8hGdUe1AfPq6XiBo3WtMvR5y" };
+    }],
+    ["DELETE", /^\/api\/keys\/(.+)$/, ([id]) => void (keys = keys.filter((one) => one.id !== id))],
+    ["GET", /^\/api\/people$/, () => people],
+    ["PATCH", /^\/api\/people\/([^/]+)$/, ([id], _, body) => {
+      const person = people.find((one) => one.id === id) ?? refuse(404, "not_found");
+      if (person.role === "owner" && (body.role || body.disabled)) refuse(409, "conflict", "this is the last owner");
+      return Object.assign(person, body);
+    }],
+    ["POST", /^\/api\/people\/([^/]+)\/reset$/, () => link("reset")],
+    ["GET", /^\/api\/invitations$/, () => invitations],
+    ["POST", /^\/api\/invitations$/, (_, __, body) => {
+      const made = link("join");
+      invitations = [{ id: made.id, role: body.role, note: body.note ?? "", created_by_name: state.me.display_name, created_at: Date.now(), expires_at: Date.now() + body.days * DAY, used_by_name: null }, ...invitations];
+      return made;
+    }],
+    ["DELETE", /^\/api\/invitations\/(.+)$/, ([id]) => void (invitations = invitations.filter((one) => one.id !== id))],
+    ["GET", /^\/api\/providers$/, () => [...locals(), ...providers.map(view)]],
+    ["GET", /^\/api\/providers\/presets$/, () => ({ presets: PRESETS })],
+    ["POST", /^\/api\/providers\/test$/, async (_, __, body) => {
+      await new Promise((done) => setTimeout(done, 900));
+      if (body.base_url.includes("bad")) return { ok: false, failure: { code: "unreachable", message: "connection refused" }, base_url: null, models: [], latency_ms: null };
+      if (body.base_url.includes("api.") && !body.api_key) return { ok: false, failure: { code: "upstream_refused", message: "401" }, base_url: null, models: [], latency_ms: null };
+      return { ok: true, base_url: `${body.base_url.replace(/\/(v1\/?)?$/, "")}/v1`, models: ["llama3.2:3b", "qwen3:8b", "qwen3:32b", "nomic-embed-text"].map((name) => ({ name, context: name.includes("32b") ? 131072 : null })), latency_ms: 38, failure: null };
+    }],
+    ["POST", /^\/api\/providers$/, (_, __, body) => {
+      const made = { id: newId(), slug: body.name.toLowerCase().replace(/[^a-z0-9]+/g, "-"), name: body.name, base_url: body.base_url, source: "settings", has_key: Boolean(body.api_key), enabled: true, discover: !body.models, problem: null };
+      providers.push(made);
+      change(made, { models: body.models ?? [] });
+      told();
+      return view(made);
+    }],
+    ["PATCH", /^\/api\/providers\/(.+)$/, ([id], _, body) => {
+      const provider = providers.find((one) => one.id === id) ?? refuse(404, "not_found");
+      change(provider, body);
+      told();
+      return view(provider);
+    }],
+    ["DELETE", /^\/api\/providers\/(.+)$/, ([id]) => {
+      const gone = providers.find((one) => one.id === id);
+      providers = providers.filter((one) => one.id !== id);
+      state.models.splice(0, state.models.length, ...state.models.filter((model) => model.provider !== gone?.slug));
+      told();
+    }],
+  ];
+}
