@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Problem } from "@/api/client";
 import type { Conversation, Message, TurnEvent } from "@/api/types";
+import { useSession } from "@/app/session";
 import { Answer, type Running } from "@/chat/answer";
 import { Thread } from "@/chat/thread";
 import { reveal } from "@/chat/typing";
@@ -49,7 +50,7 @@ function portal(routes: Record<string, (body: unknown) => unknown>) {
     const route = `${init.method ?? "GET"} ${url.split("?")[0]}`;
     const body = typeof init.body === "string" ? (JSON.parse(init.body) as unknown) : undefined;
     asked.push({ route, body });
-    const answer = routes[route]?.(body);
+    const answer = await routes[route]?.(body);
     if (answer === undefined) return new Response(JSON.stringify({ code: "not_found", message: route }), { status: 404 });
     return answer instanceof Response ? answer : new Response(JSON.stringify(answer));
   });
@@ -57,7 +58,7 @@ function portal(routes: Record<string, (body: unknown) => unknown>) {
 }
 
 beforeEach(() => {
-  localStorage.setItem("portico.typing", "off");
+  useSession.setState({ me: { id: "p", name: "p", display_name: "", role: "member", language: null, settings: { typing_animation: false } } });
   vi.spyOn(document, "hidden", "get").mockReturnValue(false);
 });
 afterEach(() => {
@@ -192,6 +193,27 @@ test("an answer under way is followed after a reload, and stop reaches the porta
   release?.();
   await vi.waitFor(() => expect(thread.message("m4")).toMatchObject({ text: "half", finish: "stopped" }));
   expect(thread.runningTurn()).toBeNull();
+});
+
+test("an older reading that arrives late neither ends nor loses an answer", async () => {
+  let late: ((answer: Response) => void) | undefined;
+  let reads = 0;
+  const { thread } = await opened({
+    "GET /api/conversations/c1": () => {
+      reads += 1;
+      if (reads === 2) return new Promise<Response>((answer) => (late = answer));
+      return { conversation: { ...conversation, head: "m4" }, messages: reads === 1 ? tree : [...tree, message("m5", { parent: "m4", text: "q3" }), message("m6", { parent: "m5", author: "assistant", turn: "t1" })] };
+    },
+    "POST /api/turns": () => ({ turn: "t1", conversation: { ...conversation, head: "m6" }, question: message("m5", { parent: "m4", text: "q3" }), answer: message("m6", { parent: "m5", author: "assistant", turn: "t1" }) }),
+    "GET /api/turns/t1/events": () => new Response(new ReadableStream()),
+  });
+  const reading = thread.load();
+  await thread.ask({ parent: "m4", text: "q3", ask_id: "0123456789abcdef" });
+  late?.(new Response(JSON.stringify({ conversation: { ...conversation, head: "m4" }, messages: tree })));
+  await reading;
+  expect(thread.get().path).toEqual(["m1", "m2", "m3", "m4", "m5", "m6"]);
+  expect(thread.runningTurn()).toBe("t1");
+  thread.close();
 });
 
 test("deleting a message takes what follows it, and undo brings the same line back", async () => {

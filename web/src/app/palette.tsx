@@ -7,6 +7,7 @@ import { type KeyboardEvent, type ReactNode, useEffect, useId, useState } from "
 import { api } from "@/api/client";
 import type { SearchHit } from "@/api/types";
 import { keys } from "@/app/queries";
+import { changeMe } from "@/app/session";
 import { ui } from "@/app/ui";
 import { useConversations } from "@/chat/conversations";
 import { cx } from "@/lib/cx";
@@ -15,6 +16,7 @@ import { sentence } from "@/lib/problem";
 import { useTheme } from "@/lib/theme";
 import { formatAgo } from "@/lib/time";
 import { Spinner } from "@/ui/spinner";
+import { toast } from "@/ui/toast";
 
 type Item = { id: string; icon: ReactNode; title: ReactNode; detail?: ReactNode; aside?: string; act: () => void };
 type Group = { label: string; items: Item[] };
@@ -143,7 +145,7 @@ function useGroups(text: string, hits: SearchHit[] | null): Group[] {
   const language = useLanguage();
   const navigate = useNavigate();
   const { data } = useConversations();
-  const { dark, setTheme } = useTheme();
+  const dark = useTheme((state) => state.dark);
   const closing = (act: () => void) => () => {
     ui.setPalette(false);
     act();
@@ -152,7 +154,7 @@ function useGroups(text: string, hits: SearchHit[] | null): Group[] {
     { id: "new", icon: <SquarePen />, title: t("rail.new"), words: t("rail.new"), act: closing(() => void navigate({ to: "/" })) },
     { id: "archived", icon: <Archive />, title: t("menu.archived"), words: t("menu.archived"), act: closing(() => void navigate({ to: "/archived" })) },
     { id: "settings", icon: <Settings />, title: t("menu.settings"), words: t("menu.settings"), act: closing(() => void navigate({ to: "/settings" as string })) },
-    { id: "theme", icon: dark ? <Sun /> : <Moon />, title: t(dark ? "palette.light" : "palette.dark"), words: t(dark ? "palette.light" : "palette.dark"), act: closing(() => setTheme(dark ? "light" : "dark")) },
+    { id: "theme", icon: dark ? <Sun /> : <Moon />, title: t(dark ? "palette.light" : "palette.dark"), words: t(dark ? "palette.light" : "palette.dark"), act: closing(() => switchTheme(dark ? "light" : "dark")) },
   ];
   const now = Date.now();
   if (text === "") {
@@ -178,6 +180,12 @@ function useGroups(text: string, hits: SearchHit[] | null): Group[] {
     ...(found.length > 0 ? [{ label: t("palette.results"), items: found }] : []),
     ...(fitting.length > 0 ? [{ label: t("palette.acts"), items: fitting }] : []),
   ];
+}
+
+/** At once on this page, and kept with the person for the next one. */
+function switchTheme(theme: "light" | "dark") {
+  useTheme.getState().setTheme(theme);
+  changeMe({ settings: { theme } }).catch((error: unknown) => toast(sentence(error), { tone: "bad" }));
 }
 
 function Snippet({ hit }: { hit: SearchHit }) {

@@ -162,18 +162,19 @@ export class Answer {
 
   private settle(finished: Finished) {
     this.close();
-    this.events.onFinish(
-      finished.message ?? {
-        ...this.message,
-        text: this.text,
-        thought: this.thought === "" ? null : this.thought,
-        finish: finished.finish,
-        failure: finished.failure,
-        usage: this.usage,
-        ttft_ms: finished.ttft_ms ?? null,
-        tpot_ms: finished.tpot_ms ?? null,
-        trimmed: this.running.trimmed,
-      },
-    );
+    // Written to the end and yet not on disk: the person must know before leaving.
+    const failure = finished.failure ?? (finished.unsaved ? { code: "storage", message: "the answer could not be saved" } : null);
+    if (finished.message) return this.events.onFinish(failure ? { ...finished.message, failure } : finished.message);
+    this.events.onFinish({
+      ...this.message,
+      text: this.text,
+      thought: this.thought === "" ? null : this.thought,
+      finish: finished.finish,
+      failure,
+      usage: this.usage,
+      ttft_ms: finished.ttft_ms ?? null,
+      tpot_ms: finished.tpot_ms ?? null,
+      trimmed: this.running.trimmed,
+    });
   }
 }

@@ -25,6 +25,8 @@ export class Thread {
   private head: string | null = null;
   private answers = new Map<string, Answer>();
   private listeners = new Set<() => void>();
+  /** Counts what happened here, see load(). */
+  private changes = 0;
 
   constructor(id: string) {
     this.id = id;
@@ -47,8 +49,11 @@ export class Thread {
   };
 
   async load() {
+    const read = this.changes;
     try {
       const detail = await api.get<ConversationDetail>(`/api/conversations/${this.id}`);
+      // Something was asked or ended here while this was on its way: it may be older than what is shown.
+      if (read !== this.changes) return void this.load();
       this.adopt(detail.conversation, detail.messages);
     } catch (error) {
       if (this.state.status === "ready" && !(error instanceof Problem && error.status === 404)) return;
@@ -60,14 +65,18 @@ export class Thread {
   private adopt(conversation: Conversation, list: Message[]) {
     const messages = new Map(list.map((message) => [message.id, message]));
     for (const [id, answer] of this.answers) {
-      if (messages.get(id)?.finish === null) continue;
-      answer.close();
-      this.answers.delete(id);
+      const mine = this.state.messages.get(id);
+      // An answer that is followed ends by its own stream, with its last letters typed out.
+      if (messages.has(id) && mine) messages.set(id, mine);
+      else {
+        answer.close();
+        this.answers.delete(id);
+      }
     }
     const continued = conversation.head !== null && pathTo(messages, conversation.head).some((message) => message.id === this.head);
     if (this.head === null || !messages.has(this.head) || continued) this.head = conversation.head !== null && messages.has(conversation.head) ? conversation.head : newestOf(messages);
     this.set({ status: "ready", problem: null, conversation, messages });
-    for (const message of list) this.watch(message);
+    for (const message of messages.values()) this.watch(message);
   }
 
   private watch(message: Message) {
@@ -86,6 +95,7 @@ export class Thread {
   }
 
   private finish(message: Message) {
+    this.changes += 1;
     this.answers.delete(message.id);
     this.put(message);
     announce(translate("chat", message.finish === "failed" || message.finish === "interrupted" ? "said.failed" : "said.complete"));
@@ -98,6 +108,7 @@ export class Thread {
   }
 
   accept(accepted: Accepted) {
+    this.changes += 1;
     this.head = accepted.answer.id;
     const messages = new Map(this.state.messages);
     messages.set(accepted.question.id, accepted.question);
@@ -135,6 +146,7 @@ export class Thread {
 
   async remove(id: string) {
     await api.delete(`/api/messages/${id}`);
+    this.changes += 1;
     const gone = subtree(this.state.messages, id);
     const before = this.head;
     if (this.state.path.includes(id)) this.head = headWithout(this.state.messages, id);

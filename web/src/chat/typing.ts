@@ -1,15 +1,9 @@
 //! What arrives in bursts is shown evenly: each animation frame reveals a share of what is waiting. One frame loop for all answers of the page.
-import { kept, keep } from "@/lib/storage";
+import { useSession } from "@/app/session";
 
-const OFF = "portico.typing";
-
-/** The person's switch, also kept here so that it holds before the session is read. */
-export function setTypingAnimation(on: boolean) {
-  keep(OFF, on ? null : "off");
-}
-
+/** The person's switch, and the system's wish for less motion. */
 export function typesSmoothly(): boolean {
-  return kept(OFF) !== "off" && !window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+  return useSession.getState().me?.settings.typing_animation !== false && !window.matchMedia("(prefers-reduced-motion: reduce)").matches;
 }
 
 /** Most of what waits is shown within this time, so the eye is never far behind the model. */

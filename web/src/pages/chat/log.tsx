@@ -45,6 +45,8 @@ export function Log({ thread, wanted, model, onFill }: { thread: Thread; wanted:
     if (!inner) return;
     const watch = new ResizeObserver(() => following.current && toEnd(false));
     watch.observe(inner);
+    // The composer grows with its text and takes the room from here.
+    if (box.current) watch.observe(box.current);
     return () => watch.disconnect();
   }, [toEnd]);
 
