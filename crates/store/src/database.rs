@@ -28,7 +28,7 @@ pub(crate) struct Database {
 /// WAL with FULL: a commit is on disk when it returns, and the writer shares each fsync among a whole batch. The WAL is cut
 /// back to 64 MiB after a checkpoint that a long read had held up.
 const SQLITE_SETUP: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000; \
-     PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8000; PRAGMA journal_size_limit = 67108864;";
+     PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -4000; PRAGMA journal_size_limit = 67108864;";
 
 impl Database {
     pub(crate) async fn sqlite(file: &Path) -> Result<Database, Error> {
@@ -50,7 +50,9 @@ impl Database {
     }
 
     pub(crate) async fn postgres(url: &str) -> Result<Database, Error> {
-        let options = options(url)?;
+        // The writer's statements come in eight sizes each: all of them stay prepared.
+        let mark = if url.contains('?') { '&' } else { '?' };
+        let options = options(&format!("{url}{mark}statement-cache-capacity=256"))?;
         let pool = |max: u32| AnyPoolOptions::new().max_connections(max).acquire_timeout(Duration::from_secs(10));
         let write = pool(4).connect_with(options.clone()).await?;
         let read = pool(12).connect_lazy_with(options);

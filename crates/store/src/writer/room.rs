@@ -58,7 +58,7 @@ impl Room {
         full: watch::Sender<bool>,
         shared: Arc<Shared>,
     ) -> Room {
-        Room { records, batches, held: Held::default(), full, shared }
+        Room { records, batches, held: Held::new(), full, shared }
     }
 
     /// Until the store is closed and everything that came is stored.
@@ -106,7 +106,7 @@ impl Room {
             return self.tell();
         }
         if !self.held.is_empty() {
-            self.hold(jobs, &Error::Full);
+            self.hold(jobs, None);
             return self.tell();
         }
         self.shared.oldest(jobs.iter().map(|job| job.came).min());
@@ -120,7 +120,7 @@ impl Room {
         let mut parts = vec![jobs];
         while let Some(mut jobs) = parts.pop() {
             if !self.held.is_empty() {
-                self.hold(jobs, &Error::Full);
+                self.hold(jobs, None);
                 continue;
             }
             let outcome = self.batches.commit(&jobs).await;
@@ -131,7 +131,7 @@ impl Room {
                 }
                 Err(Trouble::Passing(error)) => {
                     tracing::warn!(%error, records = jobs.len(), "nothing can be stored now");
-                    self.hold(jobs, &error);
+                    self.hold(jobs, Some(error));
                 }
                 Err(Trouble::Record(error)) if jobs.len() == 1 => {
                     if error.code() == "storage_failed" {
@@ -149,12 +149,16 @@ impl Room {
         }
     }
 
-    /// What must land waits; the rest is refused with the reason.
-    fn hold(&mut self, jobs: Vec<Job>, error: &Error) {
+    /// What must land waits; the rest is refused with the reason, which stays the last one where none is given.
+    fn hold(&mut self, jobs: Vec<Job>, reason: Option<Error>) {
+        if let Some(reason) = reason {
+            self.held.reason = reason;
+        }
+        let refused = Err(self.held.reason.clone());
         for job in jobs {
             match job.record {
                 Record::Deltas(_) | Record::Settled(_) => self.held.keep(job),
-                _ => job.answer(&Err(error.clone())),
+                _ => job.answer(&refused),
             }
         }
     }
@@ -190,17 +194,19 @@ impl Room {
         }
         let lost = self.held.take();
         if !lost.is_empty() {
-            tracing::error!(records = lost.len(), "the disk is still full: these records are lost");
+            tracing::error!(records = lost.len(), "nothing can be stored to the end: these records are lost");
         }
+        let refused = Err(self.held.reason.clone());
         for job in lost {
-            job.answer(&Err(Error::Full));
+            job.answer(&refused);
         }
     }
 }
 
 /// What must land and could not yet. Bounded by the open turns: the pieces of one answer are joined.
-#[derive(Default)]
 struct Held {
+    /// Why it waits.
+    reason: Error,
     deltas: BTreeMap<TurnId, Delta>,
     answers: Vec<Answer>,
     settled: Vec<Job>,
@@ -208,6 +214,10 @@ struct Held {
 }
 
 impl Held {
+    fn new() -> Held {
+        Held { reason: Error::Full, deltas: BTreeMap::new(), answers: Vec::new(), settled: Vec::new(), came: None }
+    }
+
     fn is_empty(&self) -> bool {
         self.deltas.is_empty() && self.settled.is_empty()
     }
@@ -246,7 +256,7 @@ impl Held {
     }
 
     fn take(&mut self) -> Vec<Job> {
-        let held = std::mem::take(self);
+        let held = std::mem::replace(self, Held { reason: self.reason.clone(), ..Held::new() });
         let came = held.came.unwrap_or_default();
         let mut jobs = Vec::with_capacity(held.settled.len() + 1);
         if !held.deltas.is_empty() || !held.answers.is_empty() {
