@@ -158,6 +158,7 @@ fn providers_and_settings_are_kept() {
         let anna = house.person("anna", Role::Admin).await;
         let new = NewProvider {
             name: "ollama".into(),
+            title: "Ollama".into(),
             base_url: "http://127.0.0.1:11434".into(),
             sealed_key: Some(vec![0, 255, 7]),
             models: json!([{ "name": "qwen3" }]),
