@@ -60,7 +60,10 @@ impl Answer {
                 }
             };
             self.take(&mut batch);
-            if let Err(over) = permit.delivered(self.meter.usage()) {
+            // An answer that has come to its end is spent: it is handed over and booked, not withheld and booked.
+            if let Err(over) = permit.delivered(self.meter.usage())
+                && self.ended.is_none()
+            {
                 let message = over.to_string();
                 self.ended = Some((Finish::Failed, Some(Failure { code: "over_daily_limit".into(), message })));
             }

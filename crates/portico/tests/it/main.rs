@@ -1,4 +1,5 @@
-//! The binary's tests, through its library: what a person configures and what the machine answers.
+//! The binary's tests, through its library: what a person configures and what the machine answers; and through its doors: what a
+//! running portal says on the wire.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests fail a test by panicking")]
 
@@ -7,3 +8,5 @@ mod book;
 mod cli;
 mod config;
 mod data;
+mod portal;
+mod stream;
