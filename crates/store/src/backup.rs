@@ -194,7 +194,11 @@ pub(crate) const TABLES: &[Table] = &[
         "node, seq",
         &["node", "seq#", "at#", "tenant", "person", "via", "verb", "subject", "detail", "hash"],
     ),
-    table("providers", "id", &["id", "tenant", "name", "base_url", "sealed_key", "models", "enabled#", "created_at#"]),
+    table(
+        "providers",
+        "id",
+        &["id", "tenant", "name", "title", "base_url", "sealed_key", "models", "enabled#", "created_at#"],
+    ),
     table("settings", "tenant, key", &["tenant", "key", "value"]),
 ];
 
