@@ -145,7 +145,8 @@ export type SearchHit = {
 export type Session = { id: string; current: boolean; created_at: number; seen_at: number; expires_at: number; user_agent: string | null; address: string | null };
 export type DayUsage = { day: string; used: number; limit: number | null; resets_at: number };
 export type Invitation = { id: string; role: Role; note: string | null; created_by_name: string; created_at: number; expires_at: number; used_by_name: string | null };
-export type OneTimeLink = { link: string; expires_at: number };
+/** Shown once. */
+export type OneTimeLink = { id: string; link: string; expires_at: number };
 export type JoinCheck = { role: Role; invited_by: string; brand: { name: string } };
 export type Person = {
   id: string;

@@ -1,0 +1,36 @@
+//! The words of types.ts held against the portal's own description (schema.d.ts, made from openapi.json by `npm run types`): a field that one side
+//! adds, drops or renames stops the build here. No code is left of it. The unions (states, finishes) stay ours: the description calls them strings.
+import type { components } from "@/api/schema";
+import type * as ours from "@/api/types";
+
+type Theirs = components["schemas"];
+
+/** Where names differ the answer tells which: `{ only_ours: "x" }`. */
+type Agree<Ours, Their> = [Exclude<keyof Ours, keyof Their>, Exclude<keyof Their, keyof Ours>] extends [never, never] ? true : { only_ours: Exclude<keyof Ours, keyof Their>; only_theirs: Exclude<keyof Their, keyof Ours> };
+type Holds<T extends true> = T;
+
+export type Agreement = [
+  Holds<Agree<ours.Ask, Theirs["AskBody"]>>,
+  Holds<Agree<ours.Accepted, Theirs["AskedBody"]>>,
+  Holds<Agree<ours.Bootstrap, Theirs["Bootstrap"]>>,
+  Holds<Agree<ours.Conversation, Theirs["Conversation"]>>,
+  Holds<Agree<ours.ConversationChange, Theirs["ChangeBody"]>>,
+  Holds<Agree<ours.ConversationDetail, Theirs["Tree"]>>,
+  Holds<Agree<ours.ConversationPage, Theirs["ConversationPage"]>>,
+  Holds<Agree<ours.Failure, Theirs["FailureView"]>>,
+  Holds<Agree<ours.Me, Theirs["Me"]>>,
+  Holds<Agree<ours.Message, Theirs["Message"]>>,
+  Holds<Agree<ours.Model, Theirs["Model"]>>,
+  Holds<Agree<ours.ModelList, Theirs["ModelList"]>>,
+  Holds<Agree<ours.Sampling, Theirs["Sampling"]>>,
+  Holds<Agree<ours.SearchHit, Theirs["Hit"]>>,
+  Holds<Agree<ours.Trimmed, Theirs["Trimmed"]>>,
+  Holds<Agree<ours.Usage, Theirs["UsageView"]>>,
+  Holds<Agree<ours.Session, Theirs["SessionView"]>>,
+  Holds<Agree<ours.DayUsage, Theirs["UsageToday"]>>,
+  Holds<Agree<ours.Invitation, Theirs["InvitationView"]>>,
+  Holds<Agree<ours.OneTimeLink, Theirs["LinkView"]>>,
+  Holds<Agree<ours.Person, Theirs["PersonView"]>>,
+  Holds<Agree<ours.Provider, Theirs["ProviderView"]>>,
+  Holds<Agree<ours.ProviderModel, Theirs["ProviderModel"]>>,
+];
