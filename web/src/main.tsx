@@ -26,7 +26,9 @@ async function start(root: Root) {
   }
   // Signing in or out anywhere (another tab ends the session, too) re-runs the guards of the open page.
   useSession.subscribe((now, before) => {
-    if ((now.me === null) !== (before.me === null)) void router.invalidate();
+    if ((now.me === null) === (before.me === null)) return;
+    // Only once the page is left: what is still shown would be asked for again, in nobody's name.
+    void router.invalidate().then(() => now.me === null && queries.clear());
   });
   root.render(
     <StrictMode>

@@ -2,7 +2,6 @@
 import { create } from "zustand";
 import { api, whenSignedOut } from "@/api/client";
 import type { Bootstrap, Me, Settings } from "@/api/types";
-import { queries } from "@/app/queries";
 import { currentLanguage, setLanguage } from "@/lib/i18n";
 import { useTheme } from "@/lib/theme";
 
