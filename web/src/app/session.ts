@@ -36,11 +36,10 @@ export async function signedIn(me: Me) {
   if (me.language && me.language !== currentLanguage()) await setLanguage(me.language);
 }
 
-/** Forgets the person and everything read in their name; the router then shows the sign-in page. */
+/** Forgets the person; main.tsx then leaves for the sign-in page and forgets what was read in their name. */
 export function signedOut(left: "here" | "elsewhere" = "elsewhere") {
   if (useSession.getState().me === null) return;
   useSession.setState({ me: null, left });
-  queries.clear();
 }
 
 export async function signOut() {
