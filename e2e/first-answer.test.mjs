@@ -85,7 +85,7 @@ test("after kill -9 what had arrived is there, marked as interrupted", async () 
   await fresh.getByRole("button", { name: "Sign in", exact: true }).click();
   await composer(fresh).waitFor();
   await fresh.goto(house.url + place);
-  const kept = await reads(fresh, "interrupted");
+  const kept = await reads(fresh, "What had arrived is kept");
   assert.ok(kept.includes("word10"), kept);
   page = fresh;
 });

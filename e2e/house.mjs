@@ -42,6 +42,7 @@ export async function startHouse({ model, gguf, data } = {}) {
     };
     child.stdout.on("data", look);
     child.stderr.on("data", look);
+    child.on("error", fail);
     void ended.then((how) => fail(new Error(`portico ended (${how}):\n${said}`)));
   });
   return {
@@ -80,6 +81,7 @@ export const startBrowser = () =>
 /** A page that remembers what must not happen: requests to another origin, errors in the console. */
 export async function openPage(browser, house, options = {}) {
   const context = await browser.newContext({ locale: "en-GB", viewport: { width: 1280, height: 800 }, ...options });
+  context.setDefaultTimeout(15_000);
   const page = await context.newPage();
   return watch(page, house);
 }
@@ -104,6 +106,15 @@ export async function becomeOwner(page, house) {
   await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
   await page.getByRole("button", { name: "Create the owner" }).click();
   await composer(page).waitFor();
+}
+
+/** Signs in; `here`: the page shows the form already. */
+export async function signIn(page, house, name, { password = PASSWORD, here = false } = {}) {
+  if (!here) await page.goto(`${house.url}/signin`);
+  await page.getByLabel("Sign-in name").fill(name);
+  await page.getByLabel("Password", { exact: true }).fill(password);
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
+  await page.getByRole("button", { name: "Sign in", exact: true }).waitFor({ state: "detached" });
 }
 
 export const composer = (page) => page.getByRole("textbox", { name: "Message", exact: true });

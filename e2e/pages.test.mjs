@@ -6,7 +6,7 @@ import { ask, becomeOwner, composer, openPage, reads, startBrowser, startHouse, 
 import { startModel } from "./model.mjs";
 
 const RICH = "# Plan\n\nA **bold** word, a [link](https://example.org), `code`.\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n- [x] done\n- [ ] open\n\n```rust\nfn main() {}\n```\n\n合同第三条：甲方应当支付。\n";
-const PLACES = ["/", "/archived", "/settings", "/settings/chat", "/settings/account", "/settings/sessions", "/settings/keys", "/settings/usage", "/admin"];
+const PLACES = ["/", "/archived", "/settings", "/settings/chat", "/settings/account", "/settings/sessions", "/settings/keys", "/settings/usage", "/admin", "/admin/models", "/admin/people", "/admin/invitations"];
 
 let model, house, browser, owner, state, talk;
 before(async () => {
@@ -36,7 +36,7 @@ test("the page of the first run", async () => {
 for (const colorScheme of ["light", "dark"]) {
   for (const [size, viewport] of Object.entries({ wide: { width: 1280, height: 800 }, phone: { width: 390, height: 844 } })) {
     for (const locale of ["en-GB", "zh-CN"]) {
-      test(`pages, ${colorScheme}, ${size}, ${locale}`, { timeout: 120_000 }, async () => {
+      test(`pages, ${colorScheme}, ${size}, ${locale}`, { timeout: 240_000 }, async () => {
         const page = await openPage(browser, house, { storageState: state, colorScheme, viewport, locale, reducedMotion: "reduce" });
         for (const place of [talk, ...PLACES]) {
           await page.goto(house.url + place);

@@ -109,6 +109,12 @@ impl Models {
     pub fn configure(&self, providers: Vec<ProviderConfig>) {
         let _one_at_a_time = self.inner.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.inner.snapshot();
+        // Allowed first: a provider is asked the moment it starts, and a refusal of ours would stand until its next turn.
+        for config in providers.iter().filter(|config| config.enabled) {
+            if let Some(origin) = Base::read(&config.base_url).ok().and_then(|base| base.origin()) {
+                self.inner.egress.allow(origin);
+            }
+        }
         let providers: Vec<Arc<Provider>> = providers
             .into_iter()
             .map(|config| match before.providers.iter().find(|known| known.config == config) {
