@@ -79,6 +79,8 @@ struct House {
     clock: Arc<dyn Clock>,
     ids: Ids,
     live: live::Turns,
+    /// Holds a token for every passing turn.
+    passing: TaskTracker,
     tasks: TaskTracker,
     draining: CancellationToken,
     interrupt: CancellationToken,
@@ -91,6 +93,7 @@ impl Chat {
         let chat = Chat {
             house: Arc::new(House {
                 live: live::Turns::new(),
+                passing: TaskTracker::new(),
                 tasks: TaskTracker::new(),
                 draining: CancellationToken::new(),
                 interrupt: CancellationToken::new(),
@@ -106,12 +109,12 @@ impl Chat {
         chat
     }
 
-    /// No new turns from here on. Running ones go on until `deadline`; those that are left are marked interrupted, with what had
-    /// arrived.
+    /// No new turns from here on. Running ones, kept and passing, go on until `deadline`; kept ones that are left are marked
+    /// interrupted, with what had arrived.
     pub async fn drain(&self, deadline: Duration) {
         self.house.draining.cancel();
         let quiet = async {
-            while self.house.live.running() > 0 {
+            while self.house.live.running() > 0 || !self.house.passing.is_empty() {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };

@@ -13,6 +13,7 @@ use futures_util::FutureExt;
 use ledger::{Outcome, Permit};
 use models::{ModelView, Models};
 use store::{Asked, FinalAnswer, NewAnswer, NewConversation, NewMessage, Record, TitledBy};
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::answer::{self, Answer, Ending};
 use crate::context;
@@ -148,6 +149,7 @@ impl Chat {
         if house.draining.is_cancelled() {
             return Err(Error::Draining);
         }
+        let going_on = house.passing.token();
         let card = house.card(Some(&request.model))?;
         let turn = TurnId(house.ids.next());
         let asked = house.clock.monotonic();
@@ -170,7 +172,7 @@ impl Chat {
         match house.models.open(prompt, &mut |_| {}).await {
             Ok(reply) => {
                 let answer = Answer::new(reply, Arc::clone(&house.clock), asked, request.prompt_tokens);
-                Ok(Passing { turn, answer, permit })
+                Ok(Passing { turn, answer, permit, _going_on: going_on })
             }
             Err(error) => {
                 let ending = answer::never_began(Finish::Failed, Some(answer::failure_of(&error)));
@@ -425,6 +427,8 @@ pub struct Passing {
     pub turn: TurnId,
     answer: Answer,
     permit: Permit,
+    /// The house stays open for it.
+    _going_on: TaskTrackerToken,
 }
 
 impl Passing {

@@ -82,6 +82,11 @@ impl Ledger {
         Ok(ledger)
     }
 
+    /// Tokens a day, from now on, for everybody without a limit of their own.
+    pub fn limit_everybody(&self, tokens: Option<u64>) {
+        self.lock().default_limit = tokens;
+    }
+
     /// Reads the people's own limits again, after one was changed.
     pub async fn refresh_limits(&self) -> Result<(), Error> {
         let mut limits = HashMap::new();

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -18,8 +19,9 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::{Config, Database, Metrics};
+use crate::config::{Config, Database, Metrics, Mistakes};
 use crate::data::DataFolder;
+use crate::reload::Reload;
 use crate::{data, jobs, machine, port};
 
 /// How long answers that are under way may go on after the first signal.
@@ -87,7 +89,7 @@ impl House {
             public_url: public_url.clone(),
             tls: tls.is_some(),
             trusted_proxies: config.trusted_proxies.clone(),
-            body_limit: usize::try_from(config.limits.body_bytes).unwrap_or(usize::MAX),
+            body_limit: AtomicUsize::new(usize::try_from(config.limits.body_bytes).unwrap_or(usize::MAX)),
             brand: "Portico".to_owned(),
             local_engine: cfg!(feature = "engine"),
             draining: closing.clone(),
@@ -132,9 +134,10 @@ impl House {
     }
 
     /// Serves until a signal, then drains: no new questions, running answers to their end (30 s at most), a second signal ends
-    /// it at once.
-    pub(crate) async fn serve(self) -> anyhow::Result<()> {
+    /// it at once. `read` reads the configuration again, at every SIGHUP.
+    pub(crate) async fn serve(self, config: Config, read: impl Fn() -> Result<Config, Mistakes>) -> anyhow::Result<()> {
         let House { server, store, models, chat, tls, listener, metrics, closing, tasks, _folder, .. } = self;
+        let mut reload = Reload::new(server.clone(), tls.clone(), config);
         let router = server::router(server);
         // Connections close only after the answers on them have ended.
         let (connections, cut) = (TaskTracker::new(), CancellationToken::new());
@@ -143,7 +146,7 @@ impl House {
             connections.spawn(server::serve(listener, None, router, cut.clone(), Duration::from_secs(1)));
         }
         connections.close();
-        machine::signal(|| reload(tls.as_deref())).await?;
+        machine::signal(async || reload.take(read()).await).await?;
         tracing::info!("draining; a second signal ends at once");
         closing.cancel();
         let drained = async {
@@ -157,7 +160,7 @@ impl House {
         };
         tokio::select! {
             () = drained => {}
-            again = machine::signal(|| {}) => {
+            again = machine::signal(async || {}) => {
                 again?;
                 tracing::warn!("ended by a second signal; answers that were running are marked interrupted at the next start");
                 models.shutdown().await;
@@ -169,14 +172,6 @@ impl House {
 
 /// Seconds; the upper ends are where a person has stopped waiting.
 const BUCKETS: [f64; 14] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0];
-
-fn reload(tls: Option<&Tls>) {
-    match tls.map(Tls::reload) {
-        Some(Ok(())) => tracing::info!("certificate and key were read again"),
-        Some(Err(error)) => tracing::error!(%error, "the old certificate stays"),
-        None => {}
-    }
-}
 
 fn place(config: &Config, folder: &Path) -> Place {
     match &config.database {
@@ -221,7 +216,7 @@ fn model_options(config: &Config) -> models::Options {
     models::Options { timeouts, retries: config.retries_before_first_token, ..models::Options::default() }
 }
 
-fn providers(config: &Config) -> Vec<ProviderConfig> {
+pub(crate) fn providers(config: &Config) -> Vec<ProviderConfig> {
     let model = |model: &crate::config::ProviderModel| ModelConfig {
         name: model.name.clone(),
         display_name: model.display_name.clone(),

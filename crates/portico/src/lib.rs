@@ -8,3 +8,4 @@ mod house;
 mod jobs;
 mod machine;
 pub mod port;
+mod reload;

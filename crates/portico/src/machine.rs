@@ -3,7 +3,7 @@
 use tokio::signal::unix::{SignalKind, signal as listen};
 
 /// Returns at SIGTERM or SIGINT; `hangup` is called at every SIGHUP until then.
-pub(crate) async fn signal(mut hangup: impl FnMut()) -> std::io::Result<()> {
+pub(crate) async fn signal(mut hangup: impl AsyncFnMut()) -> std::io::Result<()> {
     let mut terminate = listen(SignalKind::terminate())?;
     let mut interrupt = listen(SignalKind::interrupt())?;
     let mut hung_up = listen(SignalKind::hangup())?;
@@ -11,7 +11,7 @@ pub(crate) async fn signal(mut hangup: impl FnMut()) -> std::io::Result<()> {
         tokio::select! {
             _ = terminate.recv() => return Ok(()),
             _ = interrupt.recv() => return Ok(()),
-            _ = hung_up.recv() => hangup(),
+            _ = hung_up.recv() => hangup().await,
         }
     }
 }

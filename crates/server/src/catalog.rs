@@ -1,6 +1,8 @@
-//! Where models are configured: the local workers and the file's providers, fixed at start, and the providers that
+//! Where models are configured: the local workers, the file's providers (read at start and at SIGHUP), and the providers that
 //! administrators added, kept in the store with their keys sealed. Joins them into what `models` serves, at start and after
 //! every change.
+
+use std::sync::{Arc, PoisonError, RwLock};
 
 use domain::{Caller, ProviderId, TenantId};
 use identity::Envelope;
@@ -23,7 +25,7 @@ pub struct Catalog {
     store: Store,
     models: Models,
     envelope: Envelope,
-    fixed: Vec<ProviderConfig>,
+    fixed: RwLock<Arc<[ProviderConfig]>>,
 }
 
 impl std::fmt::Debug for Catalog {
@@ -35,17 +37,27 @@ impl std::fmt::Debug for Catalog {
 impl Catalog {
     /// Over the providers of the configuration file.
     pub fn new(store: Store, models: Models, envelope: Envelope, fixed: Vec<ProviderConfig>) -> Self {
-        Catalog { store, models, envelope, fixed }
+        Catalog { store, models, envelope, fixed: RwLock::new(fixed.into()) }
     }
 
     /// The providers of the configuration file.
-    pub fn fixed(&self) -> &[ProviderConfig] {
-        &self.fixed
+    pub fn fixed(&self) -> Arc<[ProviderConfig]> {
+        Arc::clone(&self.fixed.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts other providers of the configuration file in force. Where the store does not answer, everything stays as it was.
+    pub async fn fix(&self, tenant: TenantId, fixed: Vec<ProviderConfig>) -> Result<(), CatalogError> {
+        let before = std::mem::replace(&mut *self.lock(), fixed.into());
+        self.reload(tenant).await.inspect_err(|_| *self.lock() = before)
+    }
+
+    fn lock(&self) -> std::sync::RwLockWriteGuard<'_, Arc<[ProviderConfig]>> {
+        self.fixed.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reads the store's providers again and puts all of them in force, as one snapshot.
     pub async fn reload(&self, tenant: TenantId) -> Result<(), CatalogError> {
-        let mut all = self.fixed.clone();
+        let mut all = self.fixed().to_vec();
         for row in self.store.providers(tenant).await? {
             match self.opened(&row) {
                 Ok(config) => all.push(config),

@@ -16,6 +16,7 @@ mod router;
 mod sse;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use chat::Chat;
 use domain::{Clock, Ids};
@@ -71,8 +72,8 @@ pub struct Doors {
     pub tls: bool,
     /// Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
     pub trusted_proxies: Vec<IpNet>,
-    /// The largest request body, in bytes.
-    pub body_limit: usize,
+    /// The largest request body, in bytes. May change while the portal runs.
+    pub body_limit: AtomicUsize,
     /// The product's name in this installation.
     pub brand: String,
     /// Whether this binary can run models itself.
@@ -81,6 +82,13 @@ pub struct Doors {
     pub draining: CancellationToken,
     /// What the doors do in the background.
     pub tasks: TaskTracker,
+}
+
+impl Doors {
+    /// The largest request body, in bytes, as it is just now.
+    pub(crate) fn body_limit(&self) -> usize {
+        self.body_limit.load(Ordering::Relaxed)
+    }
 }
 
 impl Server {

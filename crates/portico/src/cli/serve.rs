@@ -54,7 +54,7 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
         if config.models.is_empty() && config.providers.is_empty() {
             print::line(format_args!("no model is configured: start with --model FILE.gguf, or add one in the portal 尚未配置模型：可用 --model 指定 GGUF 文件，或在门户中添加"));
         }
-        house.serve().await
+        house.serve(config, || args.config()).await
     })?;
     Ok(ExitCode::SUCCESS)
 }

@@ -8,5 +8,6 @@ mod book;
 mod cli;
 mod config;
 mod data;
+mod kept;
 mod portal;
 mod stream;

@@ -1,12 +1,13 @@
 //! A portal as people run it: the real binary on a port of its own, its data in a temporary folder, its model scripted; and the
-//! people and programs at its doors. What they say on the wire is in `portal/http.rs`.
+//! people and programs at its doors. What they say on the wire is in `portal/http.rs`, what they ask in `portal/turns.rs`.
 
 mod http;
 mod sse;
+mod turns;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +20,8 @@ use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
 pub(crate) use http::{Reply, Wire, call, header};
-pub(crate) use sse::Heard;
+pub(crate) use sse::{Event, Heard, events_of};
+pub(crate) use turns::{ask_id, told};
 
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
@@ -80,7 +82,7 @@ impl Place {
         let ready = line(&mut out).await.unwrap_or_else(|| panic!("it did not start: {}", self.log()));
         let address = ready.strip_prefix("portico is ready on http://").expect(&ready);
         let address: SocketAddr = address.parse().expect(&ready);
-        Portal { address, _child: child, out, place: self.clone() }
+        Portal { address, child, out, place: self.clone() }
     }
 
     /// The rows of the database, whether or not a portal has it open.
@@ -116,7 +118,7 @@ async fn line(out: &mut Lines<BufReader<ChildStdout>>) -> Option<String> {
 pub(crate) struct Portal {
     pub(crate) address: SocketAddr,
     pub(crate) place: Place,
-    _child: Child,
+    child: Child,
     out: Lines<BufReader<ChildStdout>>,
 }
 
@@ -132,6 +134,37 @@ impl Portal {
         let reply = call(self.address, "POST", "/api/setup", &[], body.to_string().as_bytes()).await;
         assert_eq!(reply.status, 200, "{}", reply.text());
         Person { address: self.address, cookie: reply.cookie() }
+    }
+
+    /// Somebody signs in, here or after a restart.
+    pub(crate) async fn sign_in(&self, name: &str) -> Person {
+        let body = json!({ "name": name, "password": PASSWORD });
+        let reply = call(self.address, "POST", "/api/session", &[], body.to_string().as_bytes()).await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        Person { address: self.address, cookie: reply.cookie() }
+    }
+
+    /// Sends a signal to the process.
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        let pid = self.child.id().and_then(|pid| rustix::process::Pid::from_raw(pid.cast_signed()));
+        rustix::process::kill_process(pid.expect("a process"), signal).expect("it runs");
+    }
+
+    /// Waits for the end of the process.
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
+        tokio::time::timeout(Duration::from_secs(60), self.child.wait()).await.expect("it ends").expect("a status")
+    }
+
+    /// Waits until the log says `what`.
+    pub(crate) async fn logged(&self, what: &str) -> String {
+        for _ in 0..500 {
+            let log = self.place.log();
+            if log.contains(what) {
+                return log;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("the log never said {what:?}: {}", self.place.log());
     }
 }
 
@@ -156,6 +189,11 @@ impl Person {
         self.call("POST", path, Some(body)).await.expect(200)
     }
 
+    /// Does something that answers 204.
+    pub(crate) async fn do_it(&self, method: &str, path: &str) {
+        self.call(method, path, None).await.expect(204);
+    }
+
     /// A new API key.
     pub(crate) async fn key(&self) -> Key {
         let made = self.post("/api/keys", &json!({ "name": "test" })).await;
@@ -165,6 +203,18 @@ impl Person {
     /// Tokens used today, as the settings page shows them.
     pub(crate) async fn used(&self) -> u64 {
         self.get("/api/me/usage").await["used"].as_u64().expect("a number")
+    }
+
+    /// Makes a member with an invitation and signs them in.
+    pub(crate) async fn invite(&self, name: &str) -> Person {
+        let link = self.post("/api/invitations", &json!({ "role": "member", "days": 1 })).await;
+        let link = link["link"].as_str().expect("a link");
+        let token = link.split_once("/join#token=").expect(link).1;
+        let body =
+            json!({ "token": token, "name": name, "password": PASSWORD, "display_name": name, "language": null });
+        let reply = call(self.address, "POST", "/api/join", &[], body.to_string().as_bytes()).await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        Person { address: self.address, cookie: reply.cookie() }
     }
 }
 

@@ -3,7 +3,9 @@
 
 mod bytes;
 mod clocks;
+mod drain;
 mod leaving;
 mod money;
+mod reload;
 mod truth;
 mod wire;

@@ -34,7 +34,7 @@ async fn complete(
     door: &'static str,
 ) -> Result<Response, DialectProblem> {
     let caller = caller(&server, request.headers())?;
-    let body = crate::portal::body::read(request.into_body(), server.doors.body_limit).await?;
+    let body = crate::portal::body::read(request.into_body(), server.doors.body_limit()).await?;
     let scan = openai::scan(&body).map_err(refused)?;
     let asked = chat::Request {
         model: scan.model.as_ref().to_owned(),

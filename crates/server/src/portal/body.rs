@@ -31,7 +31,7 @@ impl<T: DeserializeOwned> FromRequest<Server> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, server: &Server) -> Result<Self, Problem> {
-        let bytes = read(request.into_body(), server.doors.body_limit).await?;
+        let bytes = read(request.into_body(), server.doors.body_limit()).await?;
         serde_json::from_slice(&bytes).map(Json).map_err(|error| {
             let status = if error.is_data() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::BAD_REQUEST };
             let message = match error.classify() {

@@ -54,7 +54,7 @@ pub(crate) async fn read(State(server): State<Server>, parts: Parts) -> Result<R
         me,
         brand: Brand::of(&server),
         model_count: server.models.list().iter().filter(|card| card.enabled).count(),
-        max_body_bytes: server.doors.body_limit,
+        max_body_bytes: server.doors.body_limit(),
         daily_token_limit,
         local_engine: server.doors.local_engine,
     }))

@@ -1,0 +1,8 @@
+//! Kept turns through the portal's door: they outlive their readers, their conversations are trees, and they are one person's
+//! alone.
+
+mod follow;
+mod live;
+mod privacy;
+mod transfer;
+mod tree;
