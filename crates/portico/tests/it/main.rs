@@ -4,9 +4,11 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests fail a test by panicking")]
 
 mod architecture;
+mod bad_input;
 mod book;
 mod cli;
 mod config;
+mod crash;
 mod data;
 mod kept;
 mod portal;

@@ -6,7 +6,7 @@ mod sse;
 mod turns;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +21,7 @@ use tokio::process::{Child, ChildStdout, Command};
 
 pub(crate) use http::{Reply, Wire, call, header};
 pub(crate) use sse::{Event, Heard, events_of};
-pub(crate) use turns::{ask_id, told};
+pub(crate) use turns::{Asked, ask_id, told};
 
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
@@ -41,6 +41,11 @@ impl Place {
         place
     }
 
+    /// The same, with its data somewhere else.
+    pub(crate) fn with_data(self, data: &Path) -> Place {
+        Place { data: data.to_owned(), ..self }
+    }
+
     /// Writes the configuration file again.
     pub(crate) fn configure(&self, scripted: &Scripted, more: &str) {
         let provider = format!("[[provider]]\nslug = \"mock\"\nname = \"Mock\"\nbase_url = \"{}\"\n", scripted.url);
@@ -49,6 +54,11 @@ impl Place {
 
     pub(crate) fn write(&self, toml: &str) {
         std::fs::write(self.folder.path().join("portico.toml"), toml).expect("written");
+    }
+
+    /// Its data folder.
+    pub(crate) fn data(&self) -> &Path {
+        &self.data
     }
 
     /// Where the process writes its log.
@@ -153,6 +163,11 @@ impl Portal {
     /// Waits for the end of the process.
     pub(crate) async fn ended(&mut self) -> ExitStatus {
         tokio::time::timeout(Duration::from_secs(60), self.child.wait()).await.expect("it ends").expect("a status")
+    }
+
+    /// `kill -9`, and waits until it is gone.
+    pub(crate) async fn kill(mut self) {
+        self.child.kill().await.expect("killed");
     }
 
     /// Waits until the log says `what`.
