@@ -16,6 +16,7 @@ use crate::{Problem, Server, assets, health, live, openapi};
 pub fn router(server: Server) -> Router {
     let portal = portal_routes()
         .fallback(unknown_route)
+        .method_not_allowed_fallback(wrong_method)
         .layer(ServiceBuilder::new().layer(CatchPanicLayer::custom(panicked)).layer(csrf(&server.doors.public_url)));
     Router::new()
         .nest("/api", portal)
@@ -101,6 +102,11 @@ fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
 
 async fn unknown_route(uri: Uri) -> Problem {
     Problem::not_found(&format!("route {}", uri.path()))
+}
+
+async fn wrong_method(method: axum::http::Method, uri: Uri) -> Problem {
+    let message = format!("{} does not take {method}", uri.path());
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "invalid_request", message)
 }
 
 async fn unknown_openai_route(uri: Uri) -> DialectProblem {

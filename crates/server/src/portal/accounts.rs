@@ -1,7 +1,7 @@
 //! One's own account: making it, signing in and out, sessions, settings and the password.
 
 use axum::Json as Reply;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use domain::{SessionId, Via};
@@ -11,7 +11,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::caller::{Origin, SignedIn, session_cookie, session_token};
-use crate::portal::body::Json;
+use crate::portal::body::{Json, Path};
 use crate::portal::bootstrap::Brand;
 use crate::portal::conversations::given;
 use crate::portal::view::Me;

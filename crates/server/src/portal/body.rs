@@ -1,8 +1,9 @@
-//! Reading request bodies, with a limit and with sentences for what is wrong with them.
+//! Reading what a request carries, its body (with a limit), its path and its query, with sentences for what is wrong with them.
 
 use axum::body::Body;
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Body as _;
@@ -41,5 +42,31 @@ impl<T: DeserializeOwned> FromRequest<Server> for Json<T> {
             };
             Problem::new(status, "invalid_request", message)
         })
+    }
+}
+
+/// The ids in a path. What cannot be an id is nothing that is there.
+pub(crate) struct Path<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<Server> for Path<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, server: &Server) -> Result<Self, Problem> {
+        let read = axum::extract::Path::<T>::from_request_parts(parts, server).await;
+        let path = parts.uri.path();
+        read.map(|axum::extract::Path(value)| Path(value)).map_err(|_| Problem::not_found(&format!("route {path}")))
+    }
+}
+
+/// The parameters behind the question mark.
+pub(crate) struct Query<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequestParts<Server> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, server: &Server) -> Result<Self, Problem> {
+        let read = axum::extract::Query::<T>::from_request_parts(parts, server).await;
+        read.map(|axum::extract::Query(value)| Query(value))
+            .map_err(|error| Problem::invalid("query", error.body_text()))
     }
 }

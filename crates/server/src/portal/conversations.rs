@@ -1,7 +1,7 @@
 //! A person's conversations and the messages in them.
 
 use axum::Json as Reply;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use domain::{ConversationId, MessageId, Sampling};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -9,7 +9,7 @@ use store::{Change, Cursor, NewConversation, Page, Shelf, TitledBy};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::caller::SignedIn;
-use crate::portal::body::Json;
+use crate::portal::body::{Json, Path, Query};
 use crate::portal::view::{self, Conversation, Message};
 use crate::{Problem, Server};
 

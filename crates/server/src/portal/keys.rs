@@ -1,14 +1,14 @@
 //! One's own API keys: made here, shown once, revoked at once.
 
 use axum::Json as Reply;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use domain::{KeyId, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::caller::SignedIn;
-use crate::portal::body::Json;
+use crate::portal::body::{Json, Path};
 use crate::{Problem, Server};
 
 /// A key, without its secret.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::Json as Reply;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use domain::{Failure, ModelState, ProviderId};
 use models::{Key, ModelConfig, ModelView};
@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use crate::caller::{Administrator, SignedIn};
 use crate::catalog::{self, CatalogError};
-use crate::portal::body::Json;
+use crate::portal::body::{Json, Path};
 use crate::portal::view::{self, FailureView, Model};
 use crate::{Problem, Server};
 

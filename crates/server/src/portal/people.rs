@@ -1,7 +1,7 @@
 //! The people of the tenant, for administrators: who they are, what they may do, and the links that let them in.
 
 use axum::Json as Reply;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use domain::{InvitationId, PersonId, Role};
 use identity::{Invitation, OneTime, PersonChange};
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::caller::Administrator;
-use crate::portal::body::Json;
+use crate::portal::body::{Json, Path};
 use crate::portal::conversations::given;
 use crate::{Problem, Server};
 

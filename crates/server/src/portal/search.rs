@@ -1,12 +1,13 @@
 //! Full-text search over the caller's own conversations.
 
 use axum::Json as Reply;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use domain::Author;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::caller::SignedIn;
+use crate::portal::body::Query;
 use crate::{Problem, Server};
 
 #[derive(Debug, Deserialize, IntoParams)]

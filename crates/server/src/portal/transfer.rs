@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use axum::Json as Reply;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use domain::{Author, ConversationId, MessageId};
@@ -13,7 +13,7 @@ use store::Exported;
 use utoipa::IntoParams;
 
 use crate::caller::SignedIn;
-use crate::portal::body::Json;
+use crate::portal::body::{Json, Path, Query};
 use crate::portal::view::{self, Conversation};
 use crate::{Problem, Server};
 

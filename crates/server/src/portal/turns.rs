@@ -1,6 +1,6 @@
 //! Asking, following and stopping a kept turn.
 
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::caller::SignedIn;
-use crate::portal::body::Json;
+use crate::portal::body::{Json, Path, Query};
 use crate::portal::view::{self, Conversation, Message};
 use crate::{Problem, Server, sse};
 

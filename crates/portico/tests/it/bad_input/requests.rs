@@ -111,8 +111,14 @@ async fn routes_that_are_not_there() {
     );
     for path in ["/api/conversations/not-an-id", "/api/turns/not-an-id/events"] {
         let reply = house.owner.call("GET", path, None).await;
-        assert!(reply.status == 400 || reply.status == 404, "{path}: {}", reply.status);
+        assert_eq!(reply.header("content-type"), Some("application/problem+json"), "{path}");
+        assert_eq!(code(&reply.expect(404)), "not_found");
     }
+    for path in ["/api/search", "/api/conversations?limit=many"] {
+        assert_eq!(house.owner.call("GET", path, None).await.expect(422)["params"]["field"], "query", "{path}");
+    }
+    let problem = house.owner.call("PUT", "/api/turns", Some(&json!({}))).await.expect(405);
+    assert_eq!(code(&problem), "invalid_request");
 }
 
 #[tokio::test]
