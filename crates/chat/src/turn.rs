@@ -383,7 +383,7 @@ impl House {
         &self,
         live: &Arc<LiveTurn>,
         permit: &mut Permit,
-        work: Work,
+        mut work: Work,
         trimmed: &mut Option<(u32, u32)>,
     ) -> Result<(Reply, Tokens), Failure> {
         let mut budget = context::prompt_budget(work.card.context, work.sampling.max_tokens);
@@ -398,9 +398,13 @@ impl House {
             }
             let longest = Tokens(work.sampling.max_tokens.unwrap_or(ANSWER));
             if attempts == 0 {
-                permit
+                let granted = permit
                     .hold(context.tokens, longest)
                     .map_err(|over| Failure { code: "over_daily_limit".into(), message: over.to_string() })?;
+                // Less than was wanted is left of the day: the model ends there by itself, rather than being cut off.
+                if granted < longest {
+                    work.sampling.max_tokens = Some(granted.0);
+                }
             }
             let more = context.messages.len() > 1 + usize::from(work.system_prompt.is_some());
             let mut prompt = Prompt::chat(context.messages, work.sampling.clone());

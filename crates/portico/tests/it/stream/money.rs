@@ -151,3 +151,19 @@ async fn case_22_an_answer_that_passes_what_is_left_of_the_day_ends_there() {
     assert!((95..=110).contains(&used), "{used}");
     house.scripted.until(|stats| stats.cancelled == 1).await;
 }
+
+#[tokio::test]
+async fn case_22_a_kept_answer_asks_for_no_more_than_is_left_of_the_day() {
+    let house = House::open_with(&limited(100)).await;
+    let asked = house.owner.ask_and_wait("mock;n=2").await;
+    let left = 100 - house.owner.used().await;
+    let below = house.owner.ask_on(&asked, "mock;n=500;itl=1").await;
+    let end = house.owner.events(&below.turn).await.pop().expect("an end").json();
+    // The scripted model does not keep to what it was asked for, and is stopped.
+    assert_eq!((&end["finish"], &end["failure"]["code"]), (&json!("failed"), &json!("over_daily_limit")));
+    let most = house.scripted.latest().json()["max_tokens"].as_u64().expect("it was told");
+    assert!(most < left, "{most} of {left}");
+    let refused = house.owner.try_ask(json!({ "text": "and now?" })).await.expect(429);
+    assert_eq!((&refused["code"], &refused["params"]["limit"]), (&json!("over_daily_limit"), &json!(100)));
+    assert_eq!(house.scripted.stats().requests, 2);
+}
