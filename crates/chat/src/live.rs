@@ -106,6 +106,8 @@ struct Log {
     written: (usize, usize),
     /// Whether the turn stands in the list of those the next tick looks at.
     dirty: bool,
+    /// Whether the answer is being stored whole.
+    closed: bool,
     finished_at: Option<Instant>,
 }
 
@@ -122,9 +124,11 @@ impl LiveTurn {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The whole answer and reasoning so far.
-    pub(crate) fn text(&self) -> (String, String) {
-        let log = self.log();
+    /// The whole answer and reasoning, which are written at once now: the tick takes no more of it, since what it wrote
+    /// after that would stay behind.
+    pub(crate) fn close(&self) -> (String, String) {
+        let mut log = self.log();
+        log.closed = true;
         (log.text.clone(), log.thought.clone())
     }
 }
@@ -300,8 +304,7 @@ impl Log {
 
     fn gained(&mut self, turn: TurnId) -> Option<Delta> {
         self.dirty = false;
-        // After the end the answer is written whole.
-        if self.finished_at.is_some() {
+        if self.closed {
             return None;
         }
         let (text, thought) = (self.text[self.written.0..].to_owned(), self.thought[self.written.1..].to_owned());

@@ -316,7 +316,7 @@ impl House {
             usage: permit.delivered_so_far(),
             ..answer::never_began(Finish::Interrupted, None)
         });
-        let (text, thought) = live.text();
+        let (text, thought) = live.close();
         let stored = FinalAnswer { id: live.place.answer, text, thought, trimmed };
         let finished = |unsaved| Happened::Finished {
             finish: ending.finish,
