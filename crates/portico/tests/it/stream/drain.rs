@@ -52,8 +52,14 @@ async fn case_33_a_kept_answer_ends_before_the_portal_does() {
     draining(&house.portal).await;
     let heard = reading.hear().await;
     let last = heard.events().pop().expect("an end").json();
-    assert_eq!((&last["type"], &last["finish"], &last["unsaved"]), (&json!("finished"), &json!("stop"), &json!(false)));
+    assert_eq!((&last["type"], &last["finish"]), (&json!("finished"), &json!("stop")));
     assert!(house.portal.ended().await.success());
+    let portal = house.portal.place.start().await;
+    let stored = portal.sign_in("owner").await.message(&asked.conversation, &asked.answer).await;
+    assert!(
+        stored["text"].as_str().is_some_and(|text| text.ends_with("t29 ")) && stored["finish"] == "stop",
+        "{stored}"
+    );
 }
 
 #[tokio::test]
@@ -69,8 +75,8 @@ async fn case_33_a_second_signal_ends_at_once_and_what_was_said_is_kept() {
     }
     house.portal.signal(Signal::TERM);
     draining(&house.portal).await;
-    // Whatever the reader had seen for 250 ms is on disk.
-    tokio::time::sleep(Duration::from_millis(250)).await;
+    // Whatever the reader had seen for 250 ms is on disk; a busy machine's disk gets a little longer.
+    tokio::time::sleep(Duration::from_millis(1_000)).await;
     let told_again = Instant::now();
     house.portal.signal(Signal::TERM);
     house.portal.ended().await;

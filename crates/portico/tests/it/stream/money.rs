@@ -68,19 +68,20 @@ async fn case_19_counting_a_long_prompt_holds_nobody_up() {
             key.send(CHAT, &long).await.reply().await.expect(200);
         }
     });
-    let mut slowest = Duration::ZERO;
-    let mut asked = 0;
+    let mut took = Vec::new();
     let answered = loop {
         if let Some(answered) = big.try_join_next() {
             break answered;
         }
         let began = Instant::now();
         house.key.ask("n=1").await.expect(200);
-        slowest = slowest.max(began.elapsed());
-        asked += 1;
+        took.push(began.elapsed());
     };
     answered.expect("the long ones are answered");
-    assert!(asked > 3 && slowest < Duration::from_millis(500), "{asked} small requests, the slowest took {slowest:?}");
+    took.sort();
+    let (asked, slowest) = (took.len(), took[took.len() - 1]);
+    assert!(asked > 3, "{asked} small requests beside three long ones");
+    assert!(took[asked / 2] < Duration::from_millis(250) && slowest < Duration::from_secs(2), "{took:?}");
 }
 
 #[tokio::test]
