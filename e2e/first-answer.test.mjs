@@ -49,6 +49,18 @@ test("a reload in mid-answer goes on where it was", async () => {
   assert.ok(model.requests - before <= 1, "the question was asked again");
 });
 
+test("a reload in the moment of asking leaves no answer that nobody writes", { timeout: 90_000 }, async () => {
+  for (let times = 1; times <= 6; times += 1) {
+    await ask(page, `pace=20 ${counting(20)} at time ${times}`);
+    await page.waitForTimeout(times * 20);
+    await page.reload();
+    await composer(page).waitFor();
+    const conversation = await (await page.request.get(`${house.url}/api/conversations/${page.url().split("/").at(-1)}`)).json();
+    // Asked or not: both are right. Asked and not answered is wrong.
+    if (conversation.messages.some((message) => message.text.endsWith(`at time ${times}`))) await reads(page, `at time ${times}`);
+  }
+});
+
 test("another tab reads along, and stops the answer for both", async () => {
   await ask(page, `pace=60 ${counting(300)}`);
   await reads(page, "word5");

@@ -117,30 +117,15 @@ impl Chat {
             return Ok(taken);
         }
         let (asked, work) = house.prepare(caller, &ask).await?;
-        let turn = asked.turn;
-        let taken = asked.taken();
-        let permit = house.ledger.admit(turn, caller, &work.card.id, PORTAL).await?;
-        let place = Place { conversation: taken.conversation, question: taken.question, answer: taken.answer };
-        let live = match house.live.enter(caller, turn, place, asked.follows()) {
-            Ok(live) => live,
-            Err(busy) => {
-                permit.withdraw();
-                return Err(busy);
-            }
-        };
-        if let Err(error) = house.store.writer().submit(Record::Asked(Box::new(asked))).await.await {
-            house.live.leave(turn);
-            permit.withdraw();
-            // Two requests with the same ask_id raced: the other one was stored.
-            return match house.taken_before(caller, &ask.ask_id).await? {
-                Some(taken) => Ok(taken),
-                None => Err(error.into()),
-            };
+        // A page that is reloaded now drops this request. The line goes on by itself, or a question would stand on disk with
+        // an answer that nobody writes.
+        let (house, caller) = (Arc::clone(house), *caller);
+        let line = self.house.tasks.spawn(async move { house.keep(&caller, &ask.ask_id, asked, work).await });
+        match line.await {
+            Ok(taken) => taken,
+            Err(ended) if ended.is_panic() => std::panic::resume_unwind(ended.into_panic()),
+            Err(_) => Err(Error::Draining),
         }
-        house.live.announce(&live, TurnChange::Started);
-        let writing = Arc::clone(house);
-        house.tasks.spawn(async move { writing.write_answer(live, permit, work).await });
-        Ok(taken)
     }
 
     /// Takes a passing turn: returns when the model's first event is there, and fails with a real error before it.
@@ -206,6 +191,34 @@ impl House {
             Some(model) => find(&self.models, model).ok_or_else(|| Error::NoSuchModel { model: model.to_owned() }),
             None => default_model(&self.models).ok_or(Error::NoModel),
         }
+    }
+
+    /// From admission to the task that writes the answer. Never half done: see [`Chat::take`].
+    async fn keep(self: Arc<Self>, caller: &Caller, ask_id: &str, asked: Asked, work: Work) -> Result<Taken, Error> {
+        let turn = asked.turn;
+        let taken = asked.taken();
+        let permit = self.ledger.admit(turn, caller, &work.card.id, PORTAL).await?;
+        let place = Place { conversation: taken.conversation, question: taken.question, answer: taken.answer };
+        let live = match self.live.enter(caller, turn, place, asked.follows()) {
+            Ok(live) => live,
+            Err(busy) => {
+                permit.withdraw();
+                return Err(busy);
+            }
+        };
+        if let Err(error) = self.store.writer().submit(Record::Asked(Box::new(asked))).await.await {
+            self.live.leave(turn);
+            permit.withdraw();
+            // Two requests with the same ask_id raced: the other one was stored.
+            return match self.taken_before(caller, ask_id).await? {
+                Some(taken) => Ok(taken),
+                None => Err(error.into()),
+            };
+        }
+        self.live.announce(&live, TurnChange::Started);
+        let writing = Arc::clone(&self);
+        self.tasks.spawn(async move { writing.write_answer(live, permit, work).await });
+        Ok(taken)
     }
 
     async fn taken_before(&self, caller: &Caller, ask_id: &str) -> Result<Option<Taken>, Error> {
