@@ -17,7 +17,8 @@ after(async () => {
   await model?.stop();
 });
 
-const counting = (upTo) => Array.from({ length: upTo }, (_, at) => `word${at + 1}`).join(" ");
+/** Each question has words of its own: the last message may still be the one before. */
+const counting = (upTo, word = "word") => Array.from({ length: upTo }, (_, at) => `${word}${at + 1}`).join(" ");
 
 test("the link from the terminal makes the owner, once", async () => {
   await becomeOwner(page, house);
@@ -38,14 +39,14 @@ test("a question is answered, and the answer streams", async () => {
 });
 
 test("a reload in mid-answer goes on where it was", async () => {
-  await ask(page, `pace=60 ${counting(80)}`);
-  await reads(page, "word10");
+  await ask(page, `pace=60 ${counting(80, "piece")}`);
+  await reads(page, "piece10");
   const before = model.requests;
   await page.reload();
-  const resumed = await reads(page, "word12");
-  assert.ok(!resumed.includes("word80"), "the answer was over before the reload");
-  const whole = await reads(page, "word80", 20_000);
-  for (let at = 1; at <= 80; at += 1) assert.equal(whole.split(new RegExp(`\\bword${at}\\b`)).length - 1, 1, `word${at} once`);
+  const resumed = await reads(page, "piece12");
+  assert.ok(!resumed.includes("piece80"), "the answer was over before the reload");
+  const whole = await reads(page, "piece80", 20_000);
+  for (let at = 1; at <= 80; at += 1) assert.equal(whole.split(new RegExp(`\\bpiece${at}\\b`)).length - 1, 1, `piece${at} once`);
   assert.ok(model.requests - before <= 1, "the question was asked again");
 });
 
@@ -62,11 +63,11 @@ test("a reload in the moment of asking leaves no answer that nobody writes", { t
 });
 
 test("another tab reads along, and stops the answer for both", async () => {
-  await ask(page, `pace=60 ${counting(300)}`);
-  await reads(page, "word5");
+  await ask(page, `pace=60 ${counting(300, "shared")}`);
+  await reads(page, "shared5");
   const second = watch(await page.context().newPage(), house);
   await second.goto(page.url());
-  await reads(second, "word10");
+  await reads(second, "shared10");
   await second.getByRole("button", { name: "Stop", exact: true }).click();
   await reads(second, "You stopped this answer.");
   await reads(page, "You stopped this answer.");
@@ -74,18 +75,18 @@ test("another tab reads along, and stops the answer for both", async () => {
 });
 
 test("an answer goes on while nobody looks", async () => {
-  await ask(page, `pace=40 ${counting(60)}`);
-  await reads(page, "word3");
+  await ask(page, `pace=40 ${counting(60, "alone")}`);
+  await reads(page, "alone3");
   const place = page.url();
   await page.goto("about:blank");
   await page.waitForTimeout(3000);
   await page.goto(place);
-  await reads(page, "word60", 8000);
+  await reads(page, "alone60", 8000);
 });
 
 test("after kill -9 what had arrived is there, marked as interrupted", async () => {
-  await ask(page, `pace=50 ${counting(400)}`);
-  await reads(page, "word20");
+  await ask(page, `pace=50 ${counting(400, "kept")}`);
+  await reads(page, "kept20");
   const place = new URL(page.url()).pathname;
   await house.kill();
   const again = await startHouse({ model: model.url, data: house.folder });
@@ -97,8 +98,8 @@ test("after kill -9 what had arrived is there, marked as interrupted", async () 
   await fresh.getByRole("button", { name: "Sign in", exact: true }).click();
   await composer(fresh).waitFor();
   await fresh.goto(house.url + place);
-  const kept = await reads(fresh, /word10[^]*What had arrived is kept/);
-  assert.ok(kept.includes("word10"), kept);
+  const kept = await reads(fresh, /kept10[^]*What had arrived is kept/);
+  assert.ok(kept.includes("kept10"), kept);
   page = fresh;
 });
 
