@@ -7,17 +7,21 @@ use tokio::sync::oneshot;
 /// How long an orderly end may take before the worker ends itself the hard way (a long computation does not look up).
 const GRACE: Duration = Duration::from_secs(2);
 
-/// Resolves when the parent is gone.
-pub(crate) async fn gone() {
+/// Watches from this call on, not from the first poll: whoever reads our first line may kill the parent at once. Resolves when the
+/// parent is gone.
+pub(crate) fn gone() -> impl Future<Output = ()> {
     let (closed, closing) = oneshot::channel();
     std::thread::spawn(move || {
         wait_for_end_of_stdin();
         let _ = closed.send(());
         die_after_grace();
     });
-    tokio::select! {
-        _ = closing => {}
-        () = adopted() => { std::thread::spawn(die_after_grace); }
+    let adopted = adopted();
+    async move {
+        tokio::select! {
+            _ = closing => {}
+            () = adopted => { std::thread::spawn(die_after_grace); }
+        }
     }
 }
 
@@ -43,17 +47,18 @@ fn die_after_grace() {
 /// Resolves when another process has become our parent. The kernel's signal for it also comes when only the *thread* that started us
 /// ends, as runtimes let idle threads do; so the signal is a reason to look, not to die.
 #[cfg(target_os = "linux")]
-async fn adopted() {
+fn adopted() -> impl Future<Output = ()> {
     use rustix::process::{Signal, getppid, set_parent_process_death_signal};
     use tokio::signal::unix::{SignalKind, signal};
 
     let parent = getppid();
-    let Ok(mut hangups) = signal(SignalKind::hangup()) else { return std::future::pending().await };
-    if set_parent_process_death_signal(Some(Signal::HUP)).is_err() {
-        return std::future::pending().await;
-    }
-    while getppid() == parent {
-        hangups.recv().await;
+    let hangups = signal(SignalKind::hangup()).ok();
+    let hangups = hangups.filter(|_| set_parent_process_death_signal(Some(Signal::HUP)).is_ok());
+    async move {
+        let Some(mut hangups) = hangups else { return std::future::pending().await };
+        while getppid() == parent {
+            hangups.recv().await;
+        }
     }
 }
 

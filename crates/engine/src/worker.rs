@@ -64,6 +64,7 @@ where
     L: FnOnce(&Options, &Progress) -> Result<Box<dyn Backend>, Error> + Send + 'static,
 {
     let listener = Listener::bind(&options.listen, options.key.is_some()).await?;
+    let parent_gone = options.parent_watch.then(parent::gone);
     listener.announce()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let door = Arc::new(Door {
@@ -72,13 +73,12 @@ where
         ids: Ids::new(Arc::clone(&clock)),
         clock,
     });
-    let parent_watch = options.parent_watch;
     let mut working = work(Arc::clone(&door), options, load);
     let ended = tokio::select! {
         served = listener.serve(http::router(Arc::clone(&door))) => served,
         worked = &mut working => return worked.unwrap_or(Err(Error::Died)).and(Err(Error::Died)),
         () = told_to_end() => Ok(()),
-        () = parent::gone(), if parent_watch => Ok(()),
+        () = async { match parent_gone { Some(gone) => gone.await, None => std::future::pending().await } } => Ok(()),
     };
     door.model.stop();
     // An answer that is being computed is given up; C++ must not be computing while the process tears itself down.

@@ -72,8 +72,6 @@ fn it_ends_with_its_parent_although_its_input_stays_open() {
     BufReader::new(shell.stdout.take().expect("piped")).read_line(&mut line).expect("a line");
     let address = line.split('"').nth(3).expect("an address").to_owned();
     eventually("it listens", || TcpStream::connect(&address).is_ok());
-    // The signal of the kernel is asked for once the worker serves.
-    std::thread::sleep(Duration::from_millis(300));
     shell.kill().expect("killed");
     shell.wait().expect("ended");
     eventually("it has ended", || TcpStream::connect(&address).is_err());
