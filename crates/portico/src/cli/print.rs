@@ -4,6 +4,7 @@ use std::fmt::Arguments;
 use std::io::Write;
 
 use domain::Timestamp;
+use store::Day;
 
 use crate::config::{Mistakes, wide};
 
@@ -56,18 +57,8 @@ pub(super) fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) {
 /// `2026-11-23 07:15` in UTC, or a dash.
 pub(super) fn moment(at: Option<Timestamp>) -> String {
     let Some(at) = at else { return "-".to_owned() };
-    let minutes = at.0.div_euclid(60_000);
-    let (day, minute) = (minutes.div_euclid(1440), minutes.rem_euclid(1440));
-    // Days to a date of the Gregorian calendar: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms".
-    let shifted = day + 719_468;
-    let (era, of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
-    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}", minute / 60, minute % 60)
+    let minute = at.0.div_euclid(60_000).rem_euclid(1440);
+    format!("{} {:02}:{:02}", Day::of(at), minute / 60, minute % 60)
 }
 
 #[cfg(test)]

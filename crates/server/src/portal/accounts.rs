@@ -242,31 +242,5 @@ pub(crate) struct UsageToday {
 #[utoipa::path(get, path = "/api/me/usage", tag = "accounts", responses((status = 200, body = UsageToday)))]
 pub(crate) async fn usage(State(server): State<Server>, SignedIn { caller }: SignedIn) -> Reply<UsageToday> {
     let today = server.ledger.today(&caller);
-    Reply(UsageToday { day: date(today.day.0), used: today.used, limit: today.limit, resets_at: today.resets_at.0 })
-}
-
-/// Civil date of a day since 1970-01-01 (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", civil_from_days).
-fn date(day: i64) -> String {
-    let shifted = day + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * of_year + 2) / 153;
-    let day_of_month = of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day_of_month:02}")
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn days_are_dates() {
-        let check = |day, expected| assert_eq!(super::date(day), expected);
-        check(0, "1970-01-01");
-        check(19_782, "2024-02-29");
-        check(20_780, "2026-11-23");
-        check(-1, "1969-12-31");
-    }
+    Reply(UsageToday { day: today.day.to_string(), used: today.used, limit: today.limit, resets_at: today.resets_at.0 })
 }
