@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use domain::{
     Author, Batch, Caller, ClientBody, ConversationId, Failure, Finish, Message, MessageId, ModelError, ModelState,
-    Prompt, Reply, Sampling, Shape, Tokens, TurnEvent, TurnId,
+    Prompt, Reply, Sampling, Task, Tokens, TurnEvent, TurnId,
 };
 use futures_util::FutureExt;
 use ledger::{Outcome, Permit};
@@ -86,7 +86,7 @@ pub struct Request {
     /// The door's name in usage rows and metrics.
     pub door: &'static str,
     /// Chat or completion.
-    pub shape: Shape,
+    pub task: Task,
     /// Whether the client wants a stream.
     pub stream: bool,
     /// Its own bytes.
@@ -147,7 +147,7 @@ impl Chat {
         drop(house.ledger.started(&permit).await);
         let prompt = Prompt {
             model: card.id.clone(),
-            shape: request.shape,
+            task: request.task,
             messages: Vec::new(),
             sampling: Sampling::default(),
             stream: request.stream,

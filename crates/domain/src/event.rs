@@ -11,8 +11,10 @@ use crate::{ModelState, TurnId, Usage};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Dialect {
-    /// OpenAI chat completions and completions, as an SSE stream or one JSON object.
+    /// OpenAI's, as an SSE stream or one whole body.
     OpenAi,
+    /// Anthropic messages, as an SSE stream or one JSON object.
+    Anthropic,
 }
 
 /// How a turn ended.

@@ -22,8 +22,8 @@ pub use id::{
     TurnId,
 };
 pub use message::{Author, Message};
-pub use model::{BoxFuture, BoxStream, ModelError, ModelProvider, ModelState, Offered, Reply, TimedOut};
-pub use prompt::{ClientBody, Prompt, Sampling, Shape};
+pub use model::{BoxFuture, BoxStream, ModelError, ModelProvider, ModelState, Offered, Reply, Route, TimedOut};
+pub use prompt::{ClientBody, Prompt, Sampling, Task};
 pub use usage::{Tokens, Usage};
 
 #[cfg(feature = "testing")]

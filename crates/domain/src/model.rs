@@ -215,6 +215,28 @@ pub struct Reply {
     /// Batches in order. It ends after a batch with `Finished`, or with one `Err`; never silently. Dropping it tells the
     /// back end within 100 ms.
     pub batches: BoxStream<'static, Result<Batch, ModelError>>,
+    /// Parameters of the request that this back end's dialect has no word for and that were left out. The client is told.
+    pub dropped: Vec<String>,
+    /// The media type of the bytes, where they are neither the dialect's JSON nor its events: `audio/mpeg` …
+    pub content_type: Option<String>,
+    /// Who answers; the router writes it.
+    pub route: Route,
+}
+
+/// The deployment that answers, for the usage row and the details of an answer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Route {
+    /// Its provider's slug.
+    pub provider: String,
+    /// The model's id, `provider/name`.
+    pub model: String,
+}
+
+impl Reply {
+    /// A reply of these batches.
+    pub fn new(batches: BoxStream<'static, Result<Batch, ModelError>>) -> Self {
+        Reply { batches, dropped: Vec::new(), content_type: None, route: Route::default() }
+    }
 }
 
 impl std::fmt::Debug for Reply {

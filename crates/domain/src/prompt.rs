@@ -3,15 +3,25 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::{Dialect, Message};
+use crate::{Dialect, Message, Wire};
 
-/// Chat messages or a bare text to go on from.
+/// What a model is asked for. Each is one endpoint of the OpenAI dialect, and all of them take the same line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Shape {
-    /// `/v1/chat/completions`
+pub enum Task {
+    /// The next message of a conversation: `/v1/chat/completions`
     Chat,
-    /// `/v1/completions`
+    /// A bare text to go on from, or a gap to fill (`suffix`): `/v1/completions`
     Completion,
+    /// Vectors of texts: `/v1/embeddings`
+    Embeddings,
+    /// Documents in the order in which they answer a query: `/v1/rerank`
+    Rerank,
+    /// What a recording says: `/v1/audio/transcriptions`
+    Transcription,
+    /// A text spoken: `/v1/audio/speech`
+    Speech,
+    /// Pictures of a description: `/v1/images/generations`
+    Image,
 }
 
 /// How the next token is chosen. Absent means the model's own default.
@@ -48,15 +58,32 @@ pub struct Sampling {
 }
 
 /// The body a client sent, kept so that a back end of the same dialect gets its bytes.
+///
+/// The OpenAI dialect is the one that every adapter reads: a door of another dialect translates on the way in, and keeps what
+/// came beside it.
 #[derive(Debug, Clone)]
 pub struct ClientBody {
-    /// The dialect it is written in.
-    pub dialect: Dialect,
-    /// A complete JSON object.
+    /// In the OpenAI dialect: a complete JSON object, or whatever `content_type` says.
     pub bytes: Bytes,
+    /// The media type of `bytes` where it is not JSON: `multipart/form-data; boundary=…` of a recording.
+    pub content_type: Option<String>,
+    /// What the client sent, where that was another dialect.
+    pub original: Option<Wire>,
     /// Whether the client itself asked for usage in the stream (`stream_options.include_usage`). Where it did not, the
     /// adapter asks all the same and takes the usage chunk out of what travels on.
     pub wants_usage: bool,
+}
+
+impl ClientBody {
+    /// A JSON body of an OpenAI client.
+    pub fn json(bytes: Bytes, wants_usage: bool) -> Self {
+        ClientBody { bytes, content_type: None, original: None, wants_usage }
+    }
+
+    /// The language the client speaks, and so the one in which an answer's bytes may travel on to it.
+    pub fn dialect(&self) -> Dialect {
+        self.original.as_ref().map_or(Dialect::OpenAi, |wire| wire.dialect)
+    }
 }
 
 /// One request to a model.
@@ -64,8 +91,8 @@ pub struct ClientBody {
 pub struct Prompt {
     /// The name the back end knows the model by; the router writes it.
     pub model: String,
-    /// Chat or completion.
-    pub shape: Shape,
+    /// What for.
+    pub task: Task,
     /// The conversation, oldest first. Empty where `body` carries the client's own.
     pub messages: Vec<Message>,
     /// How tokens are chosen. Not looked at where `body` carries the client's own.
@@ -79,6 +106,6 @@ pub struct Prompt {
 impl Prompt {
     /// A streamed chat from its messages; the router fills in the model.
     pub fn chat(messages: Vec<Message>, sampling: Sampling) -> Self {
-        Prompt { model: String::new(), shape: Shape::Chat, messages, sampling, stream: true, body: None }
+        Prompt { model: String::new(), task: Task::Chat, messages, sampling, stream: true, body: None }
     }
 }

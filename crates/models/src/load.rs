@@ -36,7 +36,7 @@ impl Drop for Busy {
 impl Busy {
     /// Counts until the reply is over or dropped.
     pub(crate) fn with(self, reply: Reply) -> Reply {
-        Reply { batches: Box::pin(Counted { batches: reply.batches, busy: Some(self) }) }
+        Reply { batches: Box::pin(Counted { batches: reply.batches, busy: Some(self) }), ..reply }
     }
 }
 

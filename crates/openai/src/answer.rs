@@ -1,7 +1,7 @@
 //! The house's own answers in the OpenAI dialect: events in, chunks or one whole body out. For turns that were made here or
 //! translated; bytes of an upstream of the same dialect never come this way.
 
-use domain::{Finish, Shape, TurnEvent, Usage};
+use domain::{Finish, Task, TurnEvent, Usage};
 
 use crate::{
     ChatChoice, ChatChunk, ChatCompletion, ChatMessage, ChunkChoice, Completion, CompletionChoice, Content, Delta,
@@ -14,7 +14,7 @@ struct Identity {
     id: String,
     model: String,
     created: i64,
-    shape: Shape,
+    task: Task,
 }
 
 /// Writes the events of one answer as SSE chunks.
@@ -27,8 +27,8 @@ pub struct ChunkWriter {
 
 impl ChunkWriter {
     /// `id` as the client shall see it, `created` in seconds since 1970; `wants_usage` adds the usage chunk.
-    pub fn new(shape: Shape, id: String, model: String, created: i64, wants_usage: bool) -> Self {
-        ChunkWriter { who: Identity { id, model, created, shape }, wants_usage, greeted: false }
+    pub fn new(task: Task, id: String, model: String, created: i64, wants_usage: bool) -> Self {
+        ChunkWriter { who: Identity { id, model, created, task }, wants_usage, greeted: false }
     }
 
     /// Appends what these events are in the dialect. Events without a counterpart (queued, warming ...) write nothing. A
@@ -58,32 +58,30 @@ impl ChunkWriter {
     }
 
     fn text(&mut self, text: String, out: &mut Encoder) {
-        match self.who.shape {
-            Shape::Chat => self.delta(Delta { content: Some(text), ..Delta::default() }, None, out),
-            Shape::Completion => out.json(&self.who.completion(text, None, None)),
+        match self.who.task {
+            Task::Chat => self.delta(Delta { content: Some(text), ..Delta::default() }, None, out),
+            _ => out.json(&self.who.completion(text, None, None)),
         }
     }
 
     fn finish(&mut self, finish: Finish, out: &mut Encoder) {
         let Some(word) = finish_to_word(finish) else { return };
-        match self.who.shape {
-            Shape::Chat => self.delta(Delta::default(), Some(word.to_owned()), out),
-            Shape::Completion => out.json(&self.who.completion(String::new(), Some(word.to_owned()), None)),
+        match self.who.task {
+            Task::Chat => self.delta(Delta::default(), Some(word.to_owned()), out),
+            _ => out.json(&self.who.completion(String::new(), Some(word.to_owned()), None)),
         }
     }
 
     fn usage(&mut self, usage: &Usage, out: &mut Encoder) {
         let usage = Some(UsageBody::from(usage));
-        match self.who.shape {
-            Shape::Chat => out.json(&ChatChunk { usage, ..self.who.chunk() }),
-            Shape::Completion => {
-                out.json(&Completion { choices: Vec::new(), ..self.who.completion(String::new(), None, usage) })
-            }
+        match self.who.task {
+            Task::Chat => out.json(&ChatChunk { usage, ..self.who.chunk() }),
+            _ => out.json(&Completion { choices: Vec::new(), ..self.who.completion(String::new(), None, usage) }),
         }
     }
 
     fn delta(&mut self, mut delta: Delta, finish_reason: Option<String>, out: &mut Encoder) {
-        if self.who.shape == Shape::Completion && finish_reason.is_none() {
+        if self.who.task == Task::Completion && finish_reason.is_none() {
             return;
         }
         if !self.greeted {
@@ -132,8 +130,8 @@ pub struct Whole {
 
 impl Whole {
     /// As [`ChunkWriter::new`].
-    pub fn new(shape: Shape, id: String, model: String, created: i64) -> Self {
-        let who = Identity { id, model, created, shape };
+    pub fn new(task: Task, id: String, model: String, created: i64) -> Self {
+        let who = Identity { id, model, created, task };
         Whole { who, text: String::new(), thought: String::new(), calls: Vec::new(), usage: None, finish: None }
     }
 
@@ -158,7 +156,7 @@ impl Whole {
     pub fn body(self) -> serde_json::Result<Vec<u8>> {
         let finish_reason = self.finish.and_then(finish_to_word).map(str::to_owned);
         let usage = self.usage.as_ref().map(UsageBody::from);
-        if self.who.shape == Shape::Completion {
+        if self.who.task == Task::Completion {
             return serde_json::to_vec(&self.who.completion(self.text, finish_reason, usage));
         }
         let content = (!self.text.is_empty() || self.calls.is_empty()).then_some(Content::Text(self.text));

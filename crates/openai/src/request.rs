@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use domain::{Message, Prompt, Sampling, Shape};
+use domain::{Message, Prompt, Sampling, Task};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
@@ -252,9 +252,9 @@ impl CompletionRequest {
 
 /// The body of a request for a prompt made in the house; asks for usage where it streams.
 pub fn body_of(prompt: &Prompt) -> serde_json::Result<Vec<u8>> {
-    match prompt.shape {
-        Shape::Chat => serde_json::to_vec(&ChatRequest::of(prompt)),
-        Shape::Completion => serde_json::to_vec(&CompletionRequest::of(prompt)),
+    match prompt.task {
+        Task::Completion => serde_json::to_vec(&CompletionRequest::of(prompt)),
+        _ => serde_json::to_vec(&ChatRequest::of(prompt)),
     }
 }
 

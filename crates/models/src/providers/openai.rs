@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
-use domain::{BoxFuture, ModelError, ModelProvider, Offered, Prompt, Reply, Shape, TimedOut};
+use domain::{BoxFuture, ModelError, ModelProvider, Offered, Prompt, Reply, Task, TimedOut};
 use egress::Egress;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use http::{Method, Request, Response, StatusCode, Uri};
@@ -76,9 +76,10 @@ impl OpenAi {
         let started = Instant::now();
         let clocks = Clocks::new(started, &self.timeouts, prompt.stream);
         let endpoints = self.endpoints(clocks.first_deadline()).await?;
-        let uri = match prompt.shape {
-            Shape::Chat => &endpoints.chat,
-            Shape::Completion => &endpoints.completions,
+        let uri = match prompt.task {
+            Task::Chat => &endpoints.chat,
+            Task::Completion => &endpoints.completions,
+            other => return Err(unsupported(other)),
         };
         let client_asks = prompt.body.as_ref().is_some_and(|body| body.wants_usage);
         let ask_usage = prompt.stream && !client_asks && !self.usage.refused.load(Ordering::Relaxed);
@@ -182,6 +183,11 @@ impl OpenAi {
     }
 }
 
+fn unsupported(task: Task) -> ModelError {
+    let message = format!("this back end is not asked for {task:?}");
+    ModelError::Rejected { status: 400, code: Some("unsupported_task".to_owned()), message, body: None }
+}
+
 /// The bytes of the request: the client's own with another model name, or made from the messages.
 fn body(prompt: &Prompt, ask_usage: bool) -> Result<Bytes, ModelError> {
     let rejected = |code: Option<String>, message| ModelError::Rejected { status: 400, code, message, body: None };
@@ -189,17 +195,18 @@ fn body(prompt: &Prompt, ask_usage: bool) -> Result<Bytes, ModelError> {
         return openai::retarget(&own.bytes, &prompt.model, ask_usage)
             .map_err(|error| rejected(None, error.to_string()));
     }
-    let made = match prompt.shape {
-        Shape::Chat => {
+    let made = match prompt.task {
+        Task::Chat => {
             let mut request = openai::ChatRequest::of(prompt);
             request.params.stream_options = request.params.stream_options.filter(|_| ask_usage);
             serde_json::to_vec(&request)
         }
-        Shape::Completion => {
+        Task::Completion => {
             let mut request = openai::CompletionRequest::of(prompt);
             request.params.stream_options = request.params.stream_options.filter(|_| ask_usage);
             serde_json::to_vec(&request)
         }
+        other => return Err(unsupported(other)),
     };
     made.map(Bytes::from).map_err(|error| rejected(None, error.to_string()))
 }

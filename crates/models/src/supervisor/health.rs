@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use domain::{Author, Message, ModelError, ModelProvider, ModelState, Offered, Prompt, Sampling, Shape};
+use domain::{Author, Message, ModelError, ModelProvider, ModelState, Offered, Prompt, Sampling, Task};
 use http::header::AUTHORIZATION;
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
@@ -111,7 +111,7 @@ impl Attendance<'_> {
         let reply = match adapter.open(prompt.clone()).await {
             // A model whose chat template does not serve can still go on from a text.
             Err(ModelError::Rejected { .. }) => {
-                prompt.shape = Shape::Completion;
+                prompt.task = Task::Completion;
                 adapter.open(prompt).await
             }
             reply => reply,

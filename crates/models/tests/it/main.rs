@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::testing::ManualClock;
-use domain::{Batch, ClientBody, Dialect, Finish, ModelError, Prompt, Reply, Shape, TurnEvent};
+use domain::{Batch, ClientBody, Finish, ModelError, Prompt, Reply, Task, TurnEvent};
 use egress::Egress;
 use futures_util::StreamExt;
 use models::testing::Scripted;
@@ -76,11 +76,11 @@ fn asked(body: Value) -> Prompt {
     let bytes = body.to_string().into_bytes().into();
     Prompt {
         model: "mock/m".into(),
-        shape: if body.get("prompt").is_some() { Shape::Completion } else { Shape::Chat },
+        task: if body.get("prompt").is_some() { Task::Completion } else { Task::Chat },
         messages: Vec::new(),
         sampling: domain::Sampling::default(),
         stream,
-        body: Some(ClientBody { dialect: Dialect::OpenAi, bytes, wants_usage }),
+        body: Some(ClientBody::json(bytes, wants_usage)),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Requests read and written, and the house's own answers.
 
-use domain::{Author, Finish, Message, Prompt, Sampling, Shape, Tokens, TurnEvent, Usage};
+use domain::{Author, Finish, Message, Prompt, Sampling, Task, Tokens, TurnEvent, Usage};
 use openai::{ChatRequest, ChunkWriter, CompletionRequest, Encoder, Error, Whole};
 use serde_json::{Value, json};
 
@@ -47,7 +47,7 @@ fn a_prompt_of_the_house_becomes_a_body() {
         "stream": true, "stream_options": {"include_usage": true}, "temperature": 0.5, "stop": ["END"]})
     );
     prompt.stream = false;
-    prompt.shape = Shape::Completion;
+    prompt.task = Task::Completion;
     prompt.messages = vec![Message::new(Author::User, "Once")];
     let body: Value = serde_json::from_slice(&openai::body_of(&prompt).expect("JSON")).expect("JSON");
     assert_eq!(body, json!({"model": "llama3", "prompt": "Once", "temperature": 0.5, "stop": ["END"]}));
@@ -68,7 +68,7 @@ fn turn() -> Vec<TurnEvent> {
 #[test]
 fn a_turn_of_the_house_as_chunks() {
     let mut out = Encoder::new();
-    ChunkWriter::new(Shape::Chat, "c-1".into(), "m".into(), 7, true).write(&turn(), &mut out);
+    ChunkWriter::new(Task::Chat, "c-1".into(), "m".into(), 7, true).write(&turn(), &mut out);
     insta::assert_snapshot!(String::from_utf8(out.take().to_vec()).expect("UTF-8"), @r###"
     data: {"id":"c-1","object":"chat.completion.chunk","created":7,"model":"m","choices":[{"index":0,"delta":{"role":"assistant","reasoning_content":"hm"},"finish_reason":null}]}
 
@@ -80,7 +80,7 @@ fn a_turn_of_the_house_as_chunks() {
 
     data: {"id":"c-1","object":"chat.completion.chunk","created":7,"model":"m","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5}}
     "###);
-    ChunkWriter::new(Shape::Completion, "c-1".into(), "m".into(), 7, false).write(&turn(), &mut out);
+    ChunkWriter::new(Task::Completion, "c-1".into(), "m".into(), 7, false).write(&turn(), &mut out);
     insta::assert_snapshot!(String::from_utf8(out.take().to_vec()).expect("UTF-8"), @r###"
     data: {"id":"c-1","object":"text_completion","created":7,"model":"m","choices":[{"index":0,"text":"你","logprobs":null,"finish_reason":null}]}
 
@@ -92,7 +92,7 @@ fn a_turn_of_the_house_as_chunks() {
 
 #[test]
 fn a_turn_of_the_house_as_one_body() {
-    let mut whole = Whole::new(Shape::Chat, "c-1".into(), "m".into(), 7);
+    let mut whole = Whole::new(Task::Chat, "c-1".into(), "m".into(), 7);
     turn().iter().for_each(|event| whole.take(event));
     insta::assert_snapshot!(String::from_utf8(whole.body().expect("JSON")).expect("UTF-8"), @r###"{"id":"c-1","object":"chat.completion","created":7,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"你好","reasoning_content":"hm"},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5}}"###);
 }
@@ -101,6 +101,6 @@ fn a_turn_of_the_house_as_one_body() {
 fn a_failed_turn_never_writes_an_ending() {
     let mut out = Encoder::new();
     let failed = [TurnEvent::Finished { finish: Finish::Failed, failure: None }];
-    ChunkWriter::new(Shape::Chat, "c".into(), "m".into(), 7, true).write(&failed, &mut out);
+    ChunkWriter::new(Task::Chat, "c".into(), "m".into(), 7, true).write(&failed, &mut out);
     assert!(out.take().is_empty());
 }

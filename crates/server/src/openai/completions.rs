@@ -9,7 +9,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
 use chat::{Ending, Passing};
-use domain::{Batch, ClientBody, Dialect, Shape, Tokens};
+use domain::{Batch, ClientBody, Task, Tokens};
 use openai::{ChunkWriter, Encoder, Whole};
 
 use super::{DialectProblem, caller, error_object};
@@ -20,17 +20,17 @@ use crate::{Problem, Server, sse};
 const PATIENCE: Duration = Duration::from_secs(12);
 
 pub(crate) async fn chat(State(server): State<Server>, request: Request) -> Result<Response, DialectProblem> {
-    complete(server, request, Shape::Chat, "openai.chat").await
+    complete(server, request, Task::Chat, "openai.chat").await
 }
 
 pub(crate) async fn text(State(server): State<Server>, request: Request) -> Result<Response, DialectProblem> {
-    complete(server, request, Shape::Completion, "openai.completion").await
+    complete(server, request, Task::Completion, "openai.completion").await
 }
 
 async fn complete(
     server: Server,
     request: Request,
-    shape: Shape,
+    task: Task,
     door: &'static str,
 ) -> Result<Response, DialectProblem> {
     let caller = caller(&server, request.headers())?;
@@ -39,18 +39,14 @@ async fn complete(
     let asked = chat::Request {
         model: scan.model.as_ref().to_owned(),
         door,
-        shape,
+        task,
         stream: scan.stream,
         prompt_tokens: scan.prompt_tokens,
         max_tokens: scan.max_tokens.map(|most| Tokens(most.saturating_mul(scan.n))),
-        body: ClientBody { dialect: Dialect::OpenAi, wants_usage: scan.wants_usage, bytes: body.clone() },
+        body: ClientBody::json(body.clone(), scan.wants_usage),
     };
-    let voice = Voice {
-        shape,
-        model: asked.model.clone(),
-        wants_usage: scan.wants_usage,
-        created: server.clock.now().0 / 1000,
-    };
+    let voice =
+        Voice { task, model: asked.model.clone(), wants_usage: scan.wants_usage, created: server.clock.now().0 / 1000 };
     if !asked.stream {
         let passing = server.chat.pass(&caller, asked).await?;
         return whole(passing, &voice).await;
@@ -77,7 +73,7 @@ type Opening = Pin<Box<dyn Future<Output = Result<Passing, chat::Error>> + Send>
 /// How the house itself speaks the dialect, where the bytes are not an upstream's.
 #[derive(Debug, Clone)]
 struct Voice {
-    shape: Shape,
+    task: Task,
     model: String,
     wants_usage: bool,
     created: i64,
@@ -85,9 +81,9 @@ struct Voice {
 
 impl Voice {
     fn id(&self, passing: &Passing) -> String {
-        let kind = match self.shape {
-            Shape::Chat => "chatcmpl",
-            Shape::Completion => "cmpl",
+        let kind = match self.task {
+            Task::Chat => "chatcmpl",
+            _ => "cmpl",
         };
         format!("{kind}-{}", passing.turn)
     }
@@ -96,7 +92,7 @@ impl Voice {
 /// One body, sent once its usage is on disk.
 async fn whole(mut passing: Passing, voice: &Voice) -> Result<Response, DialectProblem> {
     let turn = turn_header(&passing);
-    let mut gathered = Whole::new(voice.shape, voice.id(&passing), voice.model.clone(), voice.created);
+    let mut gathered = Whole::new(voice.task, voice.id(&passing), voice.model.clone(), voice.created);
     let mut wire: Option<Bytes> = None;
     while let Some(Batch { events, wire: bytes }) = passing.next().await {
         match bytes {
@@ -169,7 +165,7 @@ struct Streaming {
 impl Stage {
     fn from(passing: Passing, voice: Voice) -> Stage {
         let id = voice.id(&passing);
-        let writer = ChunkWriter::new(voice.shape, id, voice.model, voice.created, voice.wants_usage);
+        let writer = ChunkWriter::new(voice.task, id, voice.model, voice.created, voice.wants_usage);
         Stage::Answering(Box::new(Streaming { passing: Some(passing), writer, settling: None, translated: false }))
     }
 }

@@ -124,7 +124,7 @@ impl Reading {
             due: clocks.first_is,
             url: url.to_owned(),
             model: prompt.model.clone(),
-            keeps_bytes: prompt.body.is_some(),
+            keeps_bytes: prompt.body.as_ref().is_some_and(|body| body.dialect() == Dialect::OpenAi),
             wants_usage: prompt.body.as_ref().is_some_and(|body| body.wants_usage),
             asked_to_stream: prompt.stream,
             streamed: prompt.stream && !json,
@@ -155,7 +155,7 @@ impl Reading {
         }
         reading.held = Some(held);
         reading.rewind();
-        Ok(Reply { batches: Box::pin(reading) })
+        Ok(Reply::new(Box::pin(reading)))
     }
 
     /// An answer in one piece. Where a stream was asked for and did not come, the bytes are left behind: the door writes its
@@ -178,7 +178,7 @@ impl Reading {
         batch.events.push(TurnEvent::Finished { finish, failure: None });
         let keeps = self.keeps_bytes && !self.asked_to_stream;
         batch.wire = keeps.then(|| Wire { dialect: Dialect::OpenAi, bytes: bytes.clone() });
-        Ok(Reply { batches: Box::pin(Once(Some(batch))) })
+        Ok(Reply::new(Box::pin(Once(Some(batch)))))
     }
 
     /// The next batch that holds anything.
