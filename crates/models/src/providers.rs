@@ -8,7 +8,9 @@ use egress::Egress;
 
 use crate::{ProviderConfig, Timeouts};
 
+mod clocks;
 pub(crate) mod openai;
+mod wire;
 
 /// The adapters there are.
 pub const KINDS: [&str; 1] = [openai::KIND];

@@ -20,25 +20,23 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use openai::ModelList;
 use tokio::sync::OnceCell;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 pub(crate) use base::{Base, Endpoints};
 
+use super::clocks::{Clocks, LONGEST_ANSWER, collect};
+use super::wire::{Line, PROBE, rejected, secret};
 use crate::{Key, Timeouts};
-use stream::{Clocks, Reading};
+use stream::Reading;
 
 /// Its name in the configuration.
 pub(crate) const KIND: &str = "openai";
 
-/// The longest answer in one piece, in bytes.
-const LONGEST_ANSWER: usize = 64 << 20;
-
 /// One back end.
 pub(crate) struct OpenAi {
-    egress: Arc<Egress>,
+    line: Line,
     base: Base,
     endpoints: OnceCell<Endpoints>,
-    authorization: Option<HeaderValue>,
     timeouts: Timeouts,
     usage: AskForUsage,
 }
@@ -54,17 +52,10 @@ struct AskForUsage {
 
 impl OpenAi {
     pub(crate) fn new(egress: Arc<Egress>, base: Base, key: Option<&Key>, timeouts: Timeouts) -> Result<Self, String> {
-        let authorization = match key {
-            None => None,
-            Some(key) => {
-                let mut value = HeaderValue::try_from(format!("Bearer {}", key.reveal()))
-                    .map_err(|_| "the key holds characters that cannot be sent".to_owned())?;
-                value.set_sensitive(true);
-                Some(value)
-            }
-        };
+        let key = secret(AUTHORIZATION, "Bearer ", key)?;
+        let line = Line::new(egress, key.into_iter().collect());
         let (endpoints, usage) = (OnceCell::new(), AskForUsage::default());
-        Ok(OpenAi { egress, base, endpoints, authorization, timeouts, usage })
+        Ok(OpenAi { line, base, endpoints, timeouts, usage })
     }
 
     /// The base URL in use, once it is known.
@@ -123,21 +114,11 @@ impl OpenAi {
         if prompt.stream {
             headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
         }
-        let answer = self.send(request, clocks).await?;
+        let answer = self.line.send(request, clocks, &self.base_url()).await?;
         if answer.status() == StatusCode::OK {
             return Ok(answer);
         }
         Err(fault::read(answer, &self.base_url(), &prompt.model).await)
-    }
-
-    async fn send(&self, mut request: Request<Full<Bytes>>, clocks: &Clocks) -> Result<Response<Incoming>, ModelError> {
-        if let Some(authorization) = &self.authorization {
-            request.headers_mut().insert(AUTHORIZATION, authorization.clone());
-        }
-        match timeout_at(clocks.first_deadline(), self.egress.request(request)).await {
-            Ok(answer) => answer.map_err(fault::unsent),
-            Err(_) => Err(clocks.ran_out(&self.base_url())),
-        }
     }
 
     async fn endpoints(&self, deadline: Instant) -> Result<&Endpoints, ModelError> {
@@ -167,14 +148,14 @@ impl OpenAi {
         let mut request = Request::new(Full::default());
         *request.uri_mut() = endpoints.models.clone();
         let clocks = Clocks::until(deadline, TimedOut::FirstToken);
-        let answer = self.send(request, &clocks).await?;
+        let answer = self.line.send(request, &clocks, &endpoints.base).await?;
         if answer.status() == StatusCode::NOT_FOUND {
             return Err(fault::nothing_there(&endpoints.base));
         }
         if answer.status() != StatusCode::OK {
             return Err(fault::read(answer, &endpoints.base, "").await);
         }
-        let body = stream::collect(answer.into_body(), LONGEST_ANSWER, &clocks, &endpoints.base).await?;
+        let body = collect(answer.into_body(), LONGEST_ANSWER, &clocks, &endpoints.base).await?;
         let list: ModelList = serde_json::from_slice(&body).map_err(|_| fault::nothing_there(&endpoints.base))?;
         if list.data.is_empty() && list.object.is_empty() {
             return Err(fault::nothing_there(&endpoints.base));
@@ -184,16 +165,14 @@ impl OpenAi {
 }
 
 fn unsupported(task: Task) -> ModelError {
-    let message = format!("this back end is not asked for {task:?}");
-    ModelError::Rejected { status: 400, code: Some("unsupported_task".to_owned()), message, body: None }
+    rejected("unsupported_task", format!("this back end is not asked for {task:?}"))
 }
 
 /// The bytes of the request: the client's own with another model name, or made from the messages.
 fn body(prompt: &Prompt, ask_usage: bool) -> Result<Bytes, ModelError> {
-    let rejected = |code: Option<String>, message| ModelError::Rejected { status: 400, code, message, body: None };
+    let wrong = |message| ModelError::Rejected { status: 400, code: None, message, body: None };
     if let Some(own) = &prompt.body {
-        return openai::retarget(&own.bytes, &prompt.model, ask_usage)
-            .map_err(|error| rejected(None, error.to_string()));
+        return openai::retarget(&own.bytes, &prompt.model, ask_usage).map_err(|error| wrong(error.to_string()));
     }
     let made = match prompt.task {
         Task::Chat => {
@@ -208,7 +187,7 @@ fn body(prompt: &Prompt, ask_usage: bool) -> Result<Bytes, ModelError> {
         }
         other => return Err(unsupported(other)),
     };
-    made.map(Bytes::from).map_err(|error| rejected(None, error.to_string()))
+    made.map(Bytes::from).map_err(|error| wrong(error.to_string()))
 }
 
 impl ModelProvider for OpenAi {
@@ -218,7 +197,7 @@ impl ModelProvider for OpenAi {
 
     fn offered(&self) -> BoxFuture<'_, Result<Vec<Offered>, ModelError>> {
         Box::pin(async {
-            let deadline = Instant::now() + fault::PROBE;
+            let deadline = Instant::now() + PROBE;
             if let Some(endpoints) = self.endpoints.get() {
                 return self.list(endpoints, deadline).await;
             }

@@ -4,31 +4,12 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use bytes::Bytes;
-use domain::{ModelError, TimedOut};
-use egress::Error;
-use http::header::{LOCATION, RETRY_AFTER};
+use domain::ModelError;
 use http::{HeaderMap, Response, StatusCode};
 use hyper::body::Incoming;
 use openai::Fault;
-use tokio::time::Instant;
 
-use super::stream::{Clocks, collect};
-
-/// How long a back end may take to say what it offers, or what it did not like.
-pub(super) const PROBE: Duration = Duration::from_secs(5);
-const LONGEST_REFUSAL: usize = 64 << 10;
-
-/// A request that got no answer.
-pub(super) fn unsent(error: Error) -> ModelError {
-    match error {
-        Error::Forbidden { url, reason } => ModelError::Forbidden { url, reason },
-        Error::ConnectTimeout { url, after } => ModelError::TimedOut { url, clock: TimedOut::Connect, after },
-        Error::Cut { url, .. } => ModelError::Cut { url },
-        Error::Unreachable { url, reason } | Error::BadUrl { url, reason } => ModelError::Unreachable { url, reason },
-        Error::Certificates { file, reason } => ModelError::Unreachable { url: file, reason },
-        Error::BadRule { rule } => ModelError::Forbidden { reason: rule.clone(), url: rule },
-    }
-}
+use crate::providers::wire::{self, words};
 
 /// An address where no OpenAI interface is.
 pub(super) fn nothing_there(url: &str) -> ModelError {
@@ -39,15 +20,14 @@ pub(super) fn nothing_there(url: &str) -> ModelError {
 /// An answer whose status is not 200.
 pub(super) async fn read(answer: Response<Incoming>, url: &str, model: &str) -> ModelError {
     let (head, body) = answer.into_parts();
-    let clocks = Clocks::until(Instant::now() + PROBE, TimedOut::Idle);
-    let body = collect(body, LONGEST_REFUSAL, &clocks, url).await.unwrap_or_default();
+    let body = wire::refusal(body, url).await;
     sort(head.status, &head.headers, body, url, model)
 }
 
 fn sort(status: StatusCode, headers: &HeaderMap, body: Bytes, url: &str, model: &str) -> ModelError {
     let (url, model, number) = (url.to_owned(), model.to_owned(), status.as_u16());
     let said = Said::read(&body, status);
-    let retry_after = retry_after(headers).or(said.wait);
+    let retry_after = wire::retry_after(headers).or(said.wait);
     if said.loading && (number == 503 || number == 500 || number == 425) {
         return ModelError::Loading { model, retry_after };
     }
@@ -56,13 +36,7 @@ fn sort(status: StatusCode, headers: &HeaderMap, body: Bytes, url: &str, model: 
         404 if said.in_dialect => ModelError::NoSuchModel { url, model },
         404 | 405 => nothing_there(&url),
         429 => ModelError::OverLimit { url, message: said.message, retry_after, body: Some(body) },
-        300..=399 => {
-            let to = headers.get(LOCATION).and_then(|to| to.to_str().ok()).unwrap_or("elsewhere");
-            ModelError::Garbled {
-                url,
-                reason: format!("it redirects to {to}, which is not followed; give that address"),
-            }
-        }
+        300..=399 => wire::redirected(headers, &url),
         408 | 425 | 500.. => ModelError::Broken { status: Some(number), message: said.message, retry_after },
         400..=499 => ModelError::Rejected { status: number, code: said.code, message: said.message, body: Some(body) },
         _ => ModelError::Garbled { url, reason: format!("it answered {status}") },
@@ -141,17 +115,4 @@ impl Said {
         let code = if too_long { Some("context_length_exceeded") } else { code };
         Said { message, code: code.map(str::to_owned), loading, in_dialect: true, wait: None }
     }
-}
-
-fn words(status: StatusCode) -> String {
-    format!("it answered {status}")
-}
-
-/// `retry-after-ms` as OpenAI sends it, or `Retry-After` in seconds. A date is passed over: clocks of two machines differ.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<f64>().ok();
-    if let Some(ms) = number("retry-after-ms") {
-        return Duration::try_from_secs_f64(ms / 1_000.0).ok();
-    }
-    number(RETRY_AFTER.as_str()).and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
 }

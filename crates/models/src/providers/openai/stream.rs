@@ -5,7 +5,6 @@ mod wire;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::Bytes;
 use domain::{Batch, Dialect, Finish, ModelError, Prompt, Reply, TimedOut, TurnEvent, Usage, Wire};
@@ -13,73 +12,14 @@ use futures_core::Stream;
 use http::Response;
 use http::header::CONTENT_TYPE;
 use http_body::Body;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use openai::{CallIndexes, DONE, Decoder, Frame, Usages, frames, parse_chunk};
-use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
+use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::{LONGEST_ANSWER, fault};
-use crate::Timeouts;
+use super::fault;
+use crate::providers::clocks::{Clocks, LAST_WORDS, LONGEST_ANSWER, LONGEST_EVENT, collect};
+use crate::providers::wire::Once;
 use wire::Kept;
-
-/// The longest single event, in bytes: an image in a chunk may be large, an endless one is an attack.
-const LONGEST_EVENT: usize = 16 << 20;
-/// How long is waited for usage and `[DONE]` once the answer has ended.
-const LAST_WORDS: Duration = Duration::from_secs(5);
-
-/// The clocks of one request.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Clocks {
-    started: Instant,
-    first: Instant,
-    first_is: TimedOut,
-    idle: Duration,
-    total: Option<Instant>,
-}
-
-impl Clocks {
-    pub(super) fn new(started: Instant, timeouts: &Timeouts, stream: bool) -> Self {
-        let total = timeouts.total.map(|total| started + total);
-        let (first, first_is) = match stream {
-            true => (started + timeouts.first_token, TimedOut::FirstToken),
-            false => (started + timeouts.plain, TimedOut::Total),
-        };
-        Clocks { started, first, first_is, idle: timeouts.idle, total }
-    }
-
-    /// One clock only.
-    pub(super) fn until(deadline: Instant, which: TimedOut) -> Self {
-        Clocks { started: Instant::now(), first: deadline, first_is: which, idle: Duration::ZERO, total: None }
-    }
-
-    /// When the first event must be there.
-    pub(super) fn first_deadline(&self) -> Instant {
-        self.total.map_or(self.first, |total| total.min(self.first))
-    }
-
-    /// The error of the clock that ran out before the first event.
-    pub(super) fn ran_out(&self, url: &str) -> ModelError {
-        let total = self.total.is_some_and(|total| total <= self.first);
-        self.late(url, if total { TimedOut::Total } else { self.first_is })
-    }
-
-    fn late(&self, url: &str, clock: TimedOut) -> ModelError {
-        let after = if clock == TimedOut::Idle { self.idle } else { self.started.elapsed() };
-        ModelError::TimedOut { url: url.to_owned(), clock, after }
-    }
-}
-
-/// A whole body, within its clock and a limit of bytes.
-pub(super) async fn collect(body: Incoming, limit: usize, clocks: &Clocks, url: &str) -> Result<Bytes, ModelError> {
-    match timeout_at(clocks.first_deadline(), Limited::new(body, limit).collect()).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            Err(ModelError::Garbled { url: url.to_owned(), reason: format!("its answer is longer than {limit} bytes") })
-        }
-        Ok(Err(_)) => Err(ModelError::Cut { url: url.to_owned() }),
-        Err(_) => Err(clocks.ran_out(url)),
-    }
-}
 
 /// An answer being read.
 pub(super) struct Reading {
@@ -361,16 +301,5 @@ impl Stream for Reading {
             return Poll::Ready(Some(Ok(held)));
         }
         self.poll_batch(cx)
-    }
-}
-
-/// A stream of one batch.
-struct Once(Option<Batch>);
-
-impl Stream for Once {
-    type Item = Result<Batch, ModelError>;
-
-    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        Poll::Ready(self.0.take().map(Ok))
     }
 }
