@@ -1,4 +1,4 @@
-//! The client: a pool of pinned connections behind the policy.
+//! The client: pinned connections behind the policy. How they are kept and driven is `pool`'s.
 
 use std::error::Error as StdError;
 use std::future::Future;
@@ -14,24 +14,18 @@ use domain::Clock;
 use http::header::{ACCEPT_ENCODING, HeaderValue, USER_AGENT};
 use http::{Request, Response, Uri};
 use http_body_util::Full;
-use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use tower_service::Service;
 
 use crate::policy::{Policy, is_localhost};
+use crate::pool::{Body, Pool, Trouble};
 use crate::record::Record;
 use crate::{Contact, Error, Origin, Rule};
-
-/// How long an unused connection is kept: shorter than the five seconds after which uvicorn, behind vLLM and others, closes it
-/// on its side, which would hit the next request.
-const IDLE: Duration = Duration::from_secs(3);
 
 /// What the configuration says.
 #[derive(Debug, Clone)]
@@ -54,7 +48,8 @@ impl Default for Options {
 
 /// The only outgoing HTTP client. Cheap to share behind an `Arc`.
 pub struct Egress {
-    client: Client<Dialer, Full<Bytes>>,
+    pool: Pool,
+    dialer: Dialer,
     policy: Arc<Policy>,
     tls: ClientConfig,
     record: Option<Record>,
@@ -90,9 +85,7 @@ impl Egress {
         record: Option<Record>,
         clock: Arc<dyn Clock>,
     ) -> Egress {
-        let client =
-            Client::builder(TokioExecutor::new()).pool_idle_timeout(IDLE).pool_timer(TokioTimer::new()).build(dialer);
-        Egress { client, policy, tls, record, clock }
+        Egress { pool: Pool::default(), dialer, policy, tls, record, clock }
     }
 
     /// Lets requests go to this origin, until [`Egress::allow_only`] says otherwise. Link-local and metadata addresses stay
@@ -114,7 +107,7 @@ impl Egress {
 
     /// Sends a request and returns once the head of the answer is there. A redirect is returned like any other answer.
     /// Dropping the future, or the body it returned, closes the connection.
-    pub async fn request(&self, mut request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Error> {
+    pub async fn request(&self, mut request: Request<Full<Bytes>>) -> Result<Response<Body>, Error> {
         let origin = Origin::of(request.uri())?;
         if let Err(reason) = self.policy.check(&origin) {
             return Err(Error::Forbidden { url: origin.to_string(), reason });
@@ -125,7 +118,7 @@ impl Egress {
         let headers = request.headers_mut();
         headers.entry(ACCEPT_ENCODING).or_insert(HeaderValue::from_static("identity"));
         headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(concat!("portico/", env!("CARGO_PKG_VERSION"))));
-        self.client.request(request).await.map_err(|error| explain(&origin, &error))
+        self.pool.exchange(&origin, request, &self.dialer).await.map_err(|trouble| explain(&origin, &trouble))
     }
 
     /// Every host contacted since the start, by name.
@@ -154,10 +147,13 @@ fn roots(extra: Option<&Path>) -> Result<RootCertStore, Error> {
     if found { Ok(roots) } else { Err(bad("there is no certificate in it".to_owned())) }
 }
 
-/// The sentence behind hyper's wrapping: what the system said, at the end of the chain of causes.
-fn explain(origin: &Origin, error: &hyper_util::client::legacy::Error) -> Error {
+/// The sentence behind the wrapping: what the system said, at the end of the chain of causes.
+fn explain(origin: &Origin, trouble: &Trouble) -> Error {
     let url = origin.to_string();
-    let mut cause: &(dyn StdError + 'static) = error;
+    let mut cause: &(dyn StdError + 'static) = match trouble {
+        Trouble::NotConnected(error) => error.as_ref(),
+        Trouble::HungUp(error) => error,
+    };
     loop {
         if let Some(late) = cause.downcast_ref::<Late>() {
             return Error::ConnectTimeout { url, after: late.0 };
@@ -169,7 +165,10 @@ fn explain(origin: &Origin, error: &hyper_util::client::legacy::Error) -> Error 
         cause = source;
     }
     let reason = cause.to_string();
-    if error.is_connect() { Error::Unreachable { url, reason } } else { Error::Cut { url, reason } }
+    match trouble {
+        Trouble::NotConnected(_) => Error::Unreachable { url, reason },
+        Trouble::HungUp(_) => Error::Cut { url, reason },
+    }
 }
 
 /// No connection in time.

@@ -6,9 +6,11 @@
 mod client;
 mod error;
 mod policy;
+mod pool;
 mod record;
 
 pub use client::{Egress, Options};
 pub use error::Error;
 pub use policy::{Origin, Rule};
+pub use pool::Body;
 pub use record::Contact;

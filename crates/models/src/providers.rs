@@ -8,6 +8,7 @@ use egress::Egress;
 
 use crate::{ProviderConfig, Timeouts};
 
+mod arriving;
 mod clocks;
 pub(crate) mod openai;
 mod wire;

@@ -6,7 +6,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use domain::{ModelError, TimedOut};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::Incoming;
 use tokio::time::{Instant, timeout_at};
 
 use crate::Timeouts;
@@ -61,7 +60,7 @@ impl Clocks {
 }
 
 /// A whole body, within its clock and a limit of bytes.
-pub(super) async fn collect(body: Incoming, limit: usize, clocks: &Clocks, url: &str) -> Result<Bytes, ModelError> {
+pub(super) async fn collect(body: egress::Body, limit: usize, clocks: &Clocks, url: &str) -> Result<Bytes, ModelError> {
     match timeout_at(clocks.first_deadline(), Limited::new(body, limit).collect()).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {

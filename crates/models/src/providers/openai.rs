@@ -17,7 +17,6 @@ use egress::Egress;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::Full;
-use hyper::body::Incoming;
 use openai::ModelList;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
@@ -105,7 +104,7 @@ impl OpenAi {
         prompt: &Prompt,
         ask_usage: bool,
         clocks: &Clocks,
-    ) -> Result<Response<Incoming>, ModelError> {
+    ) -> Result<Response<egress::Body>, ModelError> {
         let mut request = Request::new(Full::new(body(prompt, ask_usage)?));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = uri.clone();

@@ -11,7 +11,6 @@ use futures_core::Stream;
 use http::header::{HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::Full;
-use hyper::body::Incoming;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::time::{Instant, timeout_at};
@@ -40,7 +39,7 @@ impl Line {
         mut request: Request<Full<Bytes>>,
         clocks: &Clocks,
         url: &str,
-    ) -> Result<Response<Incoming>, ModelError> {
+    ) -> Result<Response<egress::Body>, ModelError> {
         for (name, value) in &self.headers {
             request.headers_mut().insert(name.clone(), value.clone());
         }
@@ -77,7 +76,7 @@ pub(super) fn unsent(error: Error) -> ModelError {
 }
 
 /// The body of a refusal; empty where it does not come in time.
-pub(super) async fn refusal(body: Incoming, url: &str) -> Bytes {
+pub(super) async fn refusal(body: egress::Body, url: &str) -> Bytes {
     let clocks = Clocks::until(Instant::now() + PROBE, TimedOut::Idle);
     collect(body, LONGEST_REFUSAL, &clocks, url).await.unwrap_or_default()
 }

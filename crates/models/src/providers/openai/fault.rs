@@ -6,7 +6,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use domain::ModelError;
 use http::{HeaderMap, Response, StatusCode};
-use hyper::body::Incoming;
 use openai::Fault;
 
 use crate::providers::wire::{self, words};
@@ -18,7 +17,7 @@ pub(super) fn nothing_there(url: &str) -> ModelError {
 }
 
 /// An answer whose status is not 200.
-pub(super) async fn read(answer: Response<Incoming>, url: &str, model: &str) -> ModelError {
+pub(super) async fn read(answer: Response<egress::Body>, url: &str, model: &str) -> ModelError {
     let (head, body) = answer.into_parts();
     let body = wire::refusal(body, url).await;
     sort(head.status, &head.headers, body, url, model)

@@ -11,19 +11,18 @@ use domain::{Batch, Dialect, Finish, ModelError, Prompt, Reply, TimedOut, TurnEv
 use futures_core::Stream;
 use http::Response;
 use http::header::CONTENT_TYPE;
-use http_body::Body;
-use hyper::body::Incoming;
 use openai::{CallIndexes, DONE, Decoder, Frame, Usages, frames, parse_chunk};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::fault;
+use crate::providers::arriving::{Arrived, Arriving};
 use crate::providers::clocks::{Clocks, LAST_WORDS, LONGEST_ANSWER, LONGEST_EVENT, collect};
 use crate::providers::wire::Once;
 use wire::Kept;
 
 /// An answer being read.
 pub(super) struct Reading {
-    body: Incoming,
+    arrived: Arriving,
     decoder: Decoder,
     clocks: Clocks,
     /// Fires at `deadline` or before it; it is moved only when it fires, which spares a timer per read.
@@ -51,12 +50,12 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    pub(super) fn new(answer: Response<Incoming>, url: &str, prompt: &Prompt, clocks: Clocks) -> Self {
+    pub(super) fn new(answer: Response<egress::Body>, url: &str, prompt: &Prompt, clocks: Clocks) -> Self {
         let json =
             answer.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
         let deadline = clocks.first_deadline();
         Reading {
-            body: answer.into_body(),
+            arrived: Arriving::of(answer.into_body()),
             decoder: Decoder::new(LONGEST_EVENT),
             clocks,
             timer: Box::pin(sleep_until(deadline)),
@@ -101,7 +100,7 @@ impl Reading {
     /// An answer in one piece. Where a stream was asked for and did not come, the bytes are left behind: the door writes its
     /// own from the events.
     async fn whole(mut self) -> Result<Reply, ModelError> {
-        let bytes = collect(self.body, LONGEST_ANSWER, &self.clocks, &self.url).await?;
+        let bytes = collect(self.arrived.whole(), LONGEST_ANSWER, &self.clocks, &self.url).await?;
         let garbled = |reason: String| ModelError::Garbled { url: self.url.clone(), reason };
         let chunk = parse_chunk(&bytes).map_err(|error| garbled(error.to_string()))?;
         if let Some(fault) = chunk.fault() {
@@ -131,13 +130,10 @@ impl Reading {
             if self.over {
                 return Poll::Ready(None);
             }
-            let batch = match Pin::new(&mut self.body).poll_frame(cx) {
-                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
-                    Ok(read) => self.take_read(read),
-                    Err(_trailers) => continue,
-                },
-                Poll::Ready(Some(Err(_))) => self.end(Batch::default()),
-                Poll::Ready(None) => self.take_rest(),
+            let batch = match self.arrived.poll(cx) {
+                Poll::Ready(Arrived::Bytes(read)) => self.take_read(read),
+                Poll::Ready(Arrived::Broken) => self.end(Batch::default()),
+                Poll::Ready(Arrived::End) => self.take_rest(),
                 Poll::Pending => {
                     ready!(self.poll_late(cx));
                     if self.finish.is_some() {
