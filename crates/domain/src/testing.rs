@@ -1,11 +1,14 @@
 //! What tests of other crates need from here: a clock that is set by hand, and the promises of the ports as suites that every
 //! member passes. A suite starts no runtime.
 
-use std::future::poll_fn;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::{Clock, ModelProvider, Prompt, Timestamp, TurnEvent};
+use crate::{Clock, Timestamp};
+
+mod provider;
+
+pub use provider::{MODEL, Offers, Stage, model_provider_suite};
 
 /// A clock that moves only when told.
 #[derive(Debug)]
@@ -41,42 +44,4 @@ impl Clock for ManualClock {
     fn monotonic(&self) -> Duration {
         Duration::from_millis(self.monotonic_ms.load(Ordering::Relaxed))
     }
-}
-
-/// What every [`ModelProvider`] promises, tried on one whose back end answers well: it lists the prompt's model, and answers it
-/// as a stream and in one piece. The error is the promise that was broken.
-pub async fn model_provider_suite(provider: &dyn ModelProvider, prompt: Prompt) -> Result<(), String> {
-    let offered = provider.offered().await.map_err(|error| format!("it lists no models: {error}"))?;
-    if !offered.iter().any(|model| model.name == prompt.model) {
-        return Err(format!("it does not list {:?}", prompt.model));
-    }
-    for stream in [true, false] {
-        let prompt = Prompt { stream, ..prompt.clone() };
-        answers_well(provider, prompt).await.map_err(|broken| format!("stream {stream}: {broken}"))?;
-    }
-    Ok(())
-}
-
-async fn answers_well(provider: &dyn ModelProvider, prompt: Prompt) -> Result<(), String> {
-    let mut reply = provider.open(prompt).await.map_err(|error| format!("it does not open: {error}"))?;
-    let mut events = Vec::new();
-    while let Some(batch) = poll_fn(|cx| reply.batches.as_mut().poll_next(cx)).await {
-        let batch = batch.map_err(|error| format!("it breaks off: {error}"))?;
-        if batch.events.is_empty() && batch.wire.is_none() {
-            return Err("a batch holds nothing".to_owned());
-        }
-        events.extend(batch.events);
-    }
-    let count = |wanted: fn(&TurnEvent) -> bool| events.iter().filter(|event| wanted(event)).count();
-    if count(|event| matches!(event, TurnEvent::Delta { text } if !text.is_empty())) == 0 {
-        return Err("it says nothing".to_owned());
-    }
-    if count(|event| matches!(event, TurnEvent::Used { .. })) > 1 {
-        return Err("it reports usage more than once".to_owned());
-    }
-    let endings = count(|event| matches!(event, TurnEvent::Finished { .. }));
-    if endings != 1 || !matches!(events.last(), Some(TurnEvent::Finished { .. })) {
-        return Err(format!("it ends {endings} times, and last comes {:?}", events.last()));
-    }
-    Ok(())
 }

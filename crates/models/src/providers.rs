@@ -33,33 +33,39 @@ pub(crate) fn build(
 
 #[cfg(all(test, feature = "testing"))]
 mod tests {
-    use domain::testing::{ManualClock, model_provider_suite};
-    use domain::{Author, Message, Prompt, Sampling};
+    use std::path::Path;
+
+    use domain::SystemClock;
+    use domain::testing::model_provider_suite;
     use egress::Options;
 
     use super::*;
+    use crate::Key;
     use crate::testing::Scripted;
 
+    /// Each member before a back end that answers in its dialect: a folder of `tests/fixtures`.
     #[tokio::test]
     async fn every_member_keeps_the_promises_of_the_port() {
-        let scripted = Scripted::start().await;
+        let clock = SystemClock::new();
         let options = Options { allow: vec!["127.0.0.1".parse().unwrap()], ..Options::default() };
-        let egress = Arc::new(Egress::new(options, Arc::new(ManualClock::at(0))).unwrap());
+        let egress = Arc::new(Egress::new(options, Arc::new(clock)).unwrap());
         for kind in KINDS {
+            let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(kind);
+            let scripted = Scripted::replay(&fixtures).await;
             let config = ProviderConfig {
                 slug: "s".to_owned(),
                 name: "S".to_owned(),
                 kind: kind.to_owned(),
                 base_url: scripted.url.clone(),
-                key: None,
+                key: Some(Key::new("k")),
                 models: None,
                 enabled: true,
                 timeouts: None,
             };
             let member = build(&config, Timeouts::default(), egress.clone()).unwrap();
-            let mut prompt = Prompt::chat(vec![Message::new(Author::User, "Hi")], Sampling::default());
-            prompt.model = "mock".to_owned();
-            model_provider_suite(member.as_ref(), prompt).await.unwrap();
+            model_provider_suite(member.as_ref(), &scripted, &clock)
+                .await
+                .unwrap_or_else(|broken| panic!("{kind}: {broken}"));
         }
     }
 }

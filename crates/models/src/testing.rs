@@ -6,6 +6,7 @@
 
 #![expect(clippy::expect_used, reason = "a scripted back end that cannot do what a test tells it to ends the test")]
 
+mod replay;
 mod spec;
 mod steps;
 mod worker;
@@ -28,6 +29,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+pub use replay::{Case, Index};
 pub use spec::Spec;
 use steps::Play;
 pub use worker::{play_worker, scripted_worker};
@@ -90,6 +92,8 @@ struct State {
     stats: Mutex<Stats>,
     seen: Mutex<Vec<Seen>>,
     count: AtomicU64,
+    /// Answers come from here, where there is one.
+    files: Option<replay::Files>,
 }
 
 impl Scripted {
@@ -100,15 +104,19 @@ impl Scripted {
 
     /// A back end whose every request meets `spec`, unless it says otherwise itself.
     pub async fn start_with(spec: &str) -> Scripted {
+        let scripted = Scripted::begin(State::default()).await;
+        scripted.set(spec);
+        scripted
+    }
+
+    async fn begin(state: State) -> Scripted {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
-        let state = Arc::new(State::default());
+        let state = Arc::new(state);
         let _ = state.started.set(Instant::now());
         let mut running = JoinSet::new();
         running.spawn(accept(listener, state.clone()));
-        let scripted = Scripted { url: format!("http://{address}"), address, state, _running: running };
-        scripted.set(spec);
-        scripted
+        Scripted { url: format!("http://{address}"), address, state, _running: running }
     }
 
     /// From now on every request meets `spec`, unless it says otherwise itself.
@@ -222,12 +230,15 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> Result<Respons
     let (head, body) = request.into_parts();
     let path = head.uri.path().to_owned();
     let default = state.default.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let is_ask = head.method == Method::POST && path.ends_with("completions");
+    let is_ask = state.files.is_none() && head.method == Method::POST && path.ends_with("completions");
     let guard = is_ask.then(|| Guard::new(&state));
     let body = body.collect().await.map_err(std::io::Error::other)?.to_bytes();
     let let_in = state.lets_in(&head.headers);
     let seen = Seen { path: path.clone(), headers: head.headers, body: body.clone() };
-    state.seen.lock().unwrap_or_else(PoisonError::into_inner).push(seen);
+    state.seen.lock().unwrap_or_else(PoisonError::into_inner).push(seen.clone());
+    if let Some(files) = &state.files {
+        return Ok(replay::answer(&state, files, &head.method, &seen));
+    }
     let rest = path.strip_prefix(default.only_under.as_deref().unwrap_or("/v1"));
     if !matches!(rest, Some("/chat/completions" | "/completions" | "/models" | "/health")) && path != "/health" {
         return Ok(plain(404, "404 page not found"));
