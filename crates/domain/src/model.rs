@@ -200,7 +200,8 @@ impl ModelError {
 }
 
 /// A model as its back end lists it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Offered {
     /// The name the back end knows it by.
     pub name: String,
@@ -208,6 +209,18 @@ pub struct Offered {
     pub context: Option<u32>,
     /// Whether it has a chat template; `None` where the back end does not tell.
     pub chat_template: Option<bool>,
+    /// Whether its weights are in memory now; `None` where the back end does not tell.
+    pub loaded: Option<bool>,
+    /// What it can do, in the back end's own words (`completion`, `embedding`, `tools`, `vision`, `thinking` …); `None` where
+    /// it does not tell.
+    pub capabilities: Option<Vec<String>>,
+}
+
+impl Offered {
+    /// A model of which no more is known than its name.
+    pub fn named(name: impl Into<String>) -> Self {
+        Offered { name: name.into(), ..Offered::default() }
+    }
 }
 
 /// An answer on its way. Its first event has been seen: what failed before it failed in [`ModelProvider::open`].

@@ -25,11 +25,14 @@ pub struct Preset {
     pub hint: String,
     /// The same in Chinese.
     pub hint_zh: String,
+    /// Where its maker describes the interface. For people: Portico does not open it.
+    pub docs: String,
 }
 
-const FILES: [(&str, &str); 11] = [
+const FILES: [(&str, &str); 23] = [
     ("ollama", include_str!("../../../catalog/providers/ollama.toml")),
     ("vllm", include_str!("../../../catalog/providers/vllm.toml")),
+    ("sglang", include_str!("../../../catalog/providers/sglang.toml")),
     ("llama-server", include_str!("../../../catalog/providers/llama-server.toml")),
     ("tgi", include_str!("../../../catalog/providers/tgi.toml")),
     ("lm-studio", include_str!("../../../catalog/providers/lm-studio.toml")),
@@ -38,7 +41,18 @@ const FILES: [(&str, &str); 11] = [
     ("zhipu", include_str!("../../../catalog/providers/zhipu.toml")),
     ("moonshot", include_str!("../../../catalog/providers/moonshot.toml")),
     ("siliconflow", include_str!("../../../catalog/providers/siliconflow.toml")),
+    ("volcengine", include_str!("../../../catalog/providers/volcengine.toml")),
+    ("minimax", include_str!("../../../catalog/providers/minimax.toml")),
+    ("hunyuan", include_str!("../../../catalog/providers/hunyuan.toml")),
+    ("baichuan", include_str!("../../../catalog/providers/baichuan.toml")),
+    ("qianfan", include_str!("../../../catalog/providers/qianfan.toml")),
     ("openai", include_str!("../../../catalog/providers/openai.toml")),
+    ("azure", include_str!("../../../catalog/providers/azure.toml")),
+    ("mistral", include_str!("../../../catalog/providers/mistral.toml")),
+    ("openrouter", include_str!("../../../catalog/providers/openrouter.toml")),
+    ("groq", include_str!("../../../catalog/providers/groq.toml")),
+    ("together", include_str!("../../../catalog/providers/together.toml")),
+    ("xai", include_str!("../../../catalog/providers/xai.toml")),
 ];
 
 /// The presets that come with the binary, those on one's own machines first.
@@ -50,7 +64,6 @@ pub fn presets() -> Vec<Preset> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::providers::openai::Base;
 
     #[test]
     fn every_file_is_a_preset_that_can_be_added() {
@@ -58,7 +71,11 @@ mod tests {
             let preset: Preset = toml::from_str(text).unwrap_or_else(|error| panic!("{slug}: {error}"));
             assert_eq!(preset.slug, slug);
             assert!(crate::KINDS.contains(&preset.kind.as_str()), "{slug}");
-            Base::read(&preset.base_url).unwrap_or_else(|error| panic!("{slug}: {error}"));
+            crate::normalise_base_url(&preset.kind, &preset.base_url).unwrap_or_else(|error| panic!("{slug}: {error}"));
+            for (english, chinese) in [(&preset.name, &preset.name_zh), (&preset.hint, &preset.hint_zh)] {
+                assert!(!english.is_empty() && !chinese.is_empty(), "{slug}");
+            }
+            assert_eq!(preset.hint.contains("leaves your network"), !preset.local, "{slug}");
         }
         assert_eq!(presets().len(), FILES.len());
         let on_disk =

@@ -101,6 +101,16 @@ pub struct ModelConfig {
     /// Whether it is offered.
     #[serde(default = "yes")]
     pub enabled: bool,
+    /// Whether it may be asked for a stream. Where not, its answer is asked for in one piece and shown as one.
+    #[serde(default = "yes")]
+    pub streaming: bool,
+}
+
+impl ModelConfig {
+    /// A model that is offered, under the provider's own word for it.
+    pub fn named(name: impl Into<String>) -> Self {
+        ModelConfig { name: name.into(), display_name: None, enabled: true, streaming: true }
+    }
 }
 
 fn yes() -> bool {

@@ -9,6 +9,7 @@ mod load;
 mod models;
 mod probe;
 mod providers;
+mod pulls;
 mod supervisor;
 
 #[cfg(feature = "testing")]
@@ -19,4 +20,6 @@ pub use config::{Key, ModelConfig, Options, ProviderConfig, Timeouts, WorkerConf
 pub use models::{ModelView, Models, ProviderView, normalise_base_url};
 pub use probe::Probed;
 pub use providers::KINDS;
+pub use providers::ollama::{Installed, Loaded};
+pub use pulls::{PullState, PullView};
 pub use supervisor::{LOCAL, WorkerView};

@@ -4,8 +4,10 @@
 //! deployments of one model, queues and breakers are not here yet: a model has one deployment.
 
 mod deployment;
+mod installed;
 mod open;
 mod provider;
+mod whole;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -19,7 +21,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::providers::openai::{Base, OpenAi};
+use crate::providers;
+use crate::pulls::Pulls;
 use crate::supervisor::{House, LOCAL, Worker};
 use crate::{Key, Options, Probed, ProviderConfig, WorkerConfig, WorkerView};
 pub(crate) use deployment::Deployment;
@@ -51,6 +54,7 @@ pub(crate) struct Inner {
     changing: Mutex<()>,
     /// Counts changes of any model's state.
     changed: Arc<watch::Sender<u64>>,
+    pulls: Arc<Pulls>,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -98,6 +102,7 @@ impl Models {
             snapshot: RwLock::default(),
             changing: Mutex::default(),
             changed: Arc::new(watch::Sender::new(0)),
+            pulls: Arc::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
         };
@@ -111,7 +116,7 @@ impl Models {
         let before = self.inner.snapshot();
         // Allowed first: a provider is asked the moment it starts, and a refusal of ours would stand until its next turn.
         for config in providers.iter().filter(|config| config.enabled) {
-            if let Some(origin) = Base::read(&config.base_url).ok().and_then(|base| base.origin()) {
+            if let Some(origin) = providers::origin(&config.base_url) {
                 self.inner.egress.allow(origin);
             }
         }
@@ -198,15 +203,12 @@ impl Models {
     }
 
     /// Tests an address that is not configured yet.
-    pub async fn probe(&self, base_url: &str, key: Option<&Key>) -> Result<Probed, ModelError> {
-        let wrong = |reason: String| ModelError::Unreachable { url: base_url.to_owned(), reason };
-        let base = Base::read(base_url).map_err(wrong)?;
-        let origin = base.origin();
-        let adapter = OpenAi::new(self.inner.egress.clone(), base, key, self.inner.options.timeouts).map_err(wrong)?;
-        let _allowed = self.inner.allow_for_now(origin);
+    pub async fn probe(&self, kind: &str, base_url: &str, key: Option<&Key>) -> Result<Probed, ModelError> {
+        let (egress, timeouts) = (self.inner.egress.clone(), self.inner.options.timeouts);
+        let _allowed = self.inner.allow_for_now(providers::origin(base_url));
         let started = Instant::now();
-        let models = domain::ModelProvider::offered(&adapter).await?;
-        Ok(Probed { base_url: adapter.base_url(), models, latency: started.elapsed() })
+        let (models, base_url) = providers::tried(kind, base_url, key, timeouts, egress).await?;
+        Ok(Probed { base_url, models, latency: started.elapsed() })
     }
 
     /// Stops asking providers, stops the workers (whose answers under way are cut), and waits until nothing runs any more: at
@@ -284,6 +286,6 @@ fn pause(tries: u32) -> Duration {
 }
 
 /// An address as it will be kept, or why it is none: for whoever stores one before anything asks it.
-pub fn normalise_base_url(text: &str) -> Result<String, String> {
-    Base::read(text).map(|base| base.shown().to_owned())
+pub fn normalise_base_url(kind: &str, text: &str) -> Result<String, String> {
+    providers::normalise(kind, text)
 }

@@ -3,18 +3,20 @@
 
 use std::sync::Arc;
 
-use domain::ModelProvider;
-use egress::Egress;
+use domain::{ModelError, ModelProvider, Offered};
+use egress::{Egress, Origin};
 
-use crate::{ProviderConfig, Timeouts};
+use crate::{Key, ProviderConfig, Timeouts};
 
 mod arriving;
+pub(crate) mod azure;
 mod clocks;
+pub(crate) mod ollama;
 pub(crate) mod openai;
 mod wire;
 
 /// The adapters there are.
-pub const KINDS: [&str; 1] = [openai::KIND];
+pub const KINDS: [&str; 3] = [openai::KIND, azure::KIND, ollama::KIND];
 
 /// The adapter for a configured provider. Fails with a sentence when its kind or address cannot be meant.
 pub(crate) fn build(
@@ -27,8 +29,58 @@ pub(crate) fn build(
             let base = openai::Base::read(&config.base_url)?;
             Ok(Arc::new(openai::OpenAi::new(egress, base, config.key.as_ref(), timeouts)?))
         }
+        azure::KIND => Ok(Arc::new(azure::Azure::configured(egress, config, timeouts)?)),
+        ollama::KIND => Ok(Arc::new(ollama::Ollama::new(egress, &config.base_url, config.key.as_ref(), timeouts)?)),
         other => Err(format!("there is no adapter {other:?}; there are: {}", KINDS.join(", "))),
     }
+}
+
+/// The adapter for an address that is only being tried: the base URL it settles on is in the second half.
+pub(crate) async fn tried(
+    kind: &str,
+    base_url: &str,
+    key: Option<&Key>,
+    timeouts: Timeouts,
+    egress: Arc<Egress>,
+) -> Result<(Vec<Offered>, String), ModelError> {
+    let wrong = |reason: String| ModelError::Unreachable { url: base_url.to_owned(), reason };
+    match kind {
+        openai::KIND => {
+            let base = openai::Base::read(base_url).map_err(wrong)?;
+            let adapter = openai::OpenAi::new(egress, base, key, timeouts).map_err(wrong)?;
+            let offered = adapter.offered().await?;
+            Ok((offered, adapter.base_url()))
+        }
+        _ => {
+            let config = ProviderConfig {
+                slug: String::new(),
+                name: String::new(),
+                kind: kind.to_owned(),
+                base_url: base_url.to_owned(),
+                key: key.cloned(),
+                models: Some(Vec::new()),
+                enabled: true,
+                timeouts: None,
+            };
+            let adapter = build(&config, timeouts, egress).map_err(wrong)?;
+            let offered = adapter.offered().await?;
+            Ok((offered, normalise(kind, base_url).map_err(wrong)?))
+        }
+    }
+}
+
+/// An address as it will be kept, or why it is none.
+pub(crate) fn normalise(kind: &str, text: &str) -> Result<String, String> {
+    match kind {
+        azure::KIND => azure::Place::read(text).map(|place| place.shown()),
+        ollama::KIND => ollama::root(text),
+        _ => openai::Base::read(text).map(|base| base.shown().to_owned()),
+    }
+}
+
+/// What connections are made to.
+pub(crate) fn origin(base_url: &str) -> Option<Origin> {
+    Origin::of(&base_url.trim().parse().ok()?).ok()
 }
 
 #[cfg(all(test, feature = "testing"))]
@@ -40,7 +92,6 @@ mod tests {
     use egress::Options;
 
     use super::*;
-    use crate::Key;
     use crate::testing::Scripted;
 
     /// Each member before a back end that answers in its dialect: a folder of `tests/fixtures`.
@@ -58,7 +109,8 @@ mod tests {
                 kind: kind.to_owned(),
                 base_url: scripted.url.clone(),
                 key: Some(Key::new("k")),
-                models: None,
+                // Azure lists what may be deployed, never what is.
+                models: (kind == azure::KIND).then(|| vec![crate::ModelConfig::named("m")]),
                 enabled: true,
                 timeouts: None,
             };

@@ -93,6 +93,7 @@ impl Worker {
             provider_name: "This machine".to_owned(),
             local: true,
             enabled: true,
+            streaming: true,
             backend: seat.clone(),
             timeouts: house.timeouts,
             load: Load::default(),

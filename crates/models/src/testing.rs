@@ -6,6 +6,8 @@
 
 #![expect(clippy::expect_used, reason = "a scripted back end that cannot do what a test tells it to ends the test")]
 
+mod azure;
+mod ollama;
 mod replay;
 mod spec;
 mod steps;
@@ -29,6 +31,8 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+pub use azure::ScriptedAzure;
+pub use ollama::ScriptedOllama;
 pub use replay::{Case, Index};
 pub use spec::Spec;
 use steps::Play;

@@ -152,6 +152,8 @@ pub struct Provider {
     pub slug: String,
     /// What people read.
     pub name: String,
+    /// Which adapter reaches it; one of [`models::KINDS`].
+    pub kind: String,
     /// With or without `/v1`.
     pub base_url: String,
     /// From `api_key_env` or `api_key_file`.
@@ -169,6 +171,8 @@ pub struct ProviderModel {
     pub display_name: Option<String>,
     /// Whether people see it.
     pub enabled: bool,
+    /// Whether it may be asked for a stream.
+    pub streaming: bool,
 }
 
 /// What the command line says, on top of everything else.

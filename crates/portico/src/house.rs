@@ -221,11 +221,12 @@ pub(crate) fn providers(config: &Config) -> Vec<ProviderConfig> {
         name: model.name.clone(),
         display_name: model.display_name.clone(),
         enabled: model.enabled,
+        streaming: model.streaming,
     };
     let provider = |provider: &crate::config::Provider| ProviderConfig {
         slug: provider.slug.clone(),
         name: provider.name.clone(),
-        kind: "openai".to_owned(),
+        kind: provider.kind.clone(),
         base_url: provider.base_url.clone(),
         key: provider.api_key.as_ref().map(|key| Key::new(key.reveal())),
         models: Some(provider.models.iter().map(model).collect::<Vec<_>>()).filter(|models| !models.is_empty()),

@@ -75,7 +75,7 @@ impl Catalog {
         Ok(ProviderConfig {
             slug: row.name.clone(),
             name: row.title.clone(),
-            kind: KIND.to_owned(),
+            kind: row.kind.clone(),
             base_url: row.base_url.clone(),
             key,
             enabled: row.enabled,
@@ -102,9 +102,6 @@ impl Catalog {
         Ok(self.store.providers(caller.tenant).await?.into_iter().find(|row| row.id == id))
     }
 }
-
-/// The one adapter that providers added in the portal go through.
-const KIND: &str = "openai";
 
 /// The models a stored provider names; `None` where it offers all that it lists.
 pub(crate) fn named(row: &ProviderRow) -> Option<Vec<ModelConfig>> {

@@ -197,9 +197,10 @@ pub(crate) const TABLES: &[Table] = &[
     table(
         "providers",
         "id",
-        &["id", "tenant", "name", "title", "base_url", "sealed_key", "models", "enabled#", "created_at#"],
+        &["id", "tenant", "name", "title", "kind", "base_url", "sealed_key", "models", "enabled#", "created_at#"],
     ),
     table("settings", "tenant, key", &["tenant", "key", "value"]),
+    table("capabilities", "tenant, model", &["tenant", "model", "at#", "matrix"]),
 ];
 
 impl Table {

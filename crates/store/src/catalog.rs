@@ -17,6 +17,8 @@ pub struct ProviderRow {
     pub name: String,
     /// What people read.
     pub title: String,
+    /// Which adapter reaches it.
+    pub kind: String,
     pub base_url: String,
     /// Encrypted by whoever stored it.
     pub sealed_key: Option<Vec<u8>>,
@@ -31,6 +33,7 @@ pub struct ProviderRow {
 pub struct NewProvider {
     pub name: String,
     pub title: String,
+    pub kind: String,
     pub base_url: String,
     pub sealed_key: Option<Vec<u8>>,
     pub models: Value,
@@ -41,6 +44,7 @@ pub struct NewProvider {
 #[derive(Debug, Clone, Default)]
 pub struct ProviderChange {
     pub title: Option<String>,
+    pub kind: Option<String>,
     pub base_url: Option<String>,
     pub sealed_key: Option<Option<Vec<u8>>>,
     pub models: Option<Value>,
@@ -64,6 +68,7 @@ impl Store {
             tenant: caller.tenant,
             name: clean(new.name),
             title: clean(new.title),
+            kind: clean(new.kind),
             base_url: clean(new.base_url),
             sealed_key: new.sealed_key,
             models: new.models,
@@ -72,13 +77,14 @@ impl Store {
         };
         let mut tx = self.inner.database.write_tx().await?;
         sqlx::query(
-            "INSERT INTO providers (id, tenant, name, title, base_url, sealed_key, models, enabled, created_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            "INSERT INTO providers (id, tenant, name, title, kind, base_url, sealed_key, models, enabled, created_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         )
         .bind(made.id.to_string())
         .bind(made.tenant.to_string())
         .bind(made.name.clone())
         .bind(made.title.clone())
+        .bind(made.kind.clone())
         .bind(made.base_url.clone())
         .bind(made.sealed_key.as_deref().map(hex))
         .bind(json(&made.models)?)
@@ -108,15 +114,17 @@ impl Store {
             .ok_or(Error::NotFound { what: "provider" })?;
         let mut after = provider(&row)?;
         after.title = change.title.map_or(after.title, clean);
+        after.kind = change.kind.map_or(after.kind, clean);
         after.base_url = change.base_url.map_or(after.base_url, clean);
         after.sealed_key = change.sealed_key.unwrap_or(after.sealed_key);
         after.models = change.models.unwrap_or(after.models);
         after.enabled = change.enabled.unwrap_or(after.enabled);
         sqlx::query(
-            "UPDATE providers SET title = $1, base_url = $2, sealed_key = $3, models = $4, enabled = $5 \
-             WHERE tenant = $6 AND id = $7",
+            "UPDATE providers SET title = $1, kind = $2, base_url = $3, sealed_key = $4, models = $5, enabled = $6 \
+             WHERE tenant = $7 AND id = $8",
         )
         .bind(after.title.clone())
+        .bind(after.kind.clone())
         .bind(after.base_url.clone())
         .bind(after.sealed_key.as_deref().map(hex))
         .bind(json(&after.models)?)
@@ -185,6 +193,7 @@ fn provider(row: &AnyRow) -> Result<ProviderRow, Error> {
         tenant: row.id("tenant")?,
         name: row.text("name")?,
         title: row.text("title")?,
+        kind: row.text("kind")?,
         base_url: row.text("base_url")?,
         sealed_key,
         models: row.json("models")?,

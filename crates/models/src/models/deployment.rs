@@ -19,6 +19,8 @@ pub(crate) struct Deployment {
     pub(crate) provider_name: String,
     pub(crate) local: bool,
     pub(crate) enabled: bool,
+    /// Whether it may be asked for a stream.
+    pub(crate) streaming: bool,
     pub(crate) backend: Arc<dyn ModelProvider>,
     pub(crate) timeouts: Timeouts,
     pub(crate) load: Load,

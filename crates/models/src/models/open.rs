@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::{ModelError, ModelState, Prompt, Reply, TurnEvent};
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::{Deployment, pause};
+use super::{Deployment, pause, whole};
 use crate::Options;
 
 /// How often a back end that is loading is asked again, where it does not say.
@@ -22,6 +22,10 @@ pub(super) async fn open(
     let busy = deployment.load.enter();
     let limit = Instant::now() + deployment.timeouts.first_token;
     prompt.model.clone_from(&deployment.name);
+    let in_one_piece = prompt.stream && !deployment.streaming;
+    if in_one_piece {
+        prompt = whole::in_one_piece(prompt);
+    }
     let mut tries = 0;
     loop {
         ready(deployment, limit, notice).await?;
@@ -30,7 +34,7 @@ pub(super) async fn open(
                 if !deployment.local {
                     deployment.succeed();
                 }
-                return Ok(busy.with(reply));
+                return Ok(busy.with(if in_one_piece { whole::as_stream(reply) } else { reply }));
             }
             Err(error) => error,
         };

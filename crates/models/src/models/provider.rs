@@ -12,7 +12,6 @@ use tokio_util::sync::DropGuard;
 
 use super::{Deployment, Inner, ModelView};
 use crate::load::Load;
-use crate::providers::openai::Base;
 use crate::{ModelConfig, ProviderConfig, providers};
 
 pub(crate) struct Provider {
@@ -33,6 +32,8 @@ pub struct ProviderView {
     pub slug: String,
     /// Its name for people.
     pub name: String,
+    /// Which adapter; see [`crate::KINDS`].
+    pub kind: String,
     /// Where it is, as configured.
     pub base_url: String,
     /// Whether it has a key.
@@ -58,7 +59,7 @@ impl Provider {
             .map(|message| Failure { code: "unreachable".into(), message: format!("{}: {message}", config.slug) });
         let stop = house.stop.child_token();
         let provider = Arc::new(Provider {
-            origin: Base::read(&config.base_url).ok().and_then(|base| base.origin()),
+            origin: providers::origin(&config.base_url),
             backend: built.ok(),
             deployments: RwLock::default(),
             problem: Mutex::new(problem),
@@ -93,6 +94,7 @@ impl Provider {
         ProviderView {
             slug: config.slug.clone(),
             name: config.name.clone(),
+            kind: config.kind.clone(),
             base_url: config.base_url.clone(),
             has_key: config.key.is_some(),
             enabled: config.enabled,
@@ -132,6 +134,7 @@ impl Provider {
             provider_name: config.name.clone(),
             local: false,
             enabled: config.enabled && model.enabled,
+            streaming: model.streaming,
             backend,
             timeouts: config.timeouts.unwrap_or(house.options.timeouts),
             load: Load::default(),
@@ -153,7 +156,7 @@ impl Provider {
         };
         self.set_problem(None, &house);
         if self.config.models.is_none() {
-            let chat = offered.iter().filter(|offer| answers(&offer.name));
+            let chat = offered.iter().filter(|offer| answers(offer));
             let models: Vec<ModelConfig> = chat.map(ModelConfig::from).collect();
             if self.adopt(&models, &house) {
                 house.regather();
@@ -163,7 +166,8 @@ impl Provider {
             match offered.iter().find(|offer| is_named(&offer.name, &deployment.name)) {
                 Some(offer) => {
                     deployment.offered.get_or_init(|| offer.clone());
-                    deployment.set(ModelState::Ready);
+                    // Cold is no problem: the next request makes the back end load it.
+                    deployment.set(if offer.loaded == Some(false) { ModelState::Cold } else { ModelState::Ready });
                 }
                 None => deployment.doubt(&ModelError::NoSuchModel {
                     url: self.config.base_url.clone(),
@@ -195,7 +199,7 @@ impl Provider {
 
 impl From<&Offered> for ModelConfig {
     fn from(offer: &Offered) -> Self {
-        ModelConfig { name: offer.name.clone(), display_name: None, enabled: true }
+        ModelConfig::named(&offer.name)
     }
 }
 
@@ -221,9 +225,13 @@ fn is_named(listed: &str, asked: &str) -> bool {
     listed == asked || listed.strip_suffix(":latest") == Some(asked) || listed.strip_prefix("models/") == Some(asked)
 }
 
-/// Whether a listed model answers questions, as far as its name tells: embedders, rerankers and voices are not for chat.
-fn answers(name: &str) -> bool {
-    let name = name.to_lowercase();
+/// Whether a listed model answers questions, as far as its back end or its name tells: embedders, rerankers and voices are not
+/// for chat.
+fn answers(offer: &Offered) -> bool {
+    if let Some(can) = &offer.capabilities {
+        return can.iter().any(|word| word == "completion");
+    }
+    let name = offer.name.to_lowercase();
     let others = ["embed", "rerank", "whisper", "tts", "dall-e", "moderation", "transcribe", "bge-"];
     !others.iter().any(|word| name.contains(word))
 }

@@ -5,7 +5,7 @@
 //! question for usage, where a back end does not know it.
 
 mod base;
-mod fault;
+pub(super) mod fault;
 mod stream;
 
 use std::sync::Arc;
@@ -52,9 +52,13 @@ struct AskForUsage {
 impl OpenAi {
     pub(crate) fn new(egress: Arc<Egress>, base: Base, key: Option<&Key>, timeouts: Timeouts) -> Result<Self, String> {
         let key = secret(AUTHORIZATION, "Bearer ", key)?;
-        let line = Line::new(egress, key.into_iter().collect());
+        Ok(OpenAi::over(Line::new(egress, key.into_iter().collect()), base, timeouts))
+    }
+
+    /// A back end that takes another credential than a bearer key.
+    pub(super) fn over(line: Line, base: Base, timeouts: Timeouts) -> Self {
         let (endpoints, usage) = (OnceCell::new(), AskForUsage::default());
-        Ok(OpenAi { line, base, endpoints, timeouts, usage })
+        OpenAi { line, base, endpoints, timeouts, usage }
     }
 
     /// The base URL in use, once it is known.
@@ -63,14 +67,18 @@ impl OpenAi {
     }
 
     async fn ask(&self, prompt: Prompt) -> Result<Reply, ModelError> {
-        let started = Instant::now();
-        let clocks = Clocks::new(started, &self.timeouts, prompt.stream);
+        let clocks = Clocks::new(Instant::now(), &self.timeouts, prompt.stream);
         let endpoints = self.endpoints(clocks.first_deadline()).await?;
         let uri = match prompt.task {
             Task::Chat => &endpoints.chat,
             Task::Completion => &endpoints.completions,
             other => return Err(unsupported(other)),
         };
+        self.ask_at(uri, &endpoints.base, prompt, clocks).await
+    }
+
+    /// Asks at this very address; `shown` is what errors call it.
+    async fn ask_at(&self, uri: &Uri, shown: &str, prompt: Prompt, clocks: Clocks) -> Result<Reply, ModelError> {
         let client_asks = prompt.body.as_ref().is_some_and(|body| body.wants_usage);
         let ask_usage = prompt.stream && !client_asks && !self.usage.refused.load(Ordering::Relaxed);
         let mut asked = self.post(uri, &prompt, ask_usage, &clocks).await;
@@ -80,8 +88,19 @@ impl OpenAi {
         } else if ask_usage && asked.is_ok() {
             self.usage.accepted.store(true, Ordering::Relaxed);
         }
-        let reading = Reading::new(asked?, &endpoints.base, &prompt, clocks);
+        let reading = Reading::new(asked?, shown, &prompt, clocks);
         reading.open().await
+    }
+
+    /// Asks at an address that another adapter knows.
+    pub(super) async fn open_at(&self, uri: &Uri, prompt: Prompt) -> Result<Reply, ModelError> {
+        let clocks = Clocks::new(Instant::now(), &self.timeouts, prompt.stream);
+        self.ask_at(uri, self.base.shown(), prompt, clocks).await
+    }
+
+    /// The models listed at an address that another adapter knows.
+    pub(super) async fn list_at(&self, uri: &Uri) -> Result<Vec<Offered>, ModelError> {
+        self.list(uri, self.base.shown(), Instant::now() + PROBE).await
     }
 
     /// Whether a refusal may have no other reason than that usage was asked for: it names it, or no such request was ever
@@ -132,7 +151,7 @@ impl OpenAi {
     async fn find(&self, deadline: Instant) -> Result<(Endpoints, Vec<Offered>), ModelError> {
         let mut failed = None;
         for endpoints in self.base.candidates() {
-            match self.list(&endpoints, deadline).await {
+            match self.list(&endpoints.models, &endpoints.base, deadline).await {
                 Ok(offered) => return Ok((endpoints, offered)),
                 Err(error @ (ModelError::Garbled { .. } | ModelError::NoSuchModel { .. })) => {
                     failed = failed.or(Some(error));
@@ -143,27 +162,27 @@ impl OpenAi {
         Err(failed.unwrap_or_else(|| fault::nothing_there(self.base.shown())))
     }
 
-    async fn list(&self, endpoints: &Endpoints, deadline: Instant) -> Result<Vec<Offered>, ModelError> {
+    async fn list(&self, at: &Uri, shown: &str, deadline: Instant) -> Result<Vec<Offered>, ModelError> {
         let mut request = Request::new(Full::default());
-        *request.uri_mut() = endpoints.models.clone();
+        *request.uri_mut() = at.clone();
         let clocks = Clocks::until(deadline, TimedOut::FirstToken);
-        let answer = self.line.send(request, &clocks, &endpoints.base).await?;
+        let answer = self.line.send(request, &clocks, shown).await?;
         if answer.status() == StatusCode::NOT_FOUND {
-            return Err(fault::nothing_there(&endpoints.base));
+            return Err(fault::nothing_there(shown));
         }
         if answer.status() != StatusCode::OK {
-            return Err(fault::read(answer, &endpoints.base, "").await);
+            return Err(fault::read(answer, shown, "").await);
         }
-        let body = collect(answer.into_body(), LONGEST_ANSWER, &clocks, &endpoints.base).await?;
-        let list: ModelList = serde_json::from_slice(&body).map_err(|_| fault::nothing_there(&endpoints.base))?;
+        let body = collect(answer.into_body(), LONGEST_ANSWER, &clocks, shown).await?;
+        let list: ModelList = serde_json::from_slice(&body).map_err(|_| fault::nothing_there(shown))?;
         if list.data.is_empty() && list.object.is_empty() {
-            return Err(fault::nothing_there(&endpoints.base));
+            return Err(fault::nothing_there(shown));
         }
         Ok(list.data.into_iter().map(base::offered).collect())
     }
 }
 
-fn unsupported(task: Task) -> ModelError {
+pub(super) fn unsupported(task: Task) -> ModelError {
     rejected("unsupported_task", format!("this back end is not asked for {task:?}"))
 }
 
@@ -198,7 +217,7 @@ impl ModelProvider for OpenAi {
         Box::pin(async {
             let deadline = Instant::now() + PROBE;
             if let Some(endpoints) = self.endpoints.get() {
-                return self.list(endpoints, deadline).await;
+                return self.list(&endpoints.models, &endpoints.base, deadline).await;
             }
             let (endpoints, offered) = self.find(deadline).await?;
             // Lost against a request that found the same; either is right.

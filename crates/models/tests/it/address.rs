@@ -26,7 +26,7 @@ async fn another_version_or_none_is_found_and_kept() {
     ] {
         let scripted = Scripted::start_with(&format!("under={under}")).await;
         let models = Models::new(options(), egress());
-        let probed = models.probe(&format!("{}{tail}", scripted.url), None).await.expect(tail);
+        let probed = models.probe("openai", &format!("{}{tail}", scripted.url), None).await.expect(tail);
         let expected = path.strip_suffix("/chat/completions").unwrap_or_default();
         assert_eq!(probed.base_url, format!("{}{expected}", scripted.url));
         assert_eq!(probed.models[0].name, "mock");
@@ -38,7 +38,7 @@ async fn another_version_or_none_is_found_and_kept() {
 async fn a_test_says_what_is_wrong() {
     let scripted = Scripted::start().await;
     let models = Models::new(options(), egress());
-    let fails = async |url: &str| models.probe(url, Some(&Key::new("k"))).await.expect_err(url);
+    let fails = async |url: &str| models.probe("openai", url, Some(&Key::new("k"))).await.expect_err(url);
     assert_eq!(fails("nonsense").await.code(), "unreachable");
     assert_eq!(fails("http://127.0.0.1:1").await.code(), "unreachable");
     assert_eq!(fails("http://169.254.169.254/v1").await.code(), "egress_forbidden");

@@ -3,7 +3,9 @@
 #![expect(clippy::expect_used, reason = "a failed expectation is how a test says so, in its helpers too")]
 
 mod address;
+mod azure;
 mod bytes;
+mod ollama;
 mod routing;
 mod states;
 mod truth;
@@ -38,7 +40,7 @@ fn provider(url: &str) -> ProviderConfig {
         kind: "openai".into(),
         base_url: url.into(),
         key: Some(models::Key::new("sk-test\n")),
-        models: Some(vec![ModelConfig { name: "m".into(), display_name: None, enabled: true }]),
+        models: Some(vec![ModelConfig::named("m")]),
         enabled: true,
         timeouts: None,
     }

@@ -176,13 +176,16 @@ impl<'a> Reader<'_, 'a> {
         for section in root.sections("provider") {
             let slug_found = section.required("slug", "a short name, as in slug = \"ollama\"");
             let name = section.text("name").map(|name| name.value);
+            let kind = section.text("kind").and_then(|kind| kind.parse(self.source, |kind| provider_kind(&kind)));
+            let kind = kind.unwrap_or("openai").to_owned();
             let base_url = section.required("base_url", "where it answers, as in \"http://127.0.0.1:11434\"");
-            let base_url = base_url.and_then(|url| url.parse(self.source, |url| provider_url(&url)));
+            let base_url = base_url.and_then(|url| url.parse(self.source, |url| provider_url(&kind, &url)));
             let api_key = self.api_key(&section);
             let models = self.provider_models(&section);
             let slug_found = slug_found.and_then(|found| self.slug(&mut slugs, found));
             let (Some(slug), Some(base_url)) = (slug_found, base_url) else { continue };
-            providers.push(Provider { name: name.unwrap_or_else(|| slug.clone()), slug, base_url, api_key, models });
+            let name = name.unwrap_or_else(|| slug.clone());
+            providers.push(Provider { name, slug, kind, base_url, api_key, models });
         }
         providers
     }
@@ -194,8 +197,9 @@ impl<'a> Reader<'_, 'a> {
             let name = section.required("name", "what the provider calls the model");
             let display_name = section.text("display_name").map(|name| name.value);
             let enabled = section.flag("enabled").unwrap_or(true);
+            let streaming = section.flag("streaming").unwrap_or(true);
             let Some(name) = name.and_then(|name| self.once(&mut names, name, "model")) else { continue };
-            models.push(ProviderModel { name, display_name, enabled });
+            models.push(ProviderModel { name, display_name, enabled, streaming });
         }
         models
     }
@@ -341,7 +345,21 @@ fn origin(text: &str) -> Result<String, Wrong> {
     Ok(parts)
 }
 
-fn provider_url(text: &str) -> Result<String, Wrong> {
+fn provider_kind(text: &str) -> Result<&'static str, Wrong> {
+    let known = models::KINDS.into_iter().find(|kind| *kind == text.trim());
+    known.ok_or_else(|| {
+        let wrong = Wrong::new(format!("there is no adapter `{text}`; there are: {}", models::KINDS.join(", ")));
+        wrong.hint(
+            "whatever speaks OpenAI's dialect is \"openai\", which is also what is taken where `kind` is left out",
+        )
+    })
+}
+
+fn provider_url(kind: &str, text: &str) -> Result<String, Wrong> {
+    if kind == "azure" {
+        let example = "as in \"https://NAME.openai.azure.com/openai/v1\", or with ?api-version=… at the end";
+        return models::normalise_base_url(kind, text).map_err(|why| Wrong::new(why).hint(example));
+    }
     let (origin, path) = http_url(text, "as in \"http://127.0.0.1:11434\"")?;
     Ok(format!("{origin}{}", path.trim_end_matches('/')))
 }

@@ -35,6 +35,8 @@ pub(crate) async fn list(State(server): State<Server>, _: SignedIn) -> Reply<Mod
 pub(crate) struct ProviderView {
     id: String,
     name: String,
+    /// Which adapter reaches it: `openai`, `azure`, `ollama` …
+    kind: String,
     base_url: String,
     /// `settings`: added here. `file`: of the configuration file, changed there. `local`: a model of this machine.
     source: &'static str,
@@ -87,6 +89,8 @@ pub(crate) async fn presets(_: Administrator) -> Reply<serde_json::Value> {
 #[serde(deny_unknown_fields)]
 pub(crate) struct ProviderBody {
     name: Option<String>,
+    /// Which adapter reaches it; `openai` where absent.
+    kind: Option<String>,
     /// With or without `/v1`.
     base_url: Option<String>,
     /// Kept sealed; an empty one takes it away.
@@ -103,6 +107,8 @@ struct ModelBody {
     name: String,
     display_name: Option<String>,
     enabled: Option<bool>,
+    /// Whether it may be asked for a stream; true where absent.
+    streaming: Option<bool>,
 }
 
 #[utoipa::path(post, path = "/api/providers", tag = "models", request_body = ProviderBody, responses((status = 200, body = ProviderView)))]
@@ -113,13 +119,15 @@ pub(crate) async fn add(
 ) -> Result<Reply<ProviderView>, Problem> {
     let name = body.name.as_deref().map(str::trim).filter(|name| !name.is_empty());
     let name = name.ok_or_else(|| Problem::invalid("name", "a provider needs a name"))?;
-    let base_url = base_url(body.base_url.as_deref().unwrap_or_default())?;
+    let kind = kind(body.kind.as_deref())?.unwrap_or("openai");
+    let base_url = base_url(kind, body.base_url.as_deref().unwrap_or_default())?;
     let slug = free_slug(&server, &caller, name).await?;
     let key = body.api_key.as_deref().filter(|key| !key.is_empty());
     let new = NewProvider {
         sealed_key: key.map(|key| server.catalog.sealed(&slug, key)).transpose()?,
         name: slug,
         title: name.to_owned(),
+        kind: kind.to_owned(),
         base_url,
         models: models_json(body.models),
         enabled: body.enabled.unwrap_or(true),
@@ -143,9 +151,12 @@ pub(crate) async fn change(
         Some("") => Some(None),
         Some(key) => Some(Some(server.catalog.sealed(&row.name, key)?)),
     };
+    let new_kind = kind(body.kind.as_deref())?;
+    let kind = new_kind.unwrap_or(&row.kind);
     let change = ProviderChange {
+        kind: new_kind.map(str::to_owned),
         title: body.name.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()),
-        base_url: body.base_url.as_deref().map(base_url).transpose()?,
+        base_url: body.base_url.as_deref().map(|url| base_url(kind, url)).transpose()?,
         sealed_key,
         models: body.models.map(|models| models_json(Some(models))),
         enabled: body.enabled,
@@ -170,6 +181,8 @@ pub(crate) async fn remove(
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TestBody {
+    /// Which adapter; `openai` where absent.
+    kind: Option<String>,
     base_url: String,
     api_key: Option<String>,
     /// Use the key that is kept for this provider.
@@ -202,7 +215,8 @@ pub(crate) async fn test(
     Administrator { caller }: Administrator,
     Json(body): Json<TestBody>,
 ) -> Result<Reply<Tested>, Problem> {
-    let base_url = base_url(&body.base_url)?;
+    let kind = kind(body.kind.as_deref())?.unwrap_or("openai");
+    let base_url = base_url(kind, &body.base_url)?;
     let key = match (body.api_key.filter(|key| !key.is_empty()), body.id) {
         (Some(key), _) => Some(Key::new(&key)),
         (None, Some(id)) => {
@@ -211,7 +225,7 @@ pub(crate) async fn test(
         }
         (None, None) => None,
     };
-    let tested = match server.models.probe(&base_url, key.as_ref()).await {
+    let tested = match server.models.probe(kind, &base_url, key.as_ref()).await {
         Ok(probed) => Tested {
             ok: true,
             base_url: Some(probed.base_url),
@@ -243,8 +257,16 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn base_url(text: &str) -> Result<String, Problem> {
-    models::normalise_base_url(text).map_err(|reason| Problem::invalid("base_url", reason))
+fn kind(text: Option<&str>) -> Result<Option<&'static str>, Problem> {
+    let Some(text) = text else { return Ok(None) };
+    let known = models::KINDS.into_iter().find(|kind| *kind == text);
+    let unknown =
+        || Problem::invalid("kind", format!("there is no adapter {text:?}; there are: {}", models::KINDS.join(", ")));
+    known.map(Some).ok_or_else(unknown)
+}
+
+fn base_url(kind: &str, text: &str) -> Result<String, Problem> {
+    models::normalise_base_url(kind, text).map_err(|reason| Problem::invalid("base_url", reason))
 }
 
 fn stored_id(id: &str) -> Result<ProviderId, Problem> {
@@ -261,6 +283,7 @@ fn models_json(models: Option<Vec<ModelBody>>) -> serde_json::Value {
             name: model.name,
             display_name: model.display_name,
             enabled: model.enabled.unwrap_or(true),
+            streaming: model.streaming.unwrap_or(true),
         })
         .collect();
     serde_json::to_value(configs).unwrap_or_default()
@@ -290,6 +313,7 @@ impl ProviderView {
         ProviderView {
             id,
             name: provider.name,
+            kind: provider.kind,
             base_url: provider.base_url,
             source,
             has_key: provider.has_key,
@@ -314,6 +338,7 @@ fn stored_view(server: &Server, row: &ProviderRow) -> ProviderView {
     let provider = known.unwrap_or_else(|| models::ProviderView {
         slug: row.name.clone(),
         name: row.title.clone(),
+        kind: row.kind.clone(),
         base_url: row.base_url.clone(),
         has_key: row.sealed_key.is_some(),
         enabled: row.enabled,

@@ -159,6 +159,7 @@ fn providers_and_settings_are_kept() {
         let new = NewProvider {
             name: "ollama".into(),
             title: "Ollama".into(),
+            kind: "ollama".into(),
             base_url: "http://127.0.0.1:11434".into(),
             sealed_key: Some(vec![0, 255, 7]),
             models: json!([{ "name": "qwen3" }]),

@@ -42,11 +42,6 @@ impl Base {
         Ok(Base { text: base.to_owned(), candidates })
     }
 
-    /// What a connection is made to.
-    pub(crate) fn origin(&self) -> Option<egress::Origin> {
-        self.candidates.first().and_then(|endpoints| egress::Origin::of(&endpoints.models).ok())
-    }
-
     pub(crate) fn shown(&self) -> &str {
         &self.text
     }
@@ -91,5 +86,5 @@ pub(crate) fn offered(entry: ModelEntry) -> Offered {
         .into_iter()
         .find_map(|name| number(entry.extra.get(name)).or_else(|| number(meta.and_then(|meta| meta.get(name)))));
     let chat_template = meta.and_then(|meta| meta.get("has_chat_template")).and_then(Value::as_bool);
-    Offered { name: entry.id, context, chat_template }
+    Offered { name: entry.id, context, chat_template, ..Offered::default() }
 }

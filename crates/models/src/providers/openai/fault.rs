@@ -11,13 +11,13 @@ use openai::Fault;
 use crate::providers::wire::{self, words};
 
 /// An address where no OpenAI interface is.
-pub(super) fn nothing_there(url: &str) -> ModelError {
+pub(in crate::providers) fn nothing_there(url: &str) -> ModelError {
     let reason = "there is no OpenAI-compatible interface at this address; check the path".to_owned();
     ModelError::Garbled { url: url.to_owned(), reason }
 }
 
 /// An answer whose status is not 200.
-pub(super) async fn read(answer: Response<egress::Body>, url: &str, model: &str) -> ModelError {
+pub(in crate::providers) async fn read(answer: Response<egress::Body>, url: &str, model: &str) -> ModelError {
     let (head, body) = answer.into_parts();
     let body = wire::refusal(body, url).await;
     sort(head.status, &head.headers, body, url, model)

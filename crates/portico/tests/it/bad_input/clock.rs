@@ -51,7 +51,7 @@ async fn inside(scripted: &Scripted) -> Inside {
         kind: "openai".into(),
         base_url: scripted.url.clone(),
         key: None,
-        models: Some(vec![ModelConfig { name: "m".into(), display_name: None, enabled: true }]),
+        models: Some(vec![ModelConfig::named("m")]),
         enabled: true,
         timeouts: None,
     }]);
