@@ -780,6 +780,8 @@ export interface components {
             display_name?: string | null;
             enabled?: boolean | null;
             name: string;
+            /** @description Whether it may be asked for a stream; true where absent. */
+            streaming?: boolean | null;
         };
         /** @description The models there are, and the one that is asked where nobody chose. */
         ModelList: {
@@ -845,6 +847,8 @@ export interface components {
             /** @description With or without `/v1`. */
             base_url?: string | null;
             enabled?: boolean | null;
+            /** @description Which adapter reaches it; `openai` where absent. */
+            kind?: string | null;
             /** @description Absent: all that it lists. */
             models?: components["schemas"]["ModelBody"][] | null;
             name?: string | null;
@@ -865,6 +869,8 @@ export interface components {
             enabled: boolean;
             has_key: boolean;
             id: string;
+            /** @description Which adapter reaches it: `openai`, `azure`, `ollama` … */
+            kind: string;
             models: components["schemas"]["ProviderModel"][];
             name: string;
             problem?: components["schemas"]["FailureView"] | null;
@@ -921,6 +927,8 @@ export interface components {
             base_url: string;
             /** @description Use the key that is kept for this provider. */
             id?: string | null;
+            /** @description Which adapter; `openai` where absent. */
+            kind?: string | null;
         };
         /** @description What came of it. */
         Tested: {

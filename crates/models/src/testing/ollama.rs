@@ -46,6 +46,7 @@ struct State {
     load_ms: Mutex<u64>,
     /// Pulls that their client left.
     left: Mutex<u32>,
+    pulling: Mutex<JoinSet<()>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -72,6 +73,7 @@ impl ScriptedOllama {
             pull_ms: Mutex::new(0),
             load_ms: Mutex::new(0),
             left: Mutex::new(0),
+            pulling: Mutex::default(),
         });
         let mut running = JoinSet::new();
         running.spawn(accept(listener, state.clone()));
@@ -210,7 +212,7 @@ impl State {
         let (out, lines_out) = mpsc::channel::<Result<Frame<Bytes>, std::io::Error>>(1);
         let state = self.clone();
         let pause = *lock(&self.pull_ms);
-        tokio::spawn(async move {
+        lock(&self.pulling).spawn(async move {
             for line in lines {
                 if out.send(Ok(Frame::data(Bytes::from(format!("{line}\n"))))).await.is_err() {
                     *lock(&state.left) += 1;

@@ -59,12 +59,9 @@ async fn a_model_goes_from_cold_through_loading_to_ready_and_back() {
     until(&models, |models| !models.list().is_empty()).await;
     let id = "ollama/mistral:latest";
     assert_eq!(models.state(id), Some(ModelState::Cold));
-    let loading = {
-        let models = models.clone();
-        tokio::spawn(async move { models.bring_in("ollama", "mistral", Some("10m")).await })
-    };
-    until(&models, |models| matches!(models.state(id), Some(ModelState::Loading { .. }))).await;
-    loading.await.expect("it ran").expect("it loads");
+    let seen = until(&models, |models| matches!(models.state(id), Some(ModelState::Loading { .. })));
+    let (loaded, ()) = tokio::join!(models.bring_in("ollama", "mistral", Some("10m")), seen);
+    loaded.expect("it loads");
     assert_eq!(models.state(id), Some(ModelState::Ready));
     assert_eq!(ollama.loaded(), ["mistral:latest"]);
     let asked = ollama.seen().into_iter().rev().find(|seen| seen.path == "/api/generate").expect("it was asked");
