@@ -5,6 +5,7 @@
 mod address;
 mod azure;
 mod bytes;
+mod live;
 mod ollama;
 mod routing;
 mod states;
