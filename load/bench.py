@@ -87,7 +87,7 @@ def until_open(port: int, one: subprocess.Popen, seconds: float = 10) -> None:
 class Portico:
     """One portal with one provider, the mock, and one key. The only place that knows Portico's command line and file."""
 
-    def __init__(self, stage: Stage, binary: Path, name: str, upstream: int, database: str | None = None):
+    def __init__(self, stage: Stage, binary: Path, name: str, upstreams: list[int], database: str | None = None):
         self.stage, self.binary, self.name = stage, binary, name
         self.port = free_port()
         self.data = stage.folder / name
@@ -97,7 +97,7 @@ class Portico:
         if database:
             lines += ["[database]", f'url = "{database}"']
         lines += ["[metrics]", 'listen = "off"', "[log]", 'level = "warn"',
-                  "[[provider]]", 'slug = "mock"', 'name = "Mock"', f'base_url = "http://127.0.0.1:{upstream}/v1"',
+                  "[[provider]]", 'slug = "mock"', 'name = "Mock"', f'base_url = "http://127.0.0.1:{upstreams[0]}/v1"',
                   "[[provider.model]]", 'name = "mock"']
         self.config.write_text("\n".join(lines) + "\n")
         self.database = database

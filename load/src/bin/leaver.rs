@@ -69,8 +69,12 @@ async fn run(args: Args) {
         model: args.str("model", "mock"),
         chunks: args.num("chunks", 3),
     });
+    // Every upstream that a request may have gone to.
     let stats = args.str("stats", "127.0.0.1:9100");
-    let _ = left(&stats).await;
+    let stats: Vec<&str> = stats.split(',').collect();
+    for upstream in &stats {
+        let _ = left(upstream).await;
+    }
 
     let next = Rc::new(std::cell::Cell::new(1u64));
     let tasks: Vec<_> = (0..args.num("concurrency", 64u64))
@@ -99,7 +103,9 @@ async fn run(args: Args) {
 
     let mut noticed = Vec::new();
     for _ in 0..50 {
-        noticed.extend(left(&stats).await.unwrap_or_default());
+        for upstream in &stats {
+            noticed.extend(left(upstream).await.unwrap_or_default());
+        }
         if noticed.len() >= closed.len() {
             break;
         }
