@@ -65,7 +65,7 @@ impl Answer {
                 && self.ended.is_none()
             {
                 let message = over.to_string();
-                self.ended = Some((Finish::Failed, Some(Failure { code: "over_daily_limit".into(), message })));
+                self.ended = Some((Finish::Failed, Some(Failure { code: over.code().into(), message })));
             }
             if !batch.events.is_empty() || batch.wire.is_some() {
                 return Some(batch);

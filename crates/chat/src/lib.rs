@@ -41,6 +41,15 @@ pub enum Error {
         /// As it was asked for.
         model: String,
     },
+    /// The key may not use this model: ask for one it may, or widen the key.
+    #[error("this API key may not use the model {model:?}; GET /v1/models lists those it may use")]
+    ModelNotAllowed {
+        /// As it was asked for.
+        model: String,
+    },
+    /// The key may not be used for this: widen it, or take another.
+    #[error("this API key may not be used for this kind of request; its settings name what it may be used for")]
+    TaskNotAllowed,
     /// The conversation or message is not there, or is another person's.
     #[error("there is no such {what}")]
     NotFound {

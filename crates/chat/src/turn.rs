@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{
-    Author, Batch, Caller, ClientBody, ConversationId, Failure, Finish, Message, MessageId, ModelError, ModelState,
-    Prompt, Reply, Sampling, Task, Tokens, TurnEvent, TurnId,
+    Author, Batch, Caller, ClientBody, ConversationId, Failure, Finish, KeyBudget, KeyScope, Message, MessageId,
+    ModelError, ModelState, Prompt, Reply, Sampling, Task, Tokens, TurnEvent, TurnId,
 };
 use futures_util::FutureExt;
 use ledger::{Outcome, Permit};
@@ -95,6 +95,8 @@ pub struct Request {
     pub prompt_tokens: Tokens,
     /// The longest answer it asks for.
     pub max_tokens: Option<Tokens>,
+    /// What its key may do.
+    pub scope: Arc<KeyScope>,
 }
 
 /// A question on its way: what the line needs to know beside its permit.
@@ -136,9 +138,10 @@ impl Chat {
         }
         let going_on = house.passing.token();
         let card = house.card(Some(&request.model))?;
+        within(&request, &card)?;
         let turn = TurnId(house.ids.next());
         let asked = house.clock.monotonic();
-        let mut permit = house.ledger.admit(turn, caller, &card.id, request.door).await?;
+        let mut permit = house.ledger.admit(turn, caller, &request.scope.budget, &card.id, request.door).await?;
         if let Err(over) = permit.hold(request.prompt_tokens, request.max_tokens.unwrap_or(Tokens(ANSWER))) {
             permit.withdraw();
             return Err(over.into());
@@ -197,7 +200,7 @@ impl House {
     async fn keep(self: Arc<Self>, caller: &Caller, ask_id: &str, asked: Asked, work: Work) -> Result<Taken, Error> {
         let turn = asked.turn;
         let taken = asked.taken();
-        let permit = self.ledger.admit(turn, caller, &work.card.id, PORTAL).await?;
+        let permit = self.ledger.admit(turn, caller, &KeyBudget::default(), &work.card.id, PORTAL).await?;
         let place = Place { conversation: taken.conversation, question: taken.question, answer: taken.answer };
         let live = match self.live.enter(caller, turn, place, asked.follows()) {
             Ok(live) => live,
@@ -413,7 +416,7 @@ impl House {
             if attempts == 0 {
                 let granted = permit
                     .hold(context.tokens, longest)
-                    .map_err(|over| Failure { code: "over_daily_limit".into(), message: over.to_string() })?;
+                    .map_err(|over| Failure { code: over.code().into(), message: over.to_string() })?;
                 // Less than was wanted is left of the day: the model ends there by itself, rather than being cut off.
                 if granted < longest {
                     work.sampling.max_tokens = Some(granted.0);
@@ -481,6 +484,17 @@ pub fn default_model(models: &Models) -> Option<ModelView> {
     let mut offered: Vec<ModelView> = models.list().into_iter().filter(|view| view.enabled).collect();
     let ready = offered.iter().position(|view| view.state == ModelState::Ready).unwrap_or(0);
     (ready < offered.len()).then(|| offered.swap_remove(ready))
+}
+
+/// Whether the key may ask for this. Here and not at a door: no door can forget it.
+fn within(request: &Request, card: &ModelView) -> Result<(), Error> {
+    if !request.scope.allows_task(request.task) {
+        return Err(Error::TaskNotAllowed);
+    }
+    if !request.scope.allows_model(&request.model, &card.id) {
+        return Err(Error::ModelNotAllowed { model: request.model.clone() });
+    }
+    Ok(())
 }
 
 fn outcome(ending: Ending, answer: Option<(ConversationId, FinalAnswer)>) -> Outcome {

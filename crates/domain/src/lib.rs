@@ -11,6 +11,7 @@ mod id;
 mod message;
 mod model;
 mod prompt;
+mod scope;
 mod usage;
 
 pub use act::Act;
@@ -24,6 +25,7 @@ pub use id::{
 pub use message::{Author, Message};
 pub use model::{BoxFuture, BoxStream, ModelError, ModelProvider, ModelState, Offered, Reply, Route, TimedOut};
 pub use prompt::{ClientBody, Prompt, Sampling, Task};
+pub use scope::{KeyBudget, KeyScope};
 pub use usage::{Tokens, Usage};
 
 #[cfg(feature = "testing")]

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use crate::{Dialect, Message, Wire};
 
 /// What a model is asked for. Each is one endpoint of the OpenAI dialect, and all of them take the same line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Task {
     /// The next message of a conversation: `/v1/chat/completions`
     Chat,

@@ -37,6 +37,18 @@ pub enum Error {
         /// Why, as a sentence.
         reason: &'static str,
     },
+    /// No such key is known, or it was revoked.
+    #[error("this API key is not known here or was revoked")]
+    KeyUnknown,
+    /// It was one until a while ago.
+    #[error("this API key has expired; make a new one under Settings, API keys")]
+    KeyExpired,
+    /// The key is bound to other addresses.
+    #[error("this API key may not be used from {address}; its settings name the addresses it may be used from")]
+    AddressNotAllowed {
+        /// Where the request came from.
+        address: std::net::IpAddr,
+    },
     /// The house would be left without an owner.
     #[error("this is the last owner; make somebody else an owner first")]
     LastOwner,
@@ -78,6 +90,9 @@ impl Error {
             Error::NameTaken { .. } => "name_taken",
             Error::Invalid { .. } => "invalid_request",
             Error::Forbidden { .. } => "forbidden",
+            Error::KeyUnknown => "invalid_api_key",
+            Error::KeyExpired => "key_expired",
+            Error::AddressNotAllowed { .. } => "address_not_allowed",
             Error::LastOwner => "conflict",
             Error::NotFound { .. } => "not_found",
             Error::Sealed | Error::NoRandomness { .. } | Error::Hashing { .. } => "internal",

@@ -1,15 +1,17 @@
-//! API keys: made, listed, revoked, and looked up on every request of a program. All keys are in memory, by digest: a lookup reads no row and allocates nothing.
+//! API keys: made, listed, changed, revoked, and looked up on every request of a program. All keys are in memory, by digest: a
+//! lookup reads no row and allocates nothing. What a key may do is `scope.rs`'s to check when it is written.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use domain::{Caller, KeyId, PersonId, Timestamp, Via};
+use domain::{Caller, KeyId, KeyScope, PersonId, Timestamp, Via};
 use serde_json::json;
-use store::{Record, Touch};
+use store::{KeyChange, Record, Touch, Whose};
 
 use crate::secret::{Digest, Token};
-use crate::{Error, Identity, api_key};
+use crate::{Error, Identity, administer, api_key, scope};
 
 /// That a key was used is written at most once in this time.
 const NOTE_USE_MS: i64 = 60_000;
@@ -21,10 +23,20 @@ pub(crate) struct Snapshot(RwLock<HashMap<Digest, Arc<Held>>>);
 
 struct Held {
     caller: Caller,
+    scope: Arc<KeyScope>,
     key: KeyId,
     expires_at: Option<Timestamp>,
     used_at: AtomicI64,
     noted_at: AtomicI64,
+}
+
+/// Who holds a key, and what it may do.
+#[derive(Debug, Clone)]
+pub struct Keyholder {
+    /// The key's person.
+    pub caller: Caller,
+    /// What this key may do; never more than its person.
+    pub scope: Arc<KeyScope>,
 }
 
 /// A key that was just made; the only time its text is known.
@@ -37,17 +49,24 @@ pub struct NewKey {
 }
 
 impl Identity {
-    /// Who shows this key, if it lets anybody in. Reads no row and allocates nothing.
-    pub fn caller_by_key(&self, text: &str) -> Option<Caller> {
-        let digest = api_key::digest(text)?;
+    /// Who shows this key at `address`, which is only asked for where the key is bound to some. Reads no row and allocates
+    /// nothing.
+    pub fn caller_by_key(&self, text: &str, address: impl FnOnce() -> IpAddr) -> Result<Keyholder, Error> {
+        let digest = api_key::digest(text).ok_or(Error::KeyUnknown)?;
         let keys = self.inner.keys.0.read().unwrap_or_else(PoisonError::into_inner);
-        let held = keys.get(&digest)?;
+        let held = keys.get(&digest).ok_or(Error::KeyUnknown)?;
         let now = self.inner.clock.now();
         if held.expires_at.is_some_and(|end| end <= now) {
-            return None;
+            return Err(Error::KeyExpired);
+        }
+        if !held.scope.addresses.is_empty() {
+            let address = address();
+            if !held.scope.allows_address(&address) {
+                return Err(Error::AddressNotAllowed { address });
+            }
         }
         held.used_at.store(now.0, Ordering::Relaxed);
-        Some(held.caller)
+        Ok(Keyholder { caller: held.caller, scope: Arc::clone(&held.scope) })
     }
 
     /// The caller's own keys.
@@ -55,50 +74,76 @@ impl Identity {
         Ok(self.inner.store.keys(caller).await?)
     }
 
+    /// Everybody's keys, for administrators.
+    pub async fn everybodys_keys(&self, caller: &Caller) -> Result<Vec<store::Key>, Error> {
+        administer(caller)?;
+        Ok(self.inner.store.keys_of_tenant(caller.tenant).await?)
+    }
+
+    /// A key that the caller may look at: their own, or anybody's for administrators.
+    pub async fn key(&self, caller: &Caller, key: KeyId) -> Result<store::Key, Error> {
+        let found = self.inner.store.key(caller, whose(caller), key).await?;
+        found.ok_or(Error::NotFound { what: "key" })
+    }
+
     /// Makes a key for the caller.
-    pub async fn new_key(&self, caller: &Caller, name: &str, expires_at: Option<Timestamp>) -> Result<NewKey, Error> {
-        let name = name.trim();
-        if !(1..=100).contains(&name.chars().count()) {
-            return Err(Error::Invalid { field: "name", reason: "a key's name has 1 to 100 characters" });
-        }
-        if expires_at.is_some_and(|end| end <= self.inner.clock.now()) {
-            return Err(Error::Invalid { field: "expires_at", reason: "that moment has passed" });
-        }
+    pub async fn new_key(
+        &self,
+        caller: &Caller,
+        name: &str,
+        scope: KeyScope,
+        expires_at: Option<Timestamp>,
+    ) -> Result<NewKey, Error> {
+        let name = scope::name(name)?;
+        scope::check(&scope)?;
+        self.to_come(expires_at)?;
         let _changing = self.inner.changing.lock().await;
         if self.inner.store.keys(caller).await?.len() >= MOST_PER_PERSON {
             return Err(Error::Invalid { field: "name", reason: "a person has at most 100 keys; revoke one first" });
         }
         let token = api_key::random()?;
         let (prefix, hash) = (api_key::prefix(&token), token.digest().hex());
-        let new = store::NewKey { person: caller.person, name: name.to_owned(), prefix, hash, expires_at };
+        let new = store::NewKey { person: caller.person, name, prefix, hash, scope, expires_at };
         let key = self.inner.store.create_key(caller.tenant, new).await?;
-        self.audit(Some(caller), "key.created", key.id, json!({ "name": key.name, "expires_at": expires_at })).await;
+        let detail = json!({ "name": key.name, "scope": key.scope, "expires_at": expires_at });
+        self.audit(Some(caller), "key.created", key.id, detail).await;
         self.read_keys_anew().await?;
         Ok(NewKey { key, token })
     }
 
-    /// Revokes one of the caller's keys; it opens nothing from this moment.
+    /// Changes what a key is called, what it may do and when it ends: one's own, or anybody's for administrators. In force from
+    /// this moment.
+    pub async fn change_key(&self, caller: &Caller, key: KeyId, change: KeyChange) -> Result<store::Key, Error> {
+        let name = change.name.as_deref().map(scope::name).transpose()?;
+        if let Some(scope) = &change.scope {
+            scope::check(scope)?;
+        }
+        self.to_come(change.expires_at.flatten())?;
+        let _changing = self.inner.changing.lock().await;
+        let change = KeyChange { name, ..change };
+        let key = self.inner.store.change_key(caller, whose(caller), key, change).await?;
+        let detail = json!({ "name": key.name, "scope": key.scope, "expires_at": key.expires_at });
+        self.audit(Some(caller), "key.changed", key.id, detail).await;
+        self.read_keys_anew().await?;
+        Ok(key)
+    }
+
+    /// Revokes a key, one's own or anybody's for administrators; it opens nothing from this moment.
     pub async fn revoke_key(&self, caller: &Caller, key: KeyId) -> Result<(), Error> {
         let _changing = self.inner.changing.lock().await;
-        self.inner.store.revoke_key(caller, key).await?;
+        match whose(caller) {
+            Whose::Own => self.inner.store.revoke_key(caller, key).await?,
+            Whose::Anybodys => self.inner.store.revoke_key_of_tenant(caller.tenant, key).await?,
+        }
         self.inner.keys.forget(|held| held.key == key);
         self.audit(Some(caller), "key.revoked", key, json!({})).await;
         Ok(())
     }
 
-    /// Everybody's keys. At the machine only: who has none of these rights sees and revokes their own.
-    pub async fn everybodys_keys(&self, caller: &Caller) -> Result<Vec<store::Key>, Error> {
-        at_the_machine(caller)?;
-        Ok(self.inner.store.keys_of_tenant(caller.tenant).await?)
-    }
-
-    /// Revokes anybody's key. At the machine only.
-    pub async fn revoke_anybodys_key(&self, caller: &Caller, key: KeyId) -> Result<(), Error> {
-        at_the_machine(caller)?;
-        let _changing = self.inner.changing.lock().await;
-        self.inner.store.revoke_key_of_tenant(caller.tenant, key).await?;
-        self.inner.keys.forget(|held| held.key == key);
-        self.audit(Some(caller), "key.revoked", key, json!({})).await;
+    fn to_come(&self, end: Option<Timestamp>) -> Result<(), Error> {
+        if end.is_some_and(|end| end <= self.inner.clock.now()) {
+            return Err(Error::Invalid { field: "expires_at", reason: "that moment has passed" });
+        }
         Ok(())
     }
 
@@ -119,7 +164,8 @@ impl Identity {
             let used = |held: &Arc<Held>| (held.used_at.load(Ordering::Relaxed), held.noted_at.load(Ordering::Relaxed));
             let (used_at, noted_at) = keys.get(&digest).map_or((0, 0), used);
             let (used_at, noted_at) = (used_at.into(), noted_at.into());
-            let held = Held { caller, key: row.id, expires_at: row.expires_at, used_at, noted_at };
+            let scope = Arc::new(row.scope);
+            let held = Held { caller, scope, key: row.id, expires_at: row.expires_at, used_at, noted_at };
             anew.insert(digest, Arc::new(held));
         }
         *keys = anew;
@@ -138,11 +184,8 @@ impl Identity {
     }
 }
 
-fn at_the_machine(caller: &Caller) -> Result<(), Error> {
-    if caller.via == Via::House {
-        return Ok(());
-    }
-    Err(Error::Forbidden { reason: "this is done at the machine, with the portico command" })
+fn whose(caller: &Caller) -> Whose {
+    if caller.role.administers() { Whose::Anybodys } else { Whose::Own }
 }
 
 impl Snapshot {

@@ -1,10 +1,7 @@
-//! One person's tokens of one day: used and held, changed together so that two turns never spend the same token.
+//! The tokens of one limit (a person's day, a key's day, a key altogether): used and held, changed together so that two turns
+//! never spend the same token. What is refused says how much was used; whose limit it is, `purse.rs` knows.
 
 use std::sync::{Mutex, PoisonError};
-
-use domain::Timestamp;
-
-use crate::Error;
 
 #[derive(Debug, Default)]
 pub(crate) struct Account {
@@ -26,28 +23,16 @@ impl Account {
         self.lock().used
     }
 
-    pub(crate) fn refuse_when_spent(
-        &self,
-        limit: Option<u64>,
-        resets_at: impl FnOnce() -> Timestamp,
-    ) -> Result<(), Error> {
-        let Some(limit) = limit else { return Ok(()) };
+    /// Tokens used and held, where nothing is left of `limit`.
+    pub(crate) fn spent(&self, limit: Option<u64>) -> Option<u64> {
         let now = *self.lock();
         let used = now.used + now.held;
-        if used < limit {
-            return Ok(());
-        }
-        Err(Error::OverDailyLimit { limit, used, resets_at: resets_at() })
+        limit.is_some_and(|limit| used >= limit).then_some(used)
     }
 
-    /// Holds `wanted` tokens, or what is left where that is at least `least`; says how many it holds.
-    pub(crate) fn hold(
-        &self,
-        limit: Option<u64>,
-        wanted: u64,
-        least: u64,
-        resets_at: impl FnOnce() -> Timestamp,
-    ) -> Result<u64, Error> {
+    /// Holds `wanted` tokens, or what is left where that is at least `least`; says how many it holds, or, where it holds none,
+    /// how many are used and held.
+    pub(crate) fn hold(&self, limit: Option<u64>, wanted: u64, least: u64) -> Result<u64, u64> {
         let mut tokens = self.lock();
         let granted = match limit {
             None => wanted,
@@ -55,7 +40,7 @@ impl Account {
                 let used = tokens.used + tokens.held;
                 let left = limit.saturating_sub(used);
                 if left < least.max(1) {
-                    return Err(Error::OverDailyLimit { limit, used, resets_at: resets_at() });
+                    return Err(used);
                 }
                 wanted.min(left)
             }
@@ -71,6 +56,11 @@ impl Account {
         tokens.used += used;
     }
 
+    #[cfg(test)]
+    pub(crate) fn held(&self) -> u64 {
+        self.lock().held
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Counted> {
         self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -81,8 +71,6 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const NOON: fn() -> Timestamp = || Timestamp(0);
-
     proptest! {
         /// Whatever is held and settled in whatever order, nobody holds what is not there and nothing stays held.
         #[test]
@@ -90,7 +78,7 @@ mod tests {
             let account = Account::default();
             let mut open = Vec::new();
             for (wanted, least, percent) in asks {
-                if let Ok(held) = account.hold(Some(limit), wanted, least, NOON) {
+                if let Ok(held) = account.hold(Some(limit), wanted, least) {
                     prop_assert!(held >= least.min(wanted) && held <= wanted);
                     open.push((held, held * percent / 100));
                 }

@@ -2,12 +2,11 @@
 //! panicked, when it is dropped.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use domain::{Caller, ConversationId, Failure, Finish, Timestamp, Tokens, TurnId, Usage};
 use store::{FinalAnswer, Receipt, Record, Settled, Slot};
 
-use crate::account::Account;
+use crate::purse::Purses;
 use crate::{Error, Ledger};
 
 /// How a turn ended, for its usage row.
@@ -39,8 +38,7 @@ impl Outcome {
 pub struct Permit {
     ledger: Ledger,
     slot: Option<Slot>,
-    account: Arc<Account>,
-    limit: Option<u64>,
+    purses: Purses,
     held: u64,
     turn: TurnId,
     caller: Caller,
@@ -53,12 +51,10 @@ pub struct Permit {
 }
 
 impl Permit {
-    #[expect(clippy::too_many_arguments, reason = "called from one place, and every one is a different thing")]
     pub(crate) fn new(
         ledger: Ledger,
         slot: Slot,
-        account: Arc<Account>,
-        limit: Option<u64>,
+        purses: Purses,
         turn: TurnId,
         caller: Caller,
         model: &str,
@@ -68,8 +64,7 @@ impl Permit {
         Permit {
             ledger,
             slot: Some(slot),
-            account,
-            limit,
+            purses,
             held: 0,
             turn,
             caller,
@@ -116,7 +111,7 @@ impl Permit {
     pub fn hold(&mut self, prompt: Tokens, answer: Tokens) -> Result<Tokens, Error> {
         let prompt = u64::from(prompt.0);
         let wanted = prompt + u64::from(answer.0).max(1);
-        let held = self.account.hold(self.limit, wanted, prompt + 1, || self.ledger.resets_at())?;
+        let held = self.purses.hold(wanted, prompt + 1, self.ledger.resets_at())?;
         self.held += held;
         Ok(Tokens(u32::try_from(held - prompt).unwrap_or(u32::MAX)))
     }
@@ -126,12 +121,11 @@ impl Permit {
     pub fn delivered(&mut self, usage: Usage) -> Result<(), Error> {
         self.delivered = usage;
         let total = u64::from(usage.total().0);
-        if total <= self.held || self.limit.is_none() {
+        if total <= self.held || !self.purses.limited() {
             return Ok(());
         }
-        self.held += self
-            .account
-            .hold(self.limit, total - self.held + EXTENSION, total - self.held, || self.ledger.resets_at())?;
+        let more = total - self.held;
+        self.held += self.purses.hold(more + EXTENSION, more, self.ledger.resets_at())?;
         Ok(())
     }
 
@@ -151,7 +145,7 @@ impl Permit {
     /// Gives back what was held as if the turn had never been: for one whose question was refused before it was stored.
     pub fn withdraw(mut self) {
         self.slot = None;
-        self.account.settle(self.held, 0);
+        self.purses.settle(self.held, 0);
     }
 
     /// What has been delivered so far.
@@ -160,7 +154,7 @@ impl Permit {
     }
 
     fn book(&mut self, slot: Slot, outcome: Outcome) -> Receipt {
-        self.account.settle(self.held, u64::from(outcome.usage.total().0));
+        self.purses.settle(self.held, u64::from(outcome.usage.total().0));
         measure(&outcome, &self.model, self.door);
         let (conversation, answer) = outcome.answer.unzip();
         let settled = Settled {

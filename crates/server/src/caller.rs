@@ -1,11 +1,11 @@
 //! Who is at the door: the session cookie, the client's address behind trusted proxies, and the roles a page needs. API keys
-//! are read in `openai`.
+//! are read in `key.rs`.
 
 use std::net::IpAddr;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{Extensions, HeaderMap, HeaderValue, header};
 use domain::Caller;
 use domain::Timestamp;
 use identity::{Token, Visitor};
@@ -58,21 +58,31 @@ impl FromRequestParts<Server> for Origin {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, server: &Server) -> Result<Self, Self::Rejection> {
-        let peer =
-            parts.extensions.get::<Peer>().map_or(IpAddr::from([127, 0, 0, 1]), |peer| peer.0.ip().to_canonical());
-        let trusted = |address: &IpAddr| server.doors.trusted_proxies.iter().any(|net| net.contains(address));
-        let proxied = trusted(&peer);
-        // The client is the last address that no trusted proxy has; what stands before it anybody may have written.
-        let address = if proxied {
-            forwarded_for(&parts.headers).rev().find(|address| !trusted(address)).unwrap_or(peer)
-        } else {
-            peer
-        };
+        let address = client_address(server, &parts.headers, &parts.extensions);
+        let proxied = trusted(server, &peer(&parts.extensions));
         let forwarded_https = text(&parts.headers, "x-forwarded-proto").is_some_and(|proto| proto == "https");
         let secure = server.doors.tls || (proxied && forwarded_https);
         let user_agent = text(&parts.headers, "user-agent").unwrap_or_default().chars().take(256).collect();
         Ok(Origin { visitor: Visitor { address, user_agent }, secure })
     }
+}
+
+/// The address of whoever asks: the last one that no trusted proxy has; what stands before it anybody may have written.
+pub(crate) fn client_address(server: &Server, headers: &HeaderMap, extensions: &Extensions) -> IpAddr {
+    let peer = peer(extensions);
+    if !trusted(server, &peer) {
+        return peer;
+    }
+    forwarded_for(headers).rev().find(|address| !trusted(server, address)).unwrap_or(peer)
+}
+
+/// The other end of the connection.
+fn peer(extensions: &Extensions) -> IpAddr {
+    extensions.get::<Peer>().map_or(IpAddr::from([127, 0, 0, 1]), |peer| peer.0.ip().to_canonical())
+}
+
+fn trusted(server: &Server, address: &IpAddr) -> bool {
+    server.doors.trusted_proxies.iter().any(|net| net.contains(address))
 }
 
 fn forwarded_for(headers: &HeaderMap) -> impl DoubleEndedIterator<Item = IpAddr> {

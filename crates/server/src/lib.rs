@@ -6,6 +6,7 @@ mod assets;
 mod caller;
 mod catalog;
 mod health;
+mod key;
 mod listen;
 mod live;
 mod openai;

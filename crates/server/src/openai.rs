@@ -4,12 +4,11 @@
 pub(crate) mod completions;
 pub(crate) mod models;
 
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use domain::Caller;
 use serde_json::json;
 
-use crate::{Problem, Server};
+use crate::Problem;
 
 /// A problem as this dialect tells it. An upstream's own error object goes through as it came.
 #[derive(Debug)]
@@ -43,19 +42,4 @@ pub(crate) fn error_object(problem: &Problem) -> serde_json::Value {
     };
     let param = problem.params.get("field");
     json!({ "error": { "message": problem.message, "type": kind, "code": problem.code, "param": param } })
-}
-
-/// Who holds the key in `Authorization: Bearer`. Read from memory: a hot request reads no row.
-pub(crate) fn caller(server: &Server, headers: &HeaderMap) -> Result<Caller, DialectProblem> {
-    let wrong = |message: &str| Problem::new(StatusCode::UNAUTHORIZED, "invalid_api_key", message);
-    let sent = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let key = sent
-        .and_then(|sent| sent.split_once(' '))
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-        .map(|(_, key)| key.trim())
-        .ok_or_else(|| wrong("send an API key as Authorization: Bearer pk-…; you make one under Settings, API keys"))?;
-    server
-        .identity
-        .caller_by_key(key)
-        .ok_or_else(|| wrong("this API key is not known here, has expired or was revoked").into())
 }

@@ -144,6 +144,8 @@ impl From<identity::Error> for Problem {
         let (code, message) = (error.code(), error.to_string());
         let status = match &error {
             identity::Error::WrongCredentials => StatusCode::UNAUTHORIZED,
+            identity::Error::KeyUnknown | identity::Error::KeyExpired => StatusCode::UNAUTHORIZED,
+            identity::Error::AddressNotAllowed { .. } => StatusCode::FORBIDDEN,
             identity::Error::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
             identity::Error::LinkSpent => StatusCode::GONE,
             identity::Error::NameTaken { .. } | identity::Error::LastOwner => StatusCode::CONFLICT,
@@ -158,6 +160,7 @@ impl From<identity::Error> for Problem {
         match error {
             identity::Error::Throttled { retry_after } => problem.after(Some(retry_after)),
             identity::Error::NameTaken { name } => problem.with("name", name),
+            identity::Error::AddressNotAllowed { address } => problem.with("address", address.to_string()),
             _ => problem,
         }
     }
@@ -165,13 +168,15 @@ impl From<identity::Error> for Problem {
 
 impl From<ledger::Error> for Problem {
     fn from(error: ledger::Error) -> Problem {
+        let over = Problem::new(StatusCode::TOO_MANY_REQUESTS, error.code(), error.to_string());
         match error {
             ledger::Error::OverDailyLimit { limit, used, resets_at } => {
-                Problem::new(StatusCode::TOO_MANY_REQUESTS, "over_daily_limit", error.to_string())
-                    .with("limit", limit)
-                    .with("used", used)
-                    .with("resets_at", resets_at.0)
+                over.with("limit", limit).with("used", used).with("resets_at", resets_at.0)
             }
+            ledger::Error::OverKeyBudget { limit, used, resets_at } => {
+                over.with("limit", limit).with("used", used).with("resets_at", resets_at.map(|at| at.0))
+            }
+            ledger::Error::OverKeyRate { limit, retry_after } => over.with("limit", limit).after(Some(retry_after)),
             ledger::Error::Store(error) => error.into(),
         }
     }
@@ -188,6 +193,10 @@ impl From<chat::Error> for Problem {
             chat::Error::NoSuchModel { model } => {
                 Problem::new(StatusCode::NOT_FOUND, "model_not_found", message).with("model", model)
             }
+            chat::Error::ModelNotAllowed { model } => {
+                Problem::new(StatusCode::FORBIDDEN, "model_not_allowed", message).with("model", model)
+            }
+            chat::Error::TaskNotAllowed => Problem::new(StatusCode::FORBIDDEN, "task_not_allowed", message),
             chat::Error::NotFound { what } => Problem::not_found(what),
             chat::Error::Empty => Problem::invalid("text", message),
             chat::Error::Draining => {

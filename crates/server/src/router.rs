@@ -45,7 +45,8 @@ fn portal_routes() -> Router<Server> {
         .route("/join", post(accounts::join))
         .route("/reset", post(accounts::reset))
         .route("/keys", get(keys::list).post(keys::create))
-        .route("/keys/{id}", delete(keys::revoke))
+        .route("/keys/{id}", patch(keys::change).delete(keys::revoke))
+        .route("/keys/{id}/usage", get(keys::usage))
         // people
         .route("/invitations", get(people::invitations).post(people::invite))
         .route("/invitations/{id}", delete(people::withdraw))

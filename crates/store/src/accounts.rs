@@ -11,7 +11,7 @@ use domain::{TenantId, Timestamp};
 
 use crate::rows::Columns;
 use crate::{Error, Store};
-pub use keys::{ActiveKey, Key, NewKey};
+pub use keys::{ActiveKey, Key, KeyChange, NewKey, Whose};
 pub use links::{Link, LinkKind, NewLink};
 pub use persons::{NewPerson, Person, PersonChange};
 pub use sessions::{NewSession, Session};

@@ -104,6 +104,7 @@ pub(crate) const TABLES: &[Table] = &[
             "expires_at#",
             "last_used_at#",
             "revoked_at#",
+            "scope",
         ],
     ),
     table(
@@ -189,6 +190,7 @@ pub(crate) const TABLES: &[Table] = &[
         ],
     ),
     table("usage_day", "tenant, person, day", &["tenant", "person", "day#", "tokens#", "turns#"]),
+    table("usage_key_day", "tenant, key, day", &["tenant", "key", "day#", "prompt#", "completion#", "turns#"]),
     table(
         "audit",
         "node, seq",

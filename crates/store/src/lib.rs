@@ -33,7 +33,8 @@ use sqlx::Row;
 use tokio::task::JoinSet;
 
 pub use accounts::{
-    ActiveKey, Key, Link, LinkKind, NewKey, NewLink, NewPerson, NewSession, Person, PersonChange, Session, Tenant,
+    ActiveKey, Key, KeyChange, Link, LinkKind, NewKey, NewLink, NewPerson, NewSession, Person, PersonChange, Session,
+    Tenant, Whose,
 };
 pub use audit::{Chain, Entry};
 pub use backup::{BackupSummary, RestoreSummary};
@@ -47,7 +48,7 @@ pub use look::Look;
 pub use recover::Recovered;
 pub use search::Hit;
 pub use turns::{AskedTurn, TurnRow};
-pub use usage::{Day, UsageOfDay, UsageRow};
+pub use usage::{Day, KeyDay, UsageOfDay, UsageOfKey, UsageRow};
 pub use writer::{
     Asked, Delta, FinalAnswer, NewAnswer, NewMessage, Receipt, Record, Settled, Slot, Started, Touch, Writer,
 };

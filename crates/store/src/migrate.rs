@@ -26,8 +26,13 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: search::SQLITE_SCHEMA,
         postgres: search::POSTGRES_SCHEMA,
     },
-    Migration { version: 3, sql: include_str!("../migrations/0003_catalogue.sql"), sqlite: "", postgres: "" },
+    same_for_both(2, include_str!("../migrations/0002_keys.sql")),
+    same_for_both(3, include_str!("../migrations/0003_catalogue.sql")),
 ];
+
+const fn same_for_both(version: i64, sql: &'static str) -> Migration {
+    Migration { version, sql, sqlite: "", postgres: "" }
+}
 
 /// What was there, what is there now, and where the old one was kept.
 #[derive(Debug, PartialEq, Eq)]
@@ -153,28 +158,31 @@ async fn copy_schema(tx: &mut AnyConnection, from: i64) -> Result<String, Error>
 mod tests {
     use super::*;
 
-    const SECOND: Migration =
-        Migration { version: 2, sql: "ALTER TABLE tenants ADD COLUMN plan TEXT", sqlite: "", postgres: "" };
-    const BROKEN: Migration =
-        Migration { version: 2, sql: "CREATE TABLE x (id TEXT); NONSENSE", sqlite: "", postgres: "" };
+    fn known() -> i64 {
+        MIGRATIONS.last().unwrap().version
+    }
 
-    fn both(second: Migration) -> [Migration; 2] {
-        let first = &MIGRATIONS[0];
-        let first = Migration { version: 1, sql: first.sql, sqlite: first.sqlite, postgres: first.postgres };
-        [first, second]
+    const ONE_MORE: &str = "ALTER TABLE tenants ADD COLUMN plan TEXT";
+    const BROKEN: &str = "CREATE TABLE x (id TEXT); NONSENSE";
+
+    fn and(more: &'static str) -> Vec<Migration> {
+        let same = |it: &Migration| Migration { version: it.version, ..*it };
+        MIGRATIONS.iter().map(same).chain([same_for_both(known() + 1, more)]).collect()
     }
 
     async fn check(database: Database, file: Option<&Path>) -> String {
-        let new = run(&database, &MIGRATIONS[..1], file, Timestamp(7)).await.unwrap();
-        assert_eq!(new, Migrated { from: 0, to: 1, kept: None });
+        let new = run(&database, MIGRATIONS, file, Timestamp(7)).await.unwrap();
+        assert_eq!(new, Migrated { from: 0, to: known(), kept: None });
         let insert = "INSERT INTO tenants (id, name, created_at) VALUES ('a', 'b', 1)";
         run_script(&mut database.write_connection().await.unwrap(), insert).await.unwrap();
-        let broken = run(&database, &both(BROKEN), file, Timestamp(6)).await;
+        let broken = run(&database, &and(BROKEN), file, Timestamp(6)).await;
         assert!(broken.is_err());
-        let done = run(&database, &both(SECOND), file, Timestamp(7)).await.unwrap();
-        assert_eq!((done.from, done.to), (1, 2));
-        let older = run(&database, &MIGRATIONS[..1], file, Timestamp(7)).await;
-        assert!(matches!(older, Err(Error::NewerSchema { found: 2, known: 1 })));
+        let done = run(&database, &and(ONE_MORE), file, Timestamp(7)).await.unwrap();
+        assert_eq!((done.from, done.to), (known(), known() + 1));
+        let older = run(&database, MIGRATIONS, file, Timestamp(7)).await;
+        assert!(
+            matches!(older, Err(Error::NewerSchema { found, known: ours }) if found == known() + 1 && ours == known())
+        );
         done.kept.unwrap()
     }
 
@@ -183,7 +191,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("portico.sqlite");
         let kept = check(Database::sqlite(&file).await.unwrap(), Some(&file)).await;
-        assert!(kept.ends_with("backups/before-schema-2-7.sqlite"), "{kept}");
+        assert!(kept.ends_with(&format!("backups/before-schema-{}-7.sqlite", known() + 1)), "{kept}");
         let copy = Database::sqlite(Path::new(&kept)).await.unwrap();
         let row = sqlx::query("SELECT * FROM tenants").fetch_one(&copy.read).await.unwrap();
         assert_eq!(row.columns().len(), 3);
@@ -203,7 +211,7 @@ mod tests {
         let mark = if url.contains('?') { '&' } else { '?' };
         let database = Database::postgres(&format!("{url}{mark}options[search_path]={schema}")).await.unwrap();
         let kept = check(database, None).await;
-        assert_eq!(kept, format!("{schema}_before_schema_2"));
+        assert_eq!(kept, format!("{schema}_before_schema_{}", known() + 1));
         let copied = format!("SELECT name FROM {kept}.tenants");
         let row = sqlx::query(sqlx::AssertSqlSafe(copied)).fetch_one(&server.read).await.unwrap();
         assert_eq!(row.get::<String, _>("name"), "b");

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use domain::{Caller, ConversationId, Finish, PersonId, TenantId, Timestamp, Tokens, TurnId, Usage};
+use domain::{Caller, ConversationId, Finish, KeyId, PersonId, TenantId, Timestamp, Tokens, TurnId, Usage};
 use sqlx::any::AnyRow;
 
 use crate::rows::{Columns, corrupt, owner};
@@ -56,6 +56,25 @@ pub struct UsageOfDay {
     pub turns: u64,
 }
 
+/// What was used with a key: today's tokens and all there were.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UsageOfKey {
+    pub key: KeyId,
+    /// Tokens of the day that was asked for.
+    pub today: u64,
+    /// Tokens from the first day on.
+    pub total: u64,
+}
+
+/// What was used with a key in a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyDay {
+    pub day: Day,
+    pub prompt: u64,
+    pub completion: u64,
+    pub turns: u64,
+}
+
 /// One turn, as it is counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UsageRow {
@@ -101,6 +120,44 @@ impl Store {
                     tenant: row.id("tenant")?,
                     person: row.id("person")?,
                     tokens: row.number("tokens")?,
+                    turns: row.number("turns")?,
+                })
+            })
+            .collect()
+    }
+
+    /// What was used with every key: on `day`, and altogether. For the house: the ledger's snapshot starts from it.
+    pub async fn usage_of_keys(&self, day: Day) -> Result<Vec<UsageOfKey>, Error> {
+        let rows = sqlx::query(
+            "SELECT key, CAST(SUM(prompt + completion) AS BIGINT) AS total, \
+             CAST(SUM(CASE WHEN day = $1 THEN prompt + completion ELSE 0 END) AS BIGINT) AS today \
+             FROM usage_key_day GROUP BY key ORDER BY key",
+        )
+        .bind(day.0)
+        .fetch_all(&self.inner.database.read)
+        .await?;
+        rows.iter()
+            .map(|row| Ok(UsageOfKey { key: row.id("key")?, today: row.number("today")?, total: row.number("total")? }))
+            .collect()
+    }
+
+    /// What was used with a key each day from `since` on, oldest first; days without a turn are left out.
+    pub async fn days_of_key(&self, tenant: TenantId, key: KeyId, since: Day) -> Result<Vec<KeyDay>, Error> {
+        let rows = sqlx::query(
+            "SELECT day, prompt, completion, turns FROM usage_key_day \
+             WHERE tenant = $1 AND key = $2 AND day >= $3 ORDER BY day",
+        )
+        .bind(tenant.to_string())
+        .bind(key.to_string())
+        .bind(since.0)
+        .fetch_all(&self.inner.database.read)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(KeyDay {
+                    day: Day(row.int("day")?),
+                    prompt: row.number("prompt")?,
+                    completion: row.number("completion")?,
                     turns: row.number("turns")?,
                 })
             })

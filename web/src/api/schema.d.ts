@@ -193,6 +193,22 @@ export interface paths {
         delete: operations["revoke"];
         options?: never;
         head?: never;
+        patch: operations["change"];
+        trace?: never;
+    };
+    "/api/keys/{id}/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["usage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
         patch?: never;
         trace?: never;
     };
@@ -692,6 +708,45 @@ export interface components {
             password: string;
             token: string;
         };
+        /** @description What is to change in a key; absent stays. */
+        KeyBody: {
+            /**
+             * Format: int64
+             * @description `null`: it does not expire.
+             */
+            expires_at?: number | null;
+            name?: string | null;
+            scope?: components["schemas"]["ScopeBody"] | null;
+        };
+        /** @description One day of a key. */
+        KeyDay: {
+            /** Format: int64 */
+            completion: number;
+            /** @description `2026-11-23`, UTC. */
+            day: string;
+            /** Format: int64 */
+            prompt: number;
+            /** Format: int64 */
+            turns: number;
+        };
+        /** @description What was used with a key. */
+        KeyUsage: {
+            /** @description Days with a turn, oldest first. */
+            days: components["schemas"]["KeyDay"][];
+            /**
+             * Format: int64
+             * @description When the next day starts.
+             */
+            resets_at: number;
+            /** Format: int64 */
+            tokens_per_day?: number | null;
+            /** Format: int64 */
+            tokens_today: number;
+            /** Format: int64 */
+            tokens_total: number;
+            /** Format: int64 */
+            tokens_total_limit?: number | null;
+        };
         /** @description A key, without its secret. */
         KeyView: {
             /** Format: int64 */
@@ -702,8 +757,23 @@ export interface components {
             /** Format: int64 */
             last_used_at?: number | null;
             name: string;
+            /** @description Whose it is: the person's id. */
+            person: string;
+            /** @description And what they are called. */
+            person_name: string;
             /** @description The first letters, to tell keys apart. */
             prefix: string;
+            scope: components["schemas"]["Scope"];
+            /**
+             * Format: int64
+             * @description Tokens used with it today (UTC).
+             */
+            tokens_today: number;
+            /**
+             * Format: int64
+             * @description Tokens used with it altogether.
+             */
+            tokens_total: number;
         };
         /** @description A link that works once, shown once. */
         LinkView: {
@@ -803,6 +873,7 @@ export interface components {
              */
             expires_at?: number | null;
             name: string;
+            scope?: components["schemas"]["ScopeBody"] | null;
         };
         /** @description The old password and the new one. */
         PasswordBody: {
@@ -901,6 +972,54 @@ export interface components {
             top_k?: number | null;
             /** Format: float */
             top_p?: number | null;
+        };
+        /** @description What a key may do. An empty list is everything its person may. */
+        Scope: {
+            /** @description Ranges of addresses: `10.0.0.0/8`. */
+            addresses: string[];
+            /** @description Ids of models, aliases, or all of a provider: `ollama/*`. */
+            models: string[];
+            /** Format: int32 */
+            requests_per_minute?: number | null;
+            /** @description `chat`, `completion`, `embeddings`, `rerank`, `transcription`, `speech`, `image`. */
+            tasks: string[];
+            /** Format: int64 */
+            tokens_per_day?: number | null;
+            /** Format: int64 */
+            tokens_total?: number | null;
+        };
+        /** @description What a key may do. An empty or absent list is everything its person may, an absent number no limit. */
+        ScopeBody: {
+            /**
+             * @description Addresses or ranges of them: `10.0.0.0/8`.
+             * @default []
+             */
+            addresses: string[];
+            /**
+             * @description Ids of models, aliases, or all of a provider: `ollama/*`.
+             * @default []
+             */
+            models: string[];
+            /**
+             * Format: int32
+             * @default null
+             */
+            requests_per_minute: number | null;
+            /**
+             * @description `chat`, `completion`, `embeddings`, `rerank`, `transcription`, `speech`, `image`.
+             * @default []
+             */
+            tasks: string[];
+            /**
+             * Format: int64
+             * @default null
+             */
+            tokens_per_day: number | null;
+            /**
+             * Format: int64
+             * @default null
+             */
+            tokens_total: number | null;
         };
         /** @description A browser that is signed in. */
         SessionView: {
@@ -1316,7 +1435,10 @@ export interface operations {
     };
     list: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description `everybody`: all keys of the tenant, for administrators. Absent: one's own. */
+                of?: string | null;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -1372,6 +1494,55 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeyBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyView"];
+                };
+            };
+        };
+    };
+    usage: {
+        parameters: {
+            query?: {
+                /** @description Days, today among them: 1 to 366; absent: 30. */
+                days?: number | null;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyUsage"];
+                };
             };
         };
     };

@@ -1,8 +1,9 @@
 //! What the audit log says about the door, and what it must never say.
 
 use crate::harness::{PASSWORD, caller, home, on_both};
-use domain::Role;
+use domain::{KeyScope, Role};
 use identity::PersonChange;
+use store::KeyChange;
 
 #[test]
 fn every_act_at_the_door_is_written_and_no_secret_is() {
@@ -12,7 +13,9 @@ fn every_act_at_the_door_is_written_and_no_secret_is() {
         let token = link.token.as_str().to_owned();
         let came = house.door.join(&token, crate::harness::account("member"), &home()).await.expect("joined");
         let member = caller(&came);
-        let key = house.door.new_key(&member, "laptop", None).await.expect("made");
+        let key = house.door.new_key(&member, "laptop", KeyScope::default(), None).await.expect("made");
+        let renamed = KeyChange { name: Some("desk".into()), ..KeyChange::default() };
+        house.door.change_key(&member, key.key.id, renamed).await.expect("changed");
         house.door.revoke_key(&member, key.key.id).await.expect("revoked");
         let _ = house.door.sign_in("member", "my-wrong-password", &home()).await;
         let _ = house.door.sign_in("my-password-as-a-name", "x", &home()).await;
@@ -33,6 +36,7 @@ fn every_act_at_the_door_is_written_and_no_secret_is() {
                 "person.joined",
                 "session.opened",
                 "key.created",
+                "key.changed",
                 "key.revoked",
                 "session.refused",
                 "session.refused",
@@ -48,6 +52,6 @@ fn every_act_at_the_door_is_written_and_no_secret_is() {
         for secret in secrets {
             assert!(!written.contains(secret), "{secret}");
         }
-        assert_eq!(house.store.verify_audit("node-1").await.expect("verified"), Ok(14));
+        assert_eq!(house.store.verify_audit("node-1").await.expect("verified"), Ok(15));
     });
 }

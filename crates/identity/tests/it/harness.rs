@@ -80,6 +80,11 @@ pub(crate) fn home() -> Visitor {
     visitor("192.0.2.1")
 }
 
+/// Where a key that is bound to no address is used from.
+pub(crate) fn anywhere() -> IpAddr {
+    IpAddr::from([192, 0, 2, 1])
+}
+
 pub(crate) fn account(name: &str) -> Account {
     let (name, password) = (name.to_owned(), PASSWORD.to_owned());
     Account { name, password, display_name: String::new(), language: None }

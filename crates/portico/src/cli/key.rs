@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use anyhow::bail;
 use clap::{Args, Subcommand};
-use domain::{Caller, Clock, KeyId, SystemClock, Via};
+use domain::{Caller, Clock, KeyBudget, KeyId, KeyScope, SystemClock, Via};
 use identity::Identity;
+use ipnet::IpNet;
 
 use super::house::{Absent, House, visit};
 use super::{Place, print};
@@ -30,9 +31,27 @@ pub(super) struct New {
     /// What the key is for.
     #[arg(long, value_name = "LABEL", default_value = "command line")]
     name: String,
-    /// Days until it expires [default: never].
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=3650))]
+    /// Until it expires: 30d, 12h or 90m [default: never].
+    #[arg(long, value_name = "TIME", value_parser = lifetime)]
+    expires: Option<Duration>,
+    /// The same in days.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=3650), conflicts_with = "expires", hide = true)]
     days: Option<u32>,
+    /// A model it may use: its id, an alias, or all of a provider as in 'ollama/*'; as often as needed [default: all].
+    #[arg(long = "model", value_name = "MODEL")]
+    models: Vec<String>,
+    /// Tokens it may use a day (UTC).
+    #[arg(long, value_name = "TOKENS", value_parser = clap::value_parser!(u64).range(1..))]
+    tokens_per_day: Option<u64>,
+    /// Tokens it may use altogether.
+    #[arg(long, value_name = "TOKENS", value_parser = clap::value_parser!(u64).range(1..))]
+    tokens_total: Option<u64>,
+    /// Requests a minute.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    requests_per_minute: Option<u32>,
+    /// An address or a range it may be used from, as in 10.0.0.0/8; as often as needed [default: anywhere].
+    #[arg(long = "from", value_name = "ADDRESS", value_parser = range)]
+    addresses: Vec<IpNet>,
     #[command(flatten)]
     place: Place,
 }
@@ -51,7 +70,7 @@ pub(super) fn run(verb: &Verb) -> anyhow::Result<ExitCode> {
         Verb::List(place) => visit(place, Absent::Refuse, list),
         Verb::Revoke(revoke) => visit(&revoke.place, Absent::Refuse, async |house| {
             let key = find(house, &revoke.key).await?;
-            house.door.revoke_anybodys_key(&Identity::house(), key).await?;
+            house.door.revoke_key(&Identity::house(), key).await?;
             print::note(format_args!("revoked; a running portal refuses it within seconds"));
             Ok(())
         }),
@@ -61,12 +80,56 @@ pub(super) fn run(verb: &Verb) -> anyhow::Result<ExitCode> {
 async fn make(house: &House, new: &New) -> anyhow::Result<()> {
     let person = house.person(&new.person).await?;
     let caller = Caller { tenant: person.tenant, person: person.id, role: person.role, via: Via::House };
-    let day = Duration::from_secs(24 * 60 * 60);
-    let expires_at = new.days.map(|days| SystemClock::new().now().plus(day * days));
-    let made = house.door.new_key(&caller, &new.name, expires_at).await?;
+    let lifetime = new.expires.or(new.days.map(|days| DAY * days));
+    let expires_at = lifetime.map(|lifetime| SystemClock::new().now().plus(lifetime));
+    let scope = KeyScope {
+        models: new.models.clone(),
+        tasks: Vec::new(),
+        addresses: new.addresses.clone(),
+        budget: KeyBudget {
+            tokens_per_day: new.tokens_per_day,
+            tokens_total: new.tokens_total,
+            requests_per_minute: new.requests_per_minute,
+        },
+    };
+    let made = house.door.new_key(&caller, &new.name, scope, expires_at).await?;
     print::note(format_args!("a key for {}; it is not shown again:", person.name));
     print::line(format_args!("{}", made.token.as_str()));
     Ok(())
+}
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// `30d`, `12h`, `90m`.
+fn lifetime(text: &str) -> Result<Duration, String> {
+    let wrong = || "write days, hours or minutes, as in 30d, 12h or 90m".to_owned();
+    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
+    let minutes = match unit {
+        "d" => 24 * 60,
+        "h" => 60,
+        "m" => 1,
+        _ => return Err(wrong()),
+    };
+    let number: u64 =
+        number.parse().ok().filter(|number| (1..=5_256_000 / minutes).contains(number)).ok_or_else(wrong)?;
+    Ok(Duration::from_secs(number * minutes * 60))
+}
+
+fn range(text: &str) -> Result<IpNet, String> {
+    let alone = text.parse::<std::net::IpAddr>().ok().map(IpNet::from);
+    alone
+        .or_else(|| text.parse().ok())
+        .ok_or_else(|| "write an address or a range, as in 10.1.2.3 or 10.0.0.0/8".to_owned())
+}
+
+/// What a key is bound to, in few words.
+fn bounds(scope: &KeyScope) -> String {
+    let mut said = scope.models.clone();
+    said.extend(scope.budget.tokens_per_day.map(|tokens| format!("{tokens} tokens/day")));
+    said.extend(scope.budget.tokens_total.map(|tokens| format!("{tokens} tokens")));
+    said.extend(scope.budget.requests_per_minute.map(|times| format!("{times}/min")));
+    said.extend(scope.addresses.iter().map(|net| format!("from {net}")));
+    if said.is_empty() { "-".to_owned() } else { said.join(", ") }
 }
 
 async fn list(house: &House) -> anyhow::Result<()> {
@@ -74,7 +137,7 @@ async fn list(house: &House) -> anyhow::Result<()> {
     let people = house.door.people(&here).await?;
     let names: HashMap<_, _> = people.into_iter().map(|person| (person.id, person.name)).collect();
     let keys = house.door.everybodys_keys(&here).await?;
-    let rows: Vec<[String; 7]> = keys
+    let rows: Vec<[String; 8]> = keys
         .into_iter()
         .map(|key| {
             let person = names.get(&key.person).cloned().unwrap_or_default();
@@ -87,10 +150,11 @@ async fn list(house: &House) -> anyhow::Result<()> {
                 made,
                 used,
                 print::moment(key.expires_at),
+                bounds(&key.scope),
             ]
         })
         .collect();
-    print::table(["ID", "KEY", "PERSON", "NAME", "MADE (UTC)", "LAST USED", "EXPIRES"], &rows);
+    print::table(["ID", "KEY", "PERSON", "NAME", "MADE (UTC)", "LAST USED", "EXPIRES", "ONLY"], &rows);
     Ok(())
 }
 

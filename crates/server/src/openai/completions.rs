@@ -12,7 +12,8 @@ use chat::{Ending, Passing};
 use domain::{Batch, ClientBody, Task, Tokens};
 use openai::{ChunkWriter, Encoder, Whole};
 
-use super::{DialectProblem, caller, error_object};
+use super::{DialectProblem, error_object};
+use crate::key::keyholder;
 use crate::{Problem, Server, sse};
 
 /// How long a stream waits for its first event before it commits to 200 and heartbeats. Until then a failure is a real HTTP
@@ -33,7 +34,8 @@ async fn complete(
     task: Task,
     door: &'static str,
 ) -> Result<Response, DialectProblem> {
-    let caller = caller(&server, request.headers())?;
+    let holder = keyholder(&server, request.headers(), request.extensions())?;
+    let caller = holder.caller;
     let body = crate::portal::body::read(request.into_body(), server.doors.body_limit()).await?;
     let scan = openai::scan(&body).map_err(refused)?;
     let asked = chat::Request {
@@ -44,6 +46,7 @@ async fn complete(
         prompt_tokens: scan.prompt_tokens,
         max_tokens: scan.max_tokens.map(|most| Tokens(most.saturating_mul(scan.n))),
         body: ClientBody::json(body.clone(), scan.wants_usage),
+        scope: holder.scope,
     };
     let voice =
         Voice { task, model: asked.model.clone(), wants_usage: scan.wants_usage, created: server.clock.now().0 / 1000 };
@@ -138,8 +141,10 @@ fn turn_header(passing: &Passing) -> Option<(HeaderName, HeaderValue)> {
 }
 
 fn failed(failure: &domain::Failure) -> Problem {
-    let status =
-        if failure.code == "over_daily_limit" { StatusCode::TOO_MANY_REQUESTS } else { StatusCode::BAD_GATEWAY };
+    let status = match failure.code.as_ref() {
+        "over_daily_limit" | "over_key_budget" => StatusCode::TOO_MANY_REQUESTS,
+        _ => StatusCode::BAD_GATEWAY,
+    };
     let code = match &failure.code {
         std::borrow::Cow::Borrowed(code) => code,
         std::borrow::Cow::Owned(_) => "upstream_failed",

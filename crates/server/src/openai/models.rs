@@ -1,27 +1,34 @@
-//! The models this house offers, as the dialect lists them.
+//! The models this house offers to whoever holds the key, as the dialect lists them.
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{Extensions, HeaderMap, StatusCode};
 use models::ModelView;
 use serde_json::{Value, json};
 
-use super::{DialectProblem, caller};
+use super::DialectProblem;
+use crate::key::keyholder;
 use crate::{Problem, Server};
 
-pub(crate) async fn list(State(server): State<Server>, headers: HeaderMap) -> Result<Json<Value>, DialectProblem> {
-    caller(&server, &headers)?;
-    let data: Vec<Value> = server.models.list().iter().filter(|card| card.enabled).map(entry).collect();
+pub(crate) async fn list(
+    State(server): State<Server>,
+    headers: HeaderMap,
+    extensions: Extensions,
+) -> Result<Json<Value>, DialectProblem> {
+    let scope = keyholder(&server, &headers, &extensions)?.scope;
+    let offered = |card: &&ModelView| card.enabled && scope.allows_model(&card.id, &card.id);
+    let data: Vec<Value> = server.models.list().iter().filter(offered).map(entry).collect();
     Ok(Json(json!({ "object": "list", "data": data })))
 }
 
 pub(crate) async fn one(
     State(server): State<Server>,
     headers: HeaderMap,
+    extensions: Extensions,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, DialectProblem> {
-    caller(&server, &headers)?;
-    let card = chat::find(&server.models, &id).ok_or_else(|| {
+    let scope = keyholder(&server, &headers, &extensions)?.scope;
+    let card = chat::find(&server.models, &id).filter(|card| scope.allows_model(&id, &card.id)).ok_or_else(|| {
         Problem::new(
             StatusCode::NOT_FOUND,
             "model_not_found",

@@ -124,6 +124,7 @@ impl Batches {
         tables::answers(connection, self.database.engine, &sorted.settled).await?;
         tables::closed(connection, sorted).await?;
         tables::usage_of_day(connection, &sorted.settled).await?;
+        tables::usage_of_key_day(connection, &sorted.settled).await?;
         tables::touched(connection, sorted).await?;
         tables::audit(connection, sorted, &mut chain).await?;
         Ok((Rows::New, chain))

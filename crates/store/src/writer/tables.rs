@@ -51,6 +51,12 @@ static USAGE_DAY: Statement = Statement::new(
     " ON CONFLICT (tenant, person, day) DO UPDATE SET tokens = usage_day.tokens + excluded.tokens, \
      turns = usage_day.turns + excluded.turns",
 );
+static USAGE_KEY_DAY: Statement = Statement::new(
+    "INSERT INTO usage_key_day (tenant, key, day, prompt, completion, turns) VALUES ",
+    6,
+    " ON CONFLICT (tenant, key, day) DO UPDATE SET prompt = usage_key_day.prompt + excluded.prompt, \
+     completion = usage_key_day.completion + excluded.completion, turns = usage_key_day.turns + excluded.turns",
+);
 static AUDIT: Statement = Statement::new(
     "INSERT INTO audit (node, seq, at, tenant, person, via, verb, subject, detail, hash) VALUES ",
     10,
@@ -310,6 +316,26 @@ pub(super) async fn usage_of_day(connection: &mut AnyConnection, settled: &[&Set
     USAGE_DAY
         .run(connection, &days, |values, ((tenant, person, day), (tokens, turns))| {
             values.text(tenant.to_string()).text(person.to_string()).int(day.0).int(*tokens).int(*turns);
+        })
+        .await?;
+    Ok(())
+}
+
+/// The counters of each key's day, in the same order for the same reason.
+pub(super) async fn usage_of_key_day(connection: &mut AnyConnection, settled: &[&Settled]) -> Result<(), Error> {
+    let mut days: BTreeMap<_, (i64, i64, i64)> = BTreeMap::new();
+    for settled in settled {
+        let Via::Key(key) = settled.caller.via else { continue };
+        let of_day = days.entry((settled.caller.tenant, key, Day::of(settled.finished_at))).or_default();
+        of_day.0 += i64::from(settled.usage.prompt.0);
+        of_day.1 += i64::from(settled.usage.completion.0);
+        of_day.2 += 1;
+    }
+    let days: Vec<_> = days.into_iter().collect();
+    USAGE_KEY_DAY
+        .run(connection, &days, |values, ((tenant, key, day), (prompt, completion, turns))| {
+            let values = values.text(tenant.to_string()).text(key.to_string()).int(day.0);
+            values.int(*prompt).int(*completion).int(*turns);
         })
         .await?;
     Ok(())

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use domain::{Role, TenantId, Timestamp, Via};
+use domain::{KeyBudget, KeyScope, Role, TenantId, Timestamp, Via};
 use serde_json::json;
-use store::{Error, LinkKind, NewKey, NewLink, NewPerson, NewProvider, NewSession, PersonChange, ProviderChange};
+use store::{
+    Error, KeyChange, LinkKind, NewKey, NewLink, NewPerson, NewProvider, NewSession, PersonChange, ProviderChange,
+    Whose,
+};
 
 use crate::harness::{House, on_both};
 
@@ -128,6 +131,7 @@ fn keys_open_doors_until_they_are_revoked_expire_or_their_person_is_disabled() {
             name: hash.into(),
             prefix: "pk-1".into(),
             hash: hash.into(),
+            scope: Default::default(),
             expires_at,
         };
         let soon = Timestamp(house.now().0 + 1000);
@@ -137,17 +141,64 @@ fn keys_open_doors_until_they_are_revoked_expire_or_their_person_is_disabled() {
         store.create_key(anna.tenant, new(&ben, "bens", None)).await.unwrap();
         let active = || async {
             let keys = store.all_active_keys().await.unwrap();
-            keys.into_iter().map(|key| key.hash).collect::<Vec<_>>()
+            keys.into_iter().map(|key| (key.hash, key.expires_at)).collect::<Vec<_>>()
         };
-        assert_eq!(active().await, ["kept", "revoked", "expiring", "bens"]);
+        let named = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), None)).collect::<Vec<_>>();
+        let expiring = ("expiring".to_owned(), Some(soon));
+        let all = [named(&["kept", "revoked"]), vec![expiring.clone()], named(&["bens"])].concat();
+        assert_eq!(active().await, all);
         store.revoke_key(&anna, revoked.id).await.unwrap();
         let disabled = PersonChange { disabled: Some(true), ..PersonChange::default() };
         store.change_person(ben.tenant, ben.person, disabled).await.unwrap();
         house.clock.advance(Duration::from_secs(2));
-        assert_eq!(active().await, ["kept"]);
+        assert_eq!(active().await, [named(&["kept"]), vec![expiring.clone()]].concat(), "an expired one says when");
         assert_eq!(store.keys_of_tenant(anna.tenant).await.unwrap().len(), 3);
         store.revoke_key_of_tenant(anna.tenant, kept.id).await.unwrap();
-        assert!(active().await.is_empty());
+        assert_eq!(active().await, [expiring]);
+    });
+}
+
+#[test]
+fn a_key_is_changed_by_its_person_or_for_everybody() {
+    on_both(|house| async move {
+        let store = &house.store;
+        let anna = house.person("anna", Role::Member).await;
+        let ben = house.person("ben", Role::Admin).await;
+        let new = NewKey {
+            person: anna.person,
+            name: "laptop".into(),
+            prefix: "pk-1".into(),
+            hash: "one".into(),
+            scope: KeyScope { models: vec!["main".into()], ..KeyScope::default() },
+            expires_at: None,
+        };
+        let made = store.create_key(anna.tenant, new).await.unwrap();
+        assert_eq!(store.key(&anna, Whose::Own, made.id).await.unwrap(), Some(made.clone()));
+        assert_eq!(store.key(&ben, Whose::Own, made.id).await.unwrap(), None);
+        assert_eq!(store.key(&ben, Whose::Anybodys, made.id).await.unwrap(), Some(made.clone()));
+
+        let narrower = KeyScope {
+            budget: KeyBudget { tokens_per_day: Some(1000), ..KeyBudget::default() },
+            addresses: vec!["10.0.0.0/8".parse().unwrap()],
+            ..made.scope.clone()
+        };
+        let change = KeyChange { scope: Some(narrower.clone()), ..KeyChange::default() };
+        let others = store.change_key(&ben, Whose::Own, made.id, change.clone()).await;
+        assert!(matches!(others, Err(Error::NotFound { .. })), "{others:?}");
+        let mut stranger = ben;
+        stranger.tenant = TenantId(house.ids.next());
+        let elsewhere = store.change_key(&stranger, Whose::Anybodys, made.id, change.clone()).await;
+        assert!(matches!(elsewhere, Err(Error::NotFound { .. })), "{elsewhere:?}");
+        let changed = store.change_key(&anna, Whose::Own, made.id, change).await.unwrap();
+        assert_eq!((&changed.scope, &changed.name), (&narrower, &made.name));
+        assert_eq!(store.keys(&anna).await.unwrap(), [changed.clone()]);
+        assert_eq!(store.all_active_keys().await.unwrap()[0].scope, narrower);
+        let renamed = KeyChange { name: Some("server".into()), expires_at: Some(Some(Timestamp(9))), scope: None };
+        let renamed = store.change_key(&ben, Whose::Anybodys, made.id, renamed).await.unwrap();
+        assert_eq!(
+            (renamed.name.as_str(), renamed.expires_at, renamed.scope),
+            ("server", Some(Timestamp(9)), narrower)
+        );
     });
 }
 

@@ -84,6 +84,7 @@ fn sessions_and_keys_are_ones_own() {
             name: "laptop".into(),
             prefix: "pk-abc".into(),
             hash: hash.into(),
+            scope: Default::default(),
             expires_at: None,
         };
         let key = store.create_key(anna.tenant, new("one")).await.unwrap();

@@ -157,8 +157,9 @@ async fn cookies_and_keys_that_are_not_good_any_more() {
     let list = async || call(house.portal.address, "GET", "/v1/models", &[("authorization", &bearer)], b"").await;
     list().await.expect(200);
     tokio::time::sleep(Duration::from_millis(1_600)).await;
-    let sentence = "this API key is not known here, has expired or was revoked";
-    assert_eq!(list().await.expect(401)["error"]["message"], sentence);
+    let error = list().await.expect(401);
+    let sentence = "this API key has expired; make a new one under Settings, API keys";
+    assert_eq!((code(&error), &error["error"]["message"]), ("key_expired", &json!(sentence)));
 
     let keys = second.get("/api/keys").await;
     let id = keys.as_array().expect("keys").iter().find(|key| key["name"] == "test").expect("the key")["id"].clone();
