@@ -39,7 +39,7 @@ describe.each(namespaces)("%s", (namespace) => {
 });
 
 const CODES =
-  "unauthenticated forbidden not_found invalid_request body_too_large turn_running over_daily_limit throttled wrong_credentials name_taken link_spent storage_full storage_failed conflict cross_origin model_not_found no_model draining internal unreachable model_loading timed_out upstream_over_limit upstream_refused request_rejected context_length_exceeded upstream_failed cut garbled egress_forbidden interrupted model_failed".split(
+  "unauthenticated forbidden not_found invalid_request body_too_large turn_running over_daily_limit throttled wrong_credentials name_taken link_spent storage_full storage_failed conflict cross_origin model_not_found no_model draining internal unreachable model_loading timed_out upstream_over_limit upstream_refused request_rejected context_length_exceeded upstream_failed cut garbled egress_forbidden interrupted model_failed model_busy".split(
     " ",
   );
 

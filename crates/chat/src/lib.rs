@@ -21,7 +21,7 @@ use tokio_util::task::TaskTracker;
 pub use answer::{Answer, Ending};
 pub use live::{Follow, Happened, Notice, Step, TurnChange};
 pub use title::title_of;
-pub use turn::{Ask, Passing, Question, Request, Taken, default_model, find};
+pub use turn::{Ask, Passing, Question, Request, Taken, default_model};
 
 /// Why a turn was not taken. Nothing has been stored then.
 #[derive(Debug, thiserror::Error)]

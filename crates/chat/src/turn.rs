@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use domain::{
     Author, Batch, Caller, ClientBody, ConversationId, Failure, Finish, KeyBudget, KeyScope, Message, MessageId,
-    ModelError, ModelState, Prompt, Reply, Sampling, Task, Tokens, TurnEvent, TurnId,
+    ModelError, ModelState, Priority, Prompt, Reply, Sampling, Task, Tokens, TurnEvent, TurnId,
 };
 use futures_util::FutureExt;
 use ledger::{Outcome, Permit};
-use models::{ModelView, Models};
+use models::{Errand, ModelView, Models};
 use store::{Asked, FinalAnswer, NewAnswer, NewConversation, NewMessage, Record, TitledBy};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
@@ -87,6 +87,8 @@ pub struct Request {
     pub door: &'static str,
     /// Chat or completion.
     pub task: Task,
+    /// Whether somebody waits for the answer.
+    pub priority: Priority,
     /// Whether the client wants a stream.
     pub stream: bool,
     /// Its own bytes.
@@ -157,8 +159,10 @@ impl Chat {
             body: Some(request.body),
         };
         permit.answered_by(&card.provider);
-        match house.models.open(prompt, &mut |_| {}).await {
+        let errand = Errand { conversation: None, priority: request.priority };
+        match house.models.open(caller, errand, prompt, &mut |_| {}).await {
             Ok(reply) => {
+                permit.answered_by(&reply.route.provider);
                 let answer = Answer::new(reply, Arc::clone(&house.clock), asked, request.prompt_tokens);
                 Ok(Passing { turn, answer, permit, _going_on: going_on })
             }
@@ -191,7 +195,7 @@ impl Chat {
 impl House {
     fn card(&self, model: Option<&str>) -> Result<ModelView, Error> {
         match model {
-            Some(model) => find(&self.models, model).ok_or_else(|| Error::NoSuchModel { model: model.to_owned() }),
+            Some(model) => self.models.find(model).ok_or_else(|| Error::NoSuchModel { model: model.to_owned() }),
             None => default_model(&self.models).ok_or(Error::NoModel),
         }
     }
@@ -425,8 +429,14 @@ impl House {
             let more = context.messages.len() > 1 + usize::from(work.system_prompt.is_some());
             let mut prompt = Prompt::chat(context.messages, work.sampling.clone());
             prompt.model.clone_from(&work.card.id);
-            match self.models.open(prompt, &mut |event| self.live.tell(live, vec![event])).await {
-                Ok(reply) => return Ok((reply, context.tokens)),
+            let errand = Errand { conversation: Some(live.place.conversation), priority: Priority::Interactive };
+            let mut notice = |event| self.live.tell(live, vec![event]);
+            let caller = *permit.caller();
+            match self.models.open(&caller, errand, prompt, &mut notice).await {
+                Ok(reply) => {
+                    permit.answered_by(&reply.route.provider);
+                    return Ok((reply, context.tokens));
+                }
                 Err(ModelError::Rejected { code: Some(code), .. })
                     if code == "context_length_exceeded" && more && attempts < 2 =>
                 {
@@ -465,18 +475,6 @@ impl Passing {
         }
         ending
     }
-}
-
-/// A model by its id, or by its bare name where one provider alone offers it: programs that were written for one back end name
-/// no provider.
-pub fn find(models: &Models, name: &str) -> Option<ModelView> {
-    if let Some(found) = models.find(name) {
-        return Some(found);
-    }
-    let bare = |view: &ModelView| view.enabled && view.id.split_once('/').is_some_and(|(_, rest)| rest == name);
-    let mut named = models.list().into_iter().filter(bare);
-    let found = named.next()?;
-    named.next().is_none().then_some(found)
 }
 
 /// The model that is asked where nobody chose: the first one that answers, else the first there is.

@@ -103,6 +103,15 @@ pub enum TurnEvent {
         /// What the model is doing.
         state: ModelState,
     },
+    /// The model that was asked gave no answer, and another is asked in its place. Only before the first token.
+    FellBack {
+        /// The model that failed.
+        from: String,
+        /// The model that is asked now.
+        to: String,
+        /// Why: a word of the error table.
+        code: Cow<'static, str>,
+    },
     /// The oldest messages did not fit the context and were left out; the system prompt was kept.
     Trimmed {
         /// How many messages were left out.

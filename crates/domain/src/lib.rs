@@ -24,7 +24,7 @@ pub use id::{
 };
 pub use message::{Author, Message};
 pub use model::{BoxFuture, BoxStream, ModelError, ModelProvider, ModelState, Offered, Reply, Route, TimedOut};
-pub use prompt::{ClientBody, Prompt, Sampling, Task};
+pub use prompt::{ClientBody, Priority, Prompt, Sampling, Task};
 pub use scope::{KeyBudget, KeyScope};
 pub use usage::{Tokens, Usage};
 

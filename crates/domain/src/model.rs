@@ -156,6 +156,16 @@ pub enum ModelError {
         /// The worker's own sentence.
         message: String,
     },
+    /// There is no room, in the queue or at all: ask again as told.
+    #[error("{model} takes no more requests just now ({waiting} wait); ask again in a moment")]
+    Busy {
+        /// The model asked for.
+        model: String,
+        /// How many wait for it.
+        waiting: u32,
+        /// When there is likely to be room.
+        retry_after: Option<Duration>,
+    },
     /// The address may not be contacted from here (egress policy).
     #[error("{url} may not be contacted: {reason}")]
     Forbidden {
@@ -181,6 +191,7 @@ impl ModelError {
             }
             ModelError::Rejected { .. } => "request_rejected",
             ModelError::Failed { .. } => "model_failed",
+            ModelError::Busy { .. } => "model_busy",
             ModelError::Broken { .. } => "upstream_failed",
             ModelError::Cut { .. } => "cut",
             ModelError::Garbled { .. } => "garbled",
@@ -214,6 +225,8 @@ pub struct Offered {
     /// What it can do, in the back end's own words (`completion`, `embedding`, `tools`, `vision`, `thinking` …); `None` where
     /// it does not tell.
     pub capabilities: Option<Vec<String>>,
+    /// How many requests it answers at the same time, where told.
+    pub concurrency: Option<u32>,
 }
 
 impl Offered {

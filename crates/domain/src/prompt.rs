@@ -25,6 +25,17 @@ pub enum Task {
     Image,
 }
 
+/// How long a request may be kept waiting where there is not room for all.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Priority {
+    /// Somebody is watching.
+    #[default]
+    Interactive,
+    /// Nobody is: it waits for those who watch, but never for ever.
+    Batch,
+}
+
 /// How the next token is chosen. Absent means the model's own default.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]

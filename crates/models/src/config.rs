@@ -52,6 +52,23 @@ impl Default for Timeouts {
     }
 }
 
+/// How long and how many may wait where a model has no room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waiting {
+    /// How many requests may wait for one model.
+    pub most: u32,
+    /// How long a request waits before it is told that there is no room.
+    pub longest: Duration,
+    /// After this a batch request is treated like one that somebody watches, so that it never waits for ever.
+    pub batch_ages_after: Duration,
+}
+
+impl Default for Waiting {
+    fn default() -> Self {
+        Waiting { most: 256, longest: Duration::from_secs(300), batch_ages_after: Duration::from_secs(30) }
+    }
+}
+
 /// What holds for every provider. The connect clock belongs to the way out (`egress::Options`).
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
@@ -61,11 +78,14 @@ pub struct Options {
     pub retries: u32,
     /// How often providers are asked whether they are there.
     pub probe_every: Duration,
+    /// Where there is no room.
+    pub waiting: Waiting,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { timeouts: Timeouts::default(), retries: 2, probe_every: Duration::from_secs(30) }
+        let probe_every = Duration::from_secs(30);
+        Options { timeouts: Timeouts::default(), retries: 2, probe_every, waiting: Waiting::default() }
     }
 }
 
@@ -88,6 +108,12 @@ pub struct ProviderConfig {
     pub enabled: bool,
     /// Its own clocks, where they differ.
     pub timeouts: Option<Timeouts>,
+    /// How many requests each of its models answers at the same time, where the model itself does not say; the others wait
+    /// their turn here. `None`: as many as come.
+    pub max_concurrent: Option<u32>,
+    /// Whether each of its models is asked for one token before people are let in, at the start and after every loss. That may
+    /// cost money; without it, a model that is listed is ready.
+    pub warm_up: bool,
 }
 
 /// One model of a provider, as configured.
@@ -104,12 +130,16 @@ pub struct ModelConfig {
     /// Whether it may be asked for a stream. Where not, its answer is asked for in one piece and shown as one.
     #[serde(default = "yes")]
     pub streaming: bool,
+    /// How many requests it answers at the same time; the provider's word where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_concurrent: Option<u32>,
 }
 
 impl ModelConfig {
     /// A model that is offered, under the provider's own word for it.
     pub fn named(name: impl Into<String>) -> Self {
-        ModelConfig { name: name.into(), display_name: None, enabled: true, streaming: true }
+        let name = name.into();
+        ModelConfig { name, display_name: None, enabled: true, streaming: true, max_concurrent: None }
     }
 }
 

@@ -3,6 +3,7 @@
 //! It keeps no conversation, charges nobody and stores nothing; it waits, retries before the first token, and tells the truth
 //! about how an answer ended.
 
+mod alias;
 mod catalog;
 mod config;
 mod load;
@@ -10,13 +11,15 @@ mod models;
 mod probe;
 mod providers;
 mod pulls;
+mod router;
 mod supervisor;
 
 #[cfg(feature = "testing")]
 pub mod testing;
 
+pub use alias::{AliasConfig, Balance, Errand, Target};
 pub use catalog::{Preset, presets};
-pub use config::{Key, ModelConfig, Options, ProviderConfig, Timeouts, WorkerConfig};
+pub use config::{Key, ModelConfig, Options, ProviderConfig, Timeouts, Waiting, WorkerConfig};
 pub use models::{ModelView, Models, ProviderView, normalise_base_url};
 pub use probe::Probed;
 pub use providers::KINDS;

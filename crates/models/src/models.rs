@@ -1,19 +1,19 @@
-//! Every model by its id, `provider/name`, and the way from there to an answer: choose, wait, ask, try again.
+//! Every model by the name that a request has for it, `provider/name` or an alias, and what is configured behind the names.
 //!
-//! What is known is one snapshot, replaced as a whole; a request works with the one it began with. Choosing among several
-//! deployments of one model, queues and breakers are not here yet: a model has one deployment.
+//! What is known is one snapshot, replaced as a whole; a request works with the one it began with. The way from a model to an
+//! answer is the router's.
 
 mod deployment;
 mod installed;
 mod open;
 mod provider;
+mod snapshot;
 mod whole;
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use domain::{ModelError, ModelState, Prompt, Reply, TurnEvent};
+use domain::{Caller, ModelError, ModelState, Prompt, Reply, TurnEvent};
 use egress::{Egress, Origin};
 use serde::Serialize;
 use tokio::sync::watch;
@@ -24,10 +24,11 @@ use tokio_util::task::TaskTracker;
 use crate::providers;
 use crate::pulls::Pulls;
 use crate::supervisor::{House, LOCAL, Worker};
-use crate::{Key, Options, Probed, ProviderConfig, WorkerConfig, WorkerView};
+use crate::{AliasConfig, Errand, Key, Options, Probed, ProviderConfig, WorkerConfig, WorkerView};
 pub(crate) use deployment::Deployment;
 use provider::Provider;
 pub use provider::ProviderView;
+pub(crate) use snapshot::Snapshot;
 
 /// A worker on this machine accepts at once or not at all.
 const CONNECT_TO_WORKER: Duration = Duration::from_secs(2);
@@ -59,26 +60,16 @@ pub(crate) struct Inner {
     stop: CancellationToken,
 }
 
-/// What is known at one moment.
-#[derive(Default)]
-struct Snapshot {
-    workers: Vec<Arc<Worker>>,
-    providers: Vec<Arc<Provider>>,
-    by_id: HashMap<String, Arc<Deployment>>,
-    /// The same, in the order they are shown.
-    all: Vec<Arc<Deployment>>,
-}
-
 /// A model as people and clients see it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ModelView {
-    /// What a request names it by: `provider/name`.
+    /// What a request names it by: `provider/name`, or the alias.
     pub id: String,
     /// Its name for people.
     pub name: String,
-    /// Its provider's slug.
+    /// Its provider's slug; `alias` where it is one.
     pub provider: String,
-    /// Its provider's name for people.
+    /// Its provider's name for people; those of its targets' providers, with commas, where it is an alias.
     pub provider_name: String,
     /// Whether a worker of this house runs it.
     pub local: bool,
@@ -88,8 +79,12 @@ pub struct ModelView {
     pub chat_template: Option<bool>,
     /// Whether it is offered.
     pub enabled: bool,
-    /// Where it stands.
+    /// Where it stands; of an alias, the best of its targets.
     pub state: ModelState,
+    /// Whether it is a name for others.
+    pub alias: bool,
+    /// The deployments it is configured to stand for, `provider/name`; empty where it is one itself.
+    pub targets: Vec<String>,
 }
 
 impl Models {
@@ -112,23 +107,22 @@ impl Models {
     /// Replaces all providers in one step. Providers whose configuration is the same keep their state and their connections;
     /// answers that are under way are not disturbed. One that cannot be used is kept with its problem.
     pub fn configure(&self, providers: Vec<ProviderConfig>) {
-        let _one_at_a_time = self.inner.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = self.inner.snapshot();
-        // Allowed first: a provider is asked the moment it starts, and a refusal of ours would stand until its next turn.
-        for config in providers.iter().filter(|config| config.enabled) {
-            if let Some(origin) = providers::origin(&config.base_url) {
-                self.inner.egress.allow(origin);
-            }
-        }
-        let providers: Vec<Arc<Provider>> = providers
-            .into_iter()
-            .map(|config| match before.providers.iter().find(|known| known.config == config) {
-                Some(known) => known.clone(),
-                None => Provider::start(config, &self.inner),
-            })
-            .collect();
-        self.inner.allow(&providers);
-        self.inner.replace(before.workers.clone(), providers);
+        self.inner.change(Some(providers), None);
+    }
+
+    /// Replaces all aliases in one step.
+    pub fn alias(&self, aliases: Vec<AliasConfig>) {
+        self.inner.change(None, Some(aliases));
+    }
+
+    /// Replaces all providers and all aliases in one step: no request sees the ones without the others.
+    pub fn configure_all(&self, providers: Vec<ProviderConfig>, aliases: Vec<AliasConfig>) {
+        self.inner.change(Some(providers), Some(aliases));
+    }
+
+    /// The aliases as they are configured, in their order.
+    pub fn aliases(&self) -> Vec<AliasConfig> {
+        self.inner.snapshot().aliases.clone()
     }
 
     /// Replaces all workers of the house in one step. Those whose configuration is the same go on running; the others are
@@ -143,7 +137,7 @@ impl Models {
                 None => Worker::start(config, self.inner.for_worker()),
             })
             .collect();
-        self.inner.replace(workers, before.providers.clone());
+        self.inner.replace(workers, before.providers.clone(), before.aliases.clone());
     }
 
     /// The processes of the workers.
@@ -151,34 +145,48 @@ impl Models {
         self.inner.snapshot().workers.iter().map(|worker| worker.view()).collect()
     }
 
-    /// Opens an answer from the model that `prompt.model` names by its id. `notice` is told while the model is not ready.
-    /// Failures before the first token are tried again as often as configured.
-    pub async fn open(&self, prompt: Prompt, notice: &mut (dyn FnMut(TurnEvent) + Send)) -> Result<Reply, ModelError> {
-        let deployment = self.inner.snapshot().by_id.get(&prompt.model).cloned();
-        let Some(deployment) = deployment else {
+    /// Opens an answer from the model that `prompt.model` names. `notice` is told while the request waits: for a place
+    /// (`Queued`), for the model (`Warming`), or for another model (`FellBack`). Failures before the first token are tried
+    /// again, here or at another deployment, as often as configured; what is returned can no longer be.
+    pub async fn open(
+        &self,
+        caller: &Caller,
+        errand: Errand,
+        prompt: Prompt,
+        notice: &mut (dyn FnMut(TurnEvent) + Send),
+    ) -> Result<Reply, ModelError> {
+        let snapshot = self.inner.snapshot();
+        let Some(model) = snapshot.model(&prompt.model) else {
             return Err(ModelError::NoSuchModel { url: "this portal".to_owned(), model: prompt.model });
         };
-        open::open(&deployment, prompt, &self.inner.options, notice).await
+        let _ = (caller, errand, model.balance(), model.fallbacks());
+        let ready = model.choices.iter().filter(|choice| choice.deployment.state() == ModelState::Ready);
+        let Some(choice) = ready.max_by_key(|choice| choice.weight).or(model.choices.first()) else {
+            return Err(ModelError::NoSuchModel { url: "this portal".to_owned(), model: prompt.model });
+        };
+        open::open(&choice.deployment, prompt, &self.inner.options, notice).await
     }
 
-    /// Every model, those of one provider together.
+    /// Every model: the aliases, then those of each provider together.
     pub fn list(&self) -> Vec<ModelView> {
-        self.inner.snapshot().all.iter().map(|deployment| deployment.view()).collect()
+        self.inner.snapshot().views()
     }
 
-    /// One model by its id.
-    pub fn find(&self, id: &str) -> Option<ModelView> {
-        self.inner.snapshot().by_id.get(id).map(|deployment| deployment.view())
+    /// The model that a request means by this name: an alias, an id, a name without provider that only one provider has, or
+    /// the alias that answers for all other names.
+    pub fn find(&self, name: &str) -> Option<ModelView> {
+        self.inner.snapshot().model(name).map(|model| model.view())
     }
 
-    /// Where a model stands.
-    pub fn state(&self, id: &str) -> Option<ModelState> {
-        self.inner.snapshot().by_id.get(id).map(|deployment| deployment.state())
+    /// Where the model of this name stands.
+    pub fn state(&self, name: &str) -> Option<ModelState> {
+        self.inner.snapshot().model(name).map(|model| model.state())
     }
 
     /// How many requests a model is answering.
     pub fn load(&self, id: &str) -> usize {
-        self.inner.snapshot().by_id.get(id).map_or(0, |deployment| deployment.load.now())
+        let snapshot = self.inner.snapshot();
+        snapshot.model(id).map_or(0, |model| model.choices.iter().map(|choice| choice.deployment.load.now()).sum())
     }
 
     /// Every provider, with its problem where it has one.
@@ -235,16 +243,35 @@ impl Inner {
         }
     }
 
-    fn replace(&self, workers: Vec<Arc<Worker>>, providers: Vec<Arc<Provider>>) {
-        let local = workers.iter().map(|worker| worker.deployment.clone());
-        let all: Vec<Arc<Deployment>> =
-            local.chain(providers.iter().flat_map(|provider| provider.deployments())).collect();
-        let by_id = all
-            .iter()
-            .filter(|deployment| deployment.enabled)
-            .map(|deployment| (deployment.id.clone(), deployment.clone()))
-            .collect();
-        let snapshot = Arc::new(Snapshot { workers, providers, by_id, all });
+    /// Puts other providers or aliases in force; what is not given stays.
+    fn change(self: &Arc<Self>, providers: Option<Vec<ProviderConfig>>, aliases: Option<Vec<AliasConfig>>) {
+        let _one_at_a_time = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = self.snapshot();
+        let providers = match providers {
+            Some(configs) => self.start(configs, &before.providers),
+            None => before.providers.clone(),
+        };
+        self.replace(before.workers.clone(), providers, aliases.unwrap_or_else(|| before.aliases.clone()));
+    }
+
+    fn start(self: &Arc<Self>, configs: Vec<ProviderConfig>, before: &[Arc<Provider>]) -> Vec<Arc<Provider>> {
+        // Allowed first: a provider is asked the moment it starts, and a refusal of ours would stand until its next turn.
+        for config in configs.iter().filter(|config| config.enabled) {
+            if let Some(origin) = providers::origin(&config.base_url) {
+                self.egress.allow(origin);
+            }
+        }
+        let started = |config: ProviderConfig| match before.iter().find(|known| known.config == config) {
+            Some(known) => known.clone(),
+            None => Provider::start(config, self),
+        };
+        let providers: Vec<Arc<Provider>> = configs.into_iter().map(started).collect();
+        self.allow(&providers);
+        providers
+    }
+
+    fn replace(&self, workers: Vec<Arc<Worker>>, providers: Vec<Arc<Provider>>, aliases: Vec<AliasConfig>) {
+        let snapshot = Arc::new(Snapshot::new(workers, providers, aliases));
         *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = snapshot;
         self.changed.send_modify(|count| *count += 1);
     }
@@ -253,7 +280,7 @@ impl Inner {
     fn regather(&self) {
         let _one_at_a_time = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.snapshot();
-        self.replace(now.workers.clone(), now.providers.clone());
+        self.replace(now.workers.clone(), now.providers.clone(), now.aliases.clone());
     }
 
     /// A provider is allowed by being configured, and no longer when it is gone.

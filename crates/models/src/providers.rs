@@ -61,6 +61,8 @@ pub(crate) async fn tried(
                 models: Some(Vec::new()),
                 enabled: true,
                 timeouts: None,
+                max_concurrent: None,
+                warm_up: false,
             };
             let adapter = build(&config, timeouts, egress).map_err(wrong)?;
             let offered = adapter.offered().await?;
@@ -113,6 +115,8 @@ mod tests {
                 models: (kind == azure::KIND).then(|| vec![crate::ModelConfig::named("m")]),
                 enabled: true,
                 timeouts: None,
+                max_concurrent: None,
+                warm_up: false,
             };
             let member = build(&config, Timeouts::default(), egress.clone()).unwrap();
             model_provider_suite(member.as_ref(), &scripted, &clock)

@@ -4,6 +4,7 @@
 //! A flag (`--listen`) beats an environment variable (`PORTICO_LISTEN`, `PORTICO_DATABASE__URL`: `__` between levels), which
 //! beats the file. Relative paths in the file are relative to the file; elsewhere, to the working directory.
 
+mod alias;
 mod mistake;
 mod read;
 mod secret;
@@ -54,7 +55,16 @@ pub struct Config {
     pub models: Vec<LocalModel>,
     /// Providers reached over HTTP.
     pub providers: Vec<Provider>,
+    /// What this installation is: chooses among aliases that are meant for one environment.
+    pub environment: Option<String>,
+    /// Names for models, those that hold in this environment.
+    pub aliases: Vec<models::AliasConfig>,
+    /// Who waits where a model has no room.
+    pub queue: Queue,
 }
+
+/// Who waits where a model has no room, and how long.
+pub type Queue = models::Waiting;
 
 /// Where conversations and accounts lie.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -160,6 +170,12 @@ pub struct Provider {
     pub api_key: Option<Secret>,
     /// Empty: all that it lists.
     pub models: Vec<ProviderModel>,
+    /// Whether it is contacted at all. Answers that are under way when it is switched off end in peace.
+    pub enabled: bool,
+    /// How many requests each of its models gets at the same time; `None`: as many as come.
+    pub max_concurrent: Option<u32>,
+    /// Whether its models are asked for one token before people are let in.
+    pub warm_up: bool,
 }
 
 /// One model of a provider.
@@ -173,6 +189,8 @@ pub struct ProviderModel {
     pub enabled: bool,
     /// Whether it may be asked for a stream.
     pub streaming: bool,
+    /// How many requests it gets at the same time; `None`: as its provider.
+    pub max_concurrent: Option<u32>,
 }
 
 /// What the command line says, on top of everything else.

@@ -77,7 +77,8 @@ impl House {
                 .await?;
         let egress = Arc::new(Egress::new(way_out(config)?, Arc::clone(&clock))?);
         let models = Models::new(model_options(config), Arc::clone(&egress));
-        let catalog = Catalog::new(store.clone(), models.clone(), Envelope::new(&key.0), providers(config));
+        let fixed = server::Fixed { providers: providers(config), aliases: config.aliases.clone() };
+        let catalog = Catalog::new(store.clone(), models.clone(), Envelope::new(&key.0), fixed);
         catalog.reload(TenantId::FIRST).await?;
         models.run_workers(workers(config)?);
         let chat = Chat::start(store.clone(), models.clone(), ledger.clone(), Arc::clone(&clock), ids.clone());
@@ -213,7 +214,8 @@ fn model_options(config: &Config) -> models::Options {
         total: config.timeouts.total,
         ..models::Timeouts::default()
     };
-    models::Options { timeouts, retries: config.retries_before_first_token, ..models::Options::default() }
+    let retries = config.retries_before_first_token;
+    models::Options { timeouts, retries, waiting: config.queue, ..models::Options::default() }
 }
 
 pub(crate) fn providers(config: &Config) -> Vec<ProviderConfig> {
@@ -222,6 +224,7 @@ pub(crate) fn providers(config: &Config) -> Vec<ProviderConfig> {
         display_name: model.display_name.clone(),
         enabled: model.enabled,
         streaming: model.streaming,
+        max_concurrent: model.max_concurrent,
     };
     let provider = |provider: &crate::config::Provider| ProviderConfig {
         slug: provider.slug.clone(),
@@ -230,8 +233,10 @@ pub(crate) fn providers(config: &Config) -> Vec<ProviderConfig> {
         base_url: provider.base_url.clone(),
         key: provider.api_key.as_ref().map(|key| Key::new(key.reveal())),
         models: Some(provider.models.iter().map(model).collect::<Vec<_>>()).filter(|models| !models.is_empty()),
-        enabled: true,
+        enabled: provider.enabled,
         timeouts: None,
+        max_concurrent: provider.max_concurrent,
+        warm_up: provider.warm_up,
     };
     config.providers.iter().map(provider).collect()
 }

@@ -1,4 +1,4 @@
-//! SIGHUP: what a running portal takes from its configuration file again. Providers, limits and certificates change in force, each
+//! SIGHUP: what a running portal takes from its configuration file again. Providers, aliases, limits and certificates change in force, each
 //! as one snapshot, so that a request keeps what it began with; a file with mistakes changes nothing. What else is in the file
 //! takes the next start, and is named in the log.
 
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use domain::TenantId;
-use server::{Server, Tls};
+use server::{Fixed, Server, Tls};
 
 use crate::config::{Config, Mistakes};
 use crate::house::providers;
@@ -34,7 +34,8 @@ impl Reload {
                 );
             }
         };
-        if let Err(error) = self.server.catalog.fix(TenantId::FIRST, providers(&fresh)).await {
+        let fixed = Fixed { providers: providers(&fresh), aliases: fresh.aliases.clone() };
+        if let Err(error) = self.server.catalog.fix(TenantId::FIRST, fixed).await {
             return tracing::error!(%error, "the configuration file was read, and the last one stays in force");
         }
         self.server.ledger.limit_everybody(fresh.limits.daily_tokens_per_person.map(u64::from));
@@ -43,10 +44,11 @@ impl Reload {
         let later = self.needs_a_start(&fresh);
         self.config.limits = fresh.limits;
         self.config.providers = fresh.providers;
+        self.config.aliases = fresh.aliases;
         match later.as_slice() {
-            [] => tracing::info!("the configuration file was read again: providers and limits are in force"),
+            [] => tracing::info!("the configuration file was read again: providers, aliases and limits are in force"),
             later => tracing::warn!(
-                "the configuration file was read again: providers and limits are in force, {} with the next start",
+                "the configuration file was read again: providers, aliases and limits are in force, {} with the next start",
                 later.join(", ")
             ),
         }
@@ -75,6 +77,7 @@ impl Reload {
             ("egress", now.egress != fresh.egress),
             ("timeouts", now.timeouts != fresh.timeouts),
             ("retries", now.retries_before_first_token != fresh.retries_before_first_token),
+            ("queue", now.queue != fresh.queue),
             ("model", now.models != fresh.models),
         ];
         changed.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()

@@ -1,12 +1,12 @@
 //! Where models are configured: the local workers, the file's providers (read at start and at SIGHUP), and the providers that
-//! administrators added, kept in the store with their keys sealed. Joins them into what `models` serves, at start and after
-//! every change.
+//! administrators added, kept in the store with their keys sealed; and the aliases for them. Joins them into what `models`
+//! serves, at start and after every change.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
 use domain::{Caller, ProviderId, TenantId};
 use identity::Envelope;
-use models::{Key, ModelConfig, Models, ProviderConfig};
+use models::{AliasConfig, Key, ModelConfig, Models, ProviderConfig};
 use store::{ProviderRow, Store};
 
 /// Why the models could not be joined.
@@ -20,12 +20,21 @@ pub enum CatalogError {
     Sealed(#[from] identity::Error),
 }
 
-/// The providers of this installation.
+/// What the configuration file says about models.
+#[derive(Debug, Clone, Default)]
+pub struct Fixed {
+    /// Its providers.
+    pub providers: Vec<ProviderConfig>,
+    /// Its aliases, those that hold in this environment.
+    pub aliases: Vec<AliasConfig>,
+}
+
+/// The providers and aliases of this installation.
 pub struct Catalog {
     store: Store,
     models: Models,
     envelope: Envelope,
-    fixed: RwLock<Arc<[ProviderConfig]>>,
+    fixed: RwLock<Arc<Fixed>>,
 }
 
 impl std::fmt::Debug for Catalog {
@@ -35,29 +44,29 @@ impl std::fmt::Debug for Catalog {
 }
 
 impl Catalog {
-    /// Over the providers of the configuration file.
-    pub fn new(store: Store, models: Models, envelope: Envelope, fixed: Vec<ProviderConfig>) -> Self {
+    /// Over what the configuration file says.
+    pub fn new(store: Store, models: Models, envelope: Envelope, fixed: Fixed) -> Self {
         Catalog { store, models, envelope, fixed: RwLock::new(fixed.into()) }
     }
 
-    /// The providers of the configuration file.
-    pub fn fixed(&self) -> Arc<[ProviderConfig]> {
+    /// What the configuration file says.
+    pub fn fixed(&self) -> Arc<Fixed> {
         Arc::clone(&self.fixed.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Puts other providers of the configuration file in force. Where the store does not answer, everything stays as it was.
-    pub async fn fix(&self, tenant: TenantId, fixed: Vec<ProviderConfig>) -> Result<(), CatalogError> {
+    /// Puts what the configuration file says now in force. Where the store does not answer, everything stays as it was.
+    pub async fn fix(&self, tenant: TenantId, fixed: Fixed) -> Result<(), CatalogError> {
         let before = std::mem::replace(&mut *self.lock(), fixed.into());
         self.reload(tenant).await.inspect_err(|_| *self.lock() = before)
     }
 
-    fn lock(&self) -> std::sync::RwLockWriteGuard<'_, Arc<[ProviderConfig]>> {
+    fn lock(&self) -> std::sync::RwLockWriteGuard<'_, Arc<Fixed>> {
         self.fixed.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads the store's providers again and puts all of them in force, as one snapshot.
+    /// Reads the store's providers again and puts all of them, with the aliases, in force as one snapshot.
     pub async fn reload(&self, tenant: TenantId) -> Result<(), CatalogError> {
-        let mut all = self.fixed().to_vec();
+        let Fixed { providers: mut all, aliases } = self.fixed().as_ref().clone();
         for row in self.store.providers(tenant).await? {
             match self.opened(&row) {
                 Ok(config) => all.push(config),
@@ -65,7 +74,7 @@ impl Catalog {
                 Err(error) => tracing::error!(provider = %row.name, %error, "a provider is left out"),
             }
         }
-        self.models.configure(all);
+        self.models.configure_all(all, aliases);
         Ok(())
     }
 
@@ -81,6 +90,8 @@ impl Catalog {
             enabled: row.enabled,
             models: named(row),
             timeouts: None,
+            max_concurrent: None,
+            warm_up: false,
         })
     }
 

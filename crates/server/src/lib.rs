@@ -29,7 +29,7 @@ use store::Store;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub use catalog::{Catalog, CatalogError};
+pub use catalog::{Catalog, CatalogError, Fixed};
 pub use health::metrics_router;
 pub use listen::{Peer, Tls, TlsError, serve};
 pub use openapi::document;

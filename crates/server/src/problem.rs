@@ -220,6 +220,7 @@ impl From<ModelError> for Problem {
             ModelError::Loading { .. } | ModelError::Failed { .. } => StatusCode::SERVICE_UNAVAILABLE,
             ModelError::TimedOut { clock: TimedOut::Connect, .. } => StatusCode::BAD_GATEWAY,
             ModelError::TimedOut { .. } => StatusCode::GATEWAY_TIMEOUT,
+            ModelError::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
             ModelError::OverLimit { .. } => StatusCode::TOO_MANY_REQUESTS,
             ModelError::NoSuchModel { .. } => StatusCode::NOT_FOUND,
             ModelError::Rejected { status, .. } => StatusCode::from_u16(*status).unwrap_or(StatusCode::BAD_REQUEST),
@@ -232,6 +233,9 @@ impl From<ModelError> for Problem {
         match error {
             ModelError::Loading { retry_after, .. } | ModelError::Broken { retry_after, .. } => {
                 problem.retry_after = retry_after
+            }
+            ModelError::Busy { retry_after, .. } => {
+                problem.retry_after = Some(retry_after.unwrap_or(Duration::from_secs(1)))
             }
             ModelError::OverLimit { retry_after, body, .. } => {
                 problem.retry_after = retry_after;

@@ -57,6 +57,8 @@ export type Model = {
   chat_template: boolean | null;
   enabled: boolean;
   state: ModelState;
+  alias: boolean;
+  targets: string[];
 };
 
 export type ModelList = { models: Model[]; default: string | null };

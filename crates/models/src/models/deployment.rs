@@ -84,6 +84,8 @@ impl Deployment {
             chat_template: offered.and_then(|offered| offered.chat_template),
             enabled: self.enabled,
             state: self.state(),
+            alias: false,
+            targets: Vec::new(),
         }
     }
 }

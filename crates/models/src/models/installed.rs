@@ -95,7 +95,7 @@ impl Models {
     fn set_state(&self, slug: &str, name: &str, state: ModelState) {
         let snapshot = self.inner.snapshot();
         let meant = |known: &str| known == name || known.strip_suffix(":latest") == Some(name);
-        for deployment in snapshot.all.iter().filter(|one| one.provider == slug && meant(&one.name)) {
+        for deployment in snapshot.deployments.iter().filter(|one| one.provider == slug && meant(&one.name)) {
             deployment.set(state.clone());
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::{ModelError, ModelState, Prompt, Reply, TurnEvent};
+use domain::{ModelError, ModelState, Prompt, Reply, Route, TurnEvent};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{Deployment, pause, whole};
@@ -30,7 +30,8 @@ pub(super) async fn open(
     loop {
         ready(deployment, limit, notice).await?;
         let error = match deployment.backend.open(prompt.clone()).await {
-            Ok(reply) => {
+            Ok(mut reply) => {
+                reply.route = Route { provider: deployment.provider.clone(), model: deployment.id.clone() };
                 if !deployment.local {
                     deployment.succeed();
                 }

@@ -219,6 +219,7 @@ impl From<&Installed> for Offered {
             chat_template: model.chat_template,
             loaded: Some(model.loaded.is_some()),
             capabilities: model.capabilities.clone(),
+            concurrency: None,
         }
     }
 }

@@ -68,7 +68,10 @@ async fn promises(url: &str) -> Vec<(&'static str, Promise)> {
 fn house(url: &str) -> Models {
     let second = Duration::from_secs(1);
     let timeouts = Timeouts { first_token: 30 * second, idle: 30 * second, total: None, plain: 60 * second };
-    let models = Models::new(Options { timeouts, retries: 0, probe_every: Duration::from_secs(3600) }, egress());
+    let models = Models::new(
+        Options { timeouts, retries: 0, probe_every: Duration::from_secs(3600), ..Options::default() },
+        egress(),
+    );
     models.configure(vec![ProviderConfig {
         slug: "mock".into(),
         name: "Live".into(),
@@ -78,6 +81,8 @@ fn house(url: &str) -> Models {
         models: Some(vec![ModelConfig::named("live")]),
         enabled: true,
         timeouts: None,
+        max_concurrent: None,
+        warm_up: false,
     }]);
     models
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, reason = "a failed expectation is how a test says so, in its helpers too")]
 
 mod address;
+mod aliases;
 mod azure;
 mod bytes;
 mod live;
@@ -16,12 +17,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::testing::ManualClock;
-use domain::{Batch, ClientBody, Finish, ModelError, Prompt, Reply, Task, TurnEvent};
+use domain::{
+    Batch, Caller, ClientBody, Finish, ModelError, PersonId, Prompt, Reply, Role, Task, TenantId, TurnEvent, Via,
+};
 use egress::Egress;
 use futures_util::StreamExt;
 use models::testing::Scripted;
-use models::{ModelConfig, Models, Options, ProviderConfig, Timeouts};
+use models::{Errand, ModelConfig, Models, Options, ProviderConfig, Timeouts};
 use serde_json::{Value, json};
+
+/// Somebody.
+const ME: Caller = person(1);
+
+/// One of several.
+const fn person(number: u128) -> Caller {
+    let person = PersonId(uuid::Uuid::from_u128(number));
+    Caller { tenant: TenantId::FIRST, person, role: Role::Member, via: Via::House }
+}
 
 /// Short clocks, so that a test of one is quick.
 fn options() -> Options {
@@ -31,7 +43,7 @@ fn options() -> Options {
         total: None,
         plain: Duration::from_millis(1500),
     };
-    Options { timeouts, retries: 2, probe_every: Duration::from_secs(3600) }
+    Options { timeouts, retries: 2, probe_every: Duration::from_secs(3600), ..Options::default() }
 }
 
 fn provider(url: &str) -> ProviderConfig {
@@ -44,6 +56,8 @@ fn provider(url: &str) -> ProviderConfig {
         models: Some(vec![ModelConfig::named("m")]),
         enabled: true,
         timeouts: None,
+        max_concurrent: None,
+        warm_up: false,
     }
 }
 
@@ -88,7 +102,18 @@ fn asked(body: Value) -> Prompt {
 }
 
 async fn open(models: &Models, prompt: Prompt) -> Result<Reply, ModelError> {
-    models.open(prompt, &mut |_| ()).await
+    models.open(&ME, Errand::default(), prompt, &mut |_| ()).await
+}
+
+/// Waits until the list of models is as wanted.
+async fn until(models: &Models, wanted: impl Fn(&Models) -> bool) {
+    let mut changes = models.watch();
+    let seen = async {
+        while !wanted(models) {
+            changes.changed().await.expect("the house stands");
+        }
+    };
+    assert!(tokio::time::timeout(Duration::from_secs(5), seen).await.is_ok(), "{:?}", models.list());
 }
 
 /// A whole answer: its events, its bytes, and the error it ended with.

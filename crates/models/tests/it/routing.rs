@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use domain::{ModelError, TimedOut, TurnEvent};
 use futures_util::StreamExt;
 use models::testing::Scripted;
-use models::{Options, Timeouts};
+use models::{Errand, Options, Timeouts};
 
-use crate::{answer, chat, failure, hear, house, house_with, open, options, plain, provider};
+use crate::{ME, answer, chat, failure, hear, house, house_with, open, options, plain, provider};
 
 fn clock(error: &ModelError) -> Option<TimedOut> {
     match error {
@@ -146,7 +146,10 @@ async fn a_loading_model_is_waited_for_and_told() {
     let scripted = Scripted::start_with("loading=2;retry_after=0.05").await;
     let models = house_with(&scripted.url, Options { retries: 0, ..options() });
     let mut notices = Vec::new();
-    let reply = models.open(chat(""), &mut |event| notices.push(event)).await.expect("ready in the end");
+    let reply = models
+        .open(&ME, Errand::default(), chat(""), &mut |event| notices.push(event))
+        .await
+        .expect("ready in the end");
     assert_eq!(hear(reply).await.text(), "t0 t1 t2 t3 ");
     assert_eq!(notices.len(), 2);
     assert!(notices.iter().all(|event| matches!(event, TurnEvent::Warming { .. })), "{notices:?}");

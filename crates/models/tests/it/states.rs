@@ -6,18 +6,7 @@ use domain::ModelState;
 use models::testing::Scripted;
 use models::{Models, ProviderConfig};
 
-use crate::{chat, egress, hear, house, open, options, provider};
-
-/// Waits until the list of models is as wanted.
-async fn until(models: &Models, wanted: impl Fn(&Models) -> bool) {
-    let mut changes = models.watch();
-    let seen = async {
-        while !wanted(models) {
-            changes.changed().await.expect("the house stands");
-        }
-    };
-    assert!(tokio::time::timeout(Duration::from_secs(5), seen).await.is_ok(), "{:?}", models.list());
-}
+use crate::{chat, egress, hear, house, open, options, provider, until};
 
 fn failed(models: &Models, code: &str) -> bool {
     matches!(models.state("mock/m"), Some(ModelState::Failed { code: known, .. }) if known == code)

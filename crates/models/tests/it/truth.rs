@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use domain::{Finish, ModelError};
 use futures_util::StreamExt;
+use models::Errand;
 use models::testing::Scripted;
 
-use crate::{answer, chat, failure, hear, house, open, plain};
+use crate::{ME, answer, chat, failure, hear, house, open, plain};
 
 #[tokio::test]
 async fn case_11_a_cut_stream_ends_in_an_error() {
@@ -74,7 +75,7 @@ async fn noticed(prompt: domain::Prompt, read_first: bool) -> Duration {
         Instant::now()
     } else {
         let mut ignore = |_| ();
-        let opening = models.open(prompt, &mut ignore);
+        let opening = models.open(&ME, Errand::default(), prompt, &mut ignore);
         let gone = tokio::time::timeout(Duration::from_millis(60), opening).await;
         assert!(gone.is_err(), "it was not to answer");
         Instant::now()

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 use domain::{ModelError, ModelState, TurnEvent};
 use futures_util::StreamExt;
 use models::testing::{play_worker, scripted_worker};
-use models::{Models, WorkerConfig};
+use models::{Errand, Models, WorkerConfig};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
-use crate::{chat, egress, hear, options};
+use crate::{ME, chat, egress, hear, options};
 
 /// Not a test: what [`scripted_worker`] starts.
 #[tokio::test]
@@ -136,7 +136,8 @@ async fn a_worker_is_loaded_warmed_up_and_ready() {
 async fn a_question_waits_while_the_model_loads() {
     let models = house("load=200");
     let mut notices = Vec::new();
-    let reply = models.open(ask(""), &mut |event| notices.push(event)).await.expect("an answer");
+    let reply =
+        models.open(&ME, Errand::default(), ask(""), &mut |event| notices.push(event)).await.expect("an answer");
     assert_eq!(hear(reply).await.text(), "t0 t1 t2 t3 ");
     assert!(
         notices.iter().any(|event| matches!(event, TurnEvent::Warming { state: ModelState::Loading { .. } })),
@@ -149,7 +150,7 @@ async fn a_question_waits_while_the_model_loads() {
 async fn kill_9_in_mid_answer_is_an_error_at_once_and_the_worker_is_back() {
     let models = house("");
     ready(&models).await;
-    let mut reply = models.open(ask("n=10000;itl=5"), &mut |_| ()).await.expect("an answer");
+    let mut reply = models.open(&ME, Errand::default(), ask("n=10000;itl=5"), &mut |_| ()).await.expect("an answer");
     reply.batches.next().await.expect("a batch").expect("content");
     let killed = Instant::now();
     kill_process(pid(&models), Signal::KILL).expect("it lives");
@@ -162,7 +163,7 @@ async fn kill_9_in_mid_answer_is_an_error_at_once_and_the_worker_is_back() {
     assert!(matches!(error, ModelError::Cut { .. }), "{error:?}");
     assert!(killed.elapsed() < Duration::from_millis(100), "{:?}", killed.elapsed());
     until(&models, |state| *state != ModelState::Ready).await;
-    let reply = models.open(ask(""), &mut |_| ()).await.expect("the question waited");
+    let reply = models.open(&ME, Errand::default(), ask(""), &mut |_| ()).await.expect("the question waited");
     assert_eq!(hear(reply).await.text(), "t0 t1 t2 t3 ");
     println!("ready again {} ms after kill -9", killed.elapsed().as_millis());
     assert_eq!(models.workers()[0].restarts, 1);
@@ -175,7 +176,7 @@ async fn a_question_that_meets_a_dying_worker_is_answered_by_the_next() {
     ready(&models).await;
     let dying = pid(&models);
     let mut ignore = |_| ();
-    let opening = models.open(ask("ttft=50"), &mut ignore);
+    let opening = models.open(&ME, Errand::default(), ask("ttft=50"), &mut ignore);
     let kill = async {
         tokio::time::sleep(Duration::from_millis(20)).await;
         kill_process(dying, Signal::KILL).expect("it lives");
@@ -191,7 +192,7 @@ async fn a_model_that_cannot_be_loaded_is_told_and_not_tried_again() {
     let state = until(&models, |state| matches!(state, ModelState::Failed { .. })).await;
     let message = "broken.gguf is not a GGUF file: it begins with \"PK\"".to_owned();
     assert_eq!(state, ModelState::Failed { code: "model_failed".into(), message: message.clone() });
-    let error = models.open(ask(""), &mut |_| ()).await.expect_err("it failed");
+    let error = models.open(&ME, Errand::default(), ask(""), &mut |_| ()).await.expect_err("it failed");
     assert_eq!(error.to_string(), format!("tiny could not be loaded: {message}"));
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert_eq!((models.workers()[0].restarts, models.workers()[0].pid), (0, None));

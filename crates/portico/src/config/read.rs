@@ -9,15 +9,18 @@ use std::time::Duration;
 use ipnet::IpNet;
 use toml::de::{DeTable, Error};
 
+use super::alias;
 use super::mistake::{Mistake, Place};
 use super::source::{Found, Section, Source, Wrong};
 use super::suggest::nearest;
 use super::{
-    Config, Database, Egress, Limits, LocalModel, Log, LogFormat, Metrics, Overrides, Provider, ProviderModel, Secret,
-    Timeouts, Tls,
+    Config, Database, Egress, Limits, LocalModel, Log, LogFormat, Metrics, Overrides, Provider, ProviderModel, Queue,
+    Secret, Timeouts, Tls,
 };
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+/// How many requests one model may be given at the same time.
+const CONCURRENT: std::ops::RangeInclusive<u64> = 1..=65_536;
 const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
 
 /// The whole file. Mistakes are left with `source`; where there are some, the configuration is not to be used.
@@ -32,6 +35,7 @@ pub(super) fn config<'a>(
     reader.syntax(syntax);
     let root = source.root(table);
     let listen = reader.listen(&root);
+    let environment = root.text("environment").map(|environment| environment.value);
     Config {
         file: file.map(Path::to_owned),
         listen,
@@ -48,11 +52,14 @@ pub(super) fn config<'a>(
         retries_before_first_token: small(root.section("retries").number("before_first_token", 0..=10)).unwrap_or(2),
         models: reader.models(&root, over),
         providers: reader.providers(&root),
+        aliases: alias::aliases(&reader, &root, environment.as_deref()),
+        environment,
+        queue: queue(&root.section("queue")),
     }
 }
 
-struct Reader<'s, 'a> {
-    source: &'s Source<'a>,
+pub(super) struct Reader<'s, 'a> {
+    pub(super) source: &'s Source<'a>,
     /// Relative paths in the file start here.
     folder: &'s Path,
 }
@@ -181,11 +188,14 @@ impl<'a> Reader<'_, 'a> {
             let base_url = section.required("base_url", "where it answers, as in \"http://127.0.0.1:11434\"");
             let base_url = base_url.and_then(|url| url.parse(self.source, |url| provider_url(&kind, &url)));
             let api_key = self.api_key(&section);
+            let max_concurrent = small(section.number("max_concurrent", CONCURRENT));
+            let warm_up = section.flag("warm_up").unwrap_or(false);
+            let enabled = section.flag("enabled").unwrap_or(true);
             let models = self.provider_models(&section);
             let slug_found = slug_found.and_then(|found| self.slug(&mut slugs, found));
             let (Some(slug), Some(base_url)) = (slug_found, base_url) else { continue };
             let name = name.unwrap_or_else(|| slug.clone());
-            providers.push(Provider { name, slug, kind, base_url, api_key, models });
+            providers.push(Provider { name, slug, kind, base_url, api_key, models, enabled, max_concurrent, warm_up });
         }
         providers
     }
@@ -198,8 +208,9 @@ impl<'a> Reader<'_, 'a> {
             let display_name = section.text("display_name").map(|name| name.value);
             let enabled = section.flag("enabled").unwrap_or(true);
             let streaming = section.flag("streaming").unwrap_or(true);
+            let max_concurrent = small(section.number("max_concurrent", CONCURRENT));
             let Some(name) = name.and_then(|name| self.once(&mut names, name, "model")) else { continue };
-            models.push(ProviderModel { name, display_name, enabled, streaming });
+            models.push(ProviderModel { name, display_name, enabled, streaming, max_concurrent });
         }
         models
     }
@@ -268,7 +279,7 @@ impl<'a> Reader<'_, 'a> {
         None
     }
 
-    fn each<T>(&self, list: Vec<Found<String>>, parse: impl Fn(String) -> Result<T, Wrong>) -> Vec<T> {
+    pub(super) fn each<T>(&self, list: Vec<Found<String>>, parse: impl Fn(String) -> Result<T, Wrong>) -> Vec<T> {
         list.into_iter().filter_map(|found| found.parse(self.source, &parse)).collect()
     }
 
@@ -304,7 +315,17 @@ fn timeouts(section: &Section<'_, '_>) -> Timeouts {
     }
 }
 
-fn small(number: Option<u64>) -> Option<u32> {
+fn queue(section: &Section<'_, '_>) -> Queue {
+    let usual = models::Waiting::default();
+    let clock = |key, usual: Duration| section.number(key, 1..=DAY_MS).map_or(usual, Duration::from_millis);
+    Queue {
+        most: small(section.number("max_waiting", 0..=65_536)).unwrap_or(usual.most),
+        longest: clock("max_wait_ms", usual.longest),
+        batch_ages_after: clock("batch_ages_after_ms", usual.batch_ages_after),
+    }
+}
+
+pub(super) fn small(number: Option<u64>) -> Option<u32> {
     number.and_then(|number| u32::try_from(number).ok())
 }
 

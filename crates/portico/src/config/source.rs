@@ -42,6 +42,12 @@ pub(super) struct Found<T> {
     pub(super) place: Place,
 }
 
+/// One of a list that holds texts and small tables.
+pub(super) enum Item<'s, 'a> {
+    Text(Found<String>),
+    Section(Section<'s, 'a>),
+}
+
 /// What a key was found to hold before its type is known.
 enum Raw<'s, 'a> {
     Toml(&'s Spanned<DeValue<'a>>),
@@ -253,6 +259,27 @@ impl<'s, 'a> Section<'s, 'a> {
         sections
     }
 
+    /// A list of texts and of tables written in one line.
+    pub(super) fn items(&self, key: &'static str, wanted: &str) -> Vec<Item<'s, 'a>> {
+        self.ask(key);
+        let Some((_, found)) = self.entry(key) else { return Vec::new() };
+        let DeValue::Array(list) = found.get_ref() else {
+            self.wrong::<()>(key, found, wanted, found.get_ref());
+            return Vec::new();
+        };
+        let item = |item: &'s Spanned<DeValue<'a>>| match item.get_ref() {
+            DeValue::String(value) => Some(Item::Text(Found { value: value.to_string(), place: self.at(item) })),
+            DeValue::Table(table) => {
+                let path = format!("{}[]", dotted(&self.path, key));
+                let section = Section { source: self.source, path, table: Some(table), place: Some(self.at(item)) };
+                section.note_keys();
+                Some(Item::Section(section))
+            }
+            other => self.wrong(key, item, wanted, other),
+        };
+        list.iter().filter_map(item).collect()
+    }
+
     /// A text that must be there.
     pub(super) fn required(&self, key: &'static str, what: &str) -> Option<Found<String>> {
         let found = self.text(key);
@@ -308,6 +335,16 @@ impl<'s, 'a> Section<'s, 'a> {
 }
 
 impl<T> Found<T> {
+    /// As [`Found::parse`], and keeps the place.
+    pub(super) fn parse_found<U>(
+        self,
+        source: &Source<'_>,
+        parse: impl FnOnce(T) -> Result<U, Wrong>,
+    ) -> Option<Found<U>> {
+        let place = self.place.clone();
+        self.parse(source, parse).map(|value| Found { value, place })
+    }
+
     /// Looks closer at the value; what `parse` says is wrong is noted at its place.
     pub(super) fn parse<U>(self, source: &Source<'_>, parse: impl FnOnce(T) -> Result<U, Wrong>) -> Option<U> {
         match parse(self.value) {

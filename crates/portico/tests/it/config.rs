@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use models::{AliasConfig, Balance, Target};
 use portico::config::{Config, Database, LogFormat, Metrics, Mistakes, Overrides};
 
 fn read(text: &str, env: &[(&str, &str)], over: &Overrides) -> Result<Config, Mistakes> {
@@ -82,6 +83,22 @@ fn every_mistake_is_named_with_its_line() {
             "key_of_a_provider_model",
             "[[provider]]\nslug = \"a\"\nbase_url = \"http://h\"\n[[provider.model]]\nnam = \"x\"\n",
         ),
+        ("alias_without_name", "[[alias]]\ntargets = [\"ollama/llama3\"]\n"),
+        ("alias_target", "[[alias]]\nname = \"main\"\ntargets = [\"llama3\", { model = \"vllm/x\", weigth = 3 }, 7]\n"),
+        ("alias_targets_as_text", "[[alias]]\nname = \"main\"\ntargets = \"ollama/llama3\"\n"),
+        (
+            "alias_target_twice",
+            "[[alias]]\nname = \"main\"\ntargets = [\"a/x\", { model = \"a/x\" }, { weight = 2 }]\n",
+        ),
+        ("alias_balance", "[[alias]]\nname = \"main\"\ntargets = [\"a/x\"]\nbalance = \"least-buzy\"\n"),
+        (
+            "alias_falls_back_to_itself",
+            "[[alias]]\nname = \"main\"\ntargets = [\"a/x\"]\nfallbacks = [\"b/y\", \"main\"]\n",
+        ),
+        ("alias_twice", "[[alias]]\nname = \"main\"\n[[alias]]\nname = \"main\"\n"),
+        ("alias_environment_unknown", "[[alias]]\nname = \"main\"\nenvironment = \"production\"\n"),
+        ("two_catch_all", "[[alias]]\nname = \"a\"\ncatch_all = true\n[[alias]]\nname = \"b\"\ncatch_all = true\n"),
+        ("queue_out_of_range", "[queue]\nmax_wait_ms = 0\nmax_wating = 4\n"),
         ("chinese_line", "[[provider]]\nslug = \"a\"\nname = \"本地模型\"\nbase_url = \"http://h\"\n模型 = \"甲\"\n"),
         ("several_at_once", "lisen = \"x\"\n[log]\nlevel = 3\n[limits]\nbody_bytes = 1\n[tls]\nkey = \"k.pem\"\n"),
         ("syntax_and_more", "data = ./data\n[log]\nlevle = \"info\"\n"),
@@ -205,4 +222,57 @@ fn a_missing_file_is_a_sentence() {
     let over = Overrides { config: Some(PathBuf::from("/no/such.toml")), ..Overrides::default() };
     let wrong = Config::load(&over).expect_err("missing");
     assert_eq!(wrong.to_string(), "/no/such.toml: there is no such configuration file\n");
+}
+
+#[test]
+fn aliases_are_those_of_the_environment() {
+    let text = r#"
+environment = "development"
+
+[[alias]]
+name = "main"
+environment = "production"
+targets = ["ollama/llama3", { model = "vllm/Qwen/Qwen3-8B", weight = 3 }]
+
+[[alias]]
+name = "main"
+environment = "development"
+title = "The usual one"
+targets = ["openai/gpt-4"]
+balance = "sticky"
+
+[[alias]]
+name = "main"
+targets = ["local/tiny"]
+
+[[alias]]
+name = "spare"
+targets = ["local/tiny"]
+fallbacks = ["main"]
+max_concurrent = 4
+catch_all = true
+"#;
+    let target = |model: &str, weight| Target { model: model.into(), weight };
+    let spare = AliasConfig {
+        name: "spare".into(),
+        targets: vec![target("local/tiny", 1)],
+        fallbacks: vec!["main".into()],
+        max_concurrent: Some(4),
+        catch_all: true,
+        ..AliasConfig::default()
+    };
+    let main = |title: Option<&str>, targets, balance| AliasConfig {
+        name: "main".into(),
+        title: title.map(str::to_owned),
+        targets,
+        balance,
+        ..AliasConfig::default()
+    };
+    let development = main(Some("The usual one"), vec![target("openai/gpt-4", 1)], Balance::Sticky);
+    assert_eq!(ok(text, &[]).aliases, [development, spare.clone()]);
+    let both = vec![target("ollama/llama3", 1), target("vllm/Qwen/Qwen3-8B", 3)];
+    let production = main(None, both, Balance::LeastBusy);
+    assert_eq!(ok(text, &[("PORTICO_ENVIRONMENT", "production")]).aliases, [production, spare.clone()]);
+    let elsewhere = main(None, vec![target("local/tiny", 1)], Balance::LeastBusy);
+    assert_eq!(ok(text, &[("PORTICO_ENVIRONMENT", "test")]).aliases, [elsewhere, spare]);
 }

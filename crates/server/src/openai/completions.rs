@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
 use chat::{Ending, Passing};
-use domain::{Batch, ClientBody, Task, Tokens};
+use domain::{Batch, ClientBody, Priority, Task, Tokens};
 use openai::{ChunkWriter, Encoder, Whole};
 
 use super::{DialectProblem, error_object};
@@ -36,12 +36,14 @@ async fn complete(
 ) -> Result<Response, DialectProblem> {
     let holder = keyholder(&server, request.headers(), request.extensions())?;
     let caller = holder.caller;
+    let priority = priority(request.headers());
     let body = crate::portal::body::read(request.into_body(), server.doors.body_limit()).await?;
     let scan = openai::scan(&body).map_err(refused)?;
     let asked = chat::Request {
         model: scan.model.as_ref().to_owned(),
         door,
         task,
+        priority,
         stream: scan.stream,
         prompt_tokens: scan.prompt_tokens,
         max_tokens: scan.max_tokens.map(|most| Tokens(most.saturating_mul(scan.n))),
@@ -59,6 +61,14 @@ async fn complete(
     match tokio::time::timeout(PATIENCE, &mut opening).await {
         Ok(passing) => Ok(stream(Stage::from(passing?, voice))),
         Err(_) => Ok(stream(Stage::Opening(opening, voice))),
+    }
+}
+
+/// `X-Portico-Priority: batch` is work that nobody waits for; anything else is somebody.
+fn priority(headers: &HeaderMap) -> Priority {
+    match headers.get("x-portico-priority").map(HeaderValue::as_bytes) {
+        Some(b"batch") => Priority::Batch,
+        _ => Priority::Interactive,
     }
 }
 

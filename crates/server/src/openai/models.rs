@@ -28,7 +28,7 @@ pub(crate) async fn one(
     Path(id): Path<String>,
 ) -> Result<Json<Value>, DialectProblem> {
     let scope = keyholder(&server, &headers, &extensions)?.scope;
-    let card = chat::find(&server.models, &id).filter(|card| scope.allows_model(&id, &card.id)).ok_or_else(|| {
+    let card = server.models.find(&id).filter(|card| scope.allows_model(&id, &card.id)).ok_or_else(|| {
         Problem::new(
             StatusCode::NOT_FOUND,
             "model_not_found",
@@ -38,10 +38,11 @@ pub(crate) async fn one(
     Ok(Json(entry(&card)))
 }
 
-/// `context_length` and `state` are ours; clients of the dialect ignore fields they do not know.
+/// `context_length`, `state`, `alias` and `targets` are ours; clients of the dialect ignore fields they do not know.
 fn entry(card: &ModelView) -> Value {
     json!({
         "id": card.id, "object": "model", "created": 0, "owned_by": card.provider_name,
         "name": card.name, "context_length": card.context, "state": card.state,
+        "alias": card.alias, "targets": card.targets,
     })
 }

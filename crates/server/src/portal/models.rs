@@ -68,7 +68,7 @@ pub(crate) async fn providers(
     let stored = server.store.providers(caller.tenant).await?;
     let view = |provider: models::ProviderView| {
         let row = stored.iter().find(|row| row.name == provider.slug);
-        let fixed = server.catalog.fixed().iter().any(|config| config.slug == provider.slug);
+        let fixed = server.catalog.fixed().providers.iter().any(|config| config.slug == provider.slug);
         let source = match (row, fixed) {
             (Some(_), _) => "settings",
             (None, true) => "file",
@@ -109,6 +109,8 @@ struct ModelBody {
     enabled: Option<bool>,
     /// Whether it may be asked for a stream; true where absent.
     streaming: Option<bool>,
+    /// How many requests it answers at the same time.
+    max_concurrent: Option<u32>,
 }
 
 #[utoipa::path(post, path = "/api/providers", tag = "models", request_body = ProviderBody, responses((status = 200, body = ProviderView)))]
@@ -284,6 +286,7 @@ fn models_json(models: Option<Vec<ModelBody>>) -> serde_json::Value {
             display_name: model.display_name,
             enabled: model.enabled.unwrap_or(true),
             streaming: model.streaming.unwrap_or(true),
+            max_concurrent: model.max_concurrent,
         })
         .collect();
     serde_json::to_value(configs).unwrap_or_default()

@@ -159,6 +159,10 @@ pub(crate) struct Model {
     /// `{state: cold | loading | warming | ready | failed, ...}`
     #[schema(value_type = Object)]
     state: ModelState,
+    /// Whether it is a name for others.
+    alias: bool,
+    /// The deployments an alias is configured to stand for, `provider/name`.
+    targets: Vec<String>,
 }
 
 impl From<models::ModelView> for Model {
@@ -173,6 +177,8 @@ impl From<models::ModelView> for Model {
             chat_template: card.chat_template,
             enabled: card.enabled,
             state: card.state,
+            alias: card.alias,
+            targets: card.targets,
         }
     }
 }

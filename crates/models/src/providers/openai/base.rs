@@ -78,7 +78,7 @@ impl Endpoints {
 }
 
 /// What a list entry tells beyond its name, in the words of vLLM (`max_model_len`), llama-server (`meta.n_ctx`), our own worker
-/// (`meta.context_length`, `meta.has_chat_template`) and others.
+/// (`meta.context_length`, `meta.has_chat_template`, `meta.parallel`) and others.
 pub(crate) fn offered(entry: ModelEntry) -> Offered {
     let meta = entry.extra.get("meta");
     let number = |value: Option<&Value>| value.and_then(Value::as_u64).and_then(|count| u32::try_from(count).ok());
@@ -86,5 +86,6 @@ pub(crate) fn offered(entry: ModelEntry) -> Offered {
         .into_iter()
         .find_map(|name| number(entry.extra.get(name)).or_else(|| number(meta.and_then(|meta| meta.get(name)))));
     let chat_template = meta.and_then(|meta| meta.get("has_chat_template")).and_then(Value::as_bool);
-    Offered { name: entry.id, context, chat_template, ..Offered::default() }
+    let concurrency = number(meta.and_then(|meta| meta.get("parallel"))).filter(|places| *places > 0);
+    Offered { name: entry.id, context, chat_template, concurrency, ..Offered::default() }
 }

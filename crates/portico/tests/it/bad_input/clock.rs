@@ -54,6 +54,8 @@ async fn inside(scripted: &Scripted) -> Inside {
         models: Some(vec![ModelConfig::named("m")]),
         enabled: true,
         timeouts: None,
+        max_concurrent: None,
+        warm_up: false,
     }]);
     let chat = Chat::start(store.clone(), models, ledger.clone(), clock, ids);
     Inside { clock: manual, store, identity, ledger, chat, caller, session }
