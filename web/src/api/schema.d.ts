@@ -833,6 +833,8 @@ export interface components {
         };
         /** @description A model that may be asked. */
         Model: {
+            /** @description Whether it is a name for others. */
+            alias: boolean;
             chat_template?: boolean | null;
             /** Format: int32 */
             context?: number | null;
@@ -844,11 +846,18 @@ export interface components {
             provider_name: string;
             /** @description `{state: cold | loading | warming | ready | failed, ...}` */
             state: Record<string, never>;
+            /** @description The deployments an alias is configured to stand for, `provider/name`. */
+            targets: string[];
         };
         /** @description A model to offer. */
         ModelBody: {
             display_name?: string | null;
             enabled?: boolean | null;
+            /**
+             * Format: int32
+             * @description How many requests it answers at the same time.
+             */
+            max_concurrent?: number | null;
             name: string;
             /** @description Whether it may be asked for a stream; true where absent. */
             streaming?: boolean | null;
