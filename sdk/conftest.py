@@ -17,14 +17,15 @@ MODEL = "echo/echo"
 
 @pytest.fixture(scope="session")
 def house():
-    """`url`, `key`, and `upstream`: the address of the scripted model server."""
+    """`url`, `key`, `keys` (bound ones, see house.py), and `upstream`: the address of the scripted model server."""
     if "PORTICO_SDK_URL" in os.environ:
-        yield SimpleNamespace(url=os.environ["PORTICO_SDK_URL"], key=os.environ["PORTICO_SDK_KEY"], upstream=os.environ["PORTICO_SDK_UPSTREAM"])
+        yield SimpleNamespace(url=os.environ["PORTICO_SDK_URL"], key=os.environ["PORTICO_SDK_KEY"],
+                              keys=json.loads(os.environ["PORTICO_SDK_KEYS"]), upstream=os.environ["PORTICO_SDK_UPSTREAM"])
         return
     from house import House
 
     own = House()
-    yield SimpleNamespace(url=own.url, key=own.key, upstream=own.upstream.url)
+    yield SimpleNamespace(url=own.url, key=own.key, keys=own.keys, upstream=own.upstream.url)
     own.stop()
 
 

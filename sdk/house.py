@@ -1,9 +1,11 @@
 """Portico on a free port with a data folder of its own, before the scripted upstream, and a key to it: what every client's
 test stands on. It knows Portico by its command line and its doors; it looks into no database.
 
-    python3 sdk/house.py COMMAND...     runs COMMAND with PORTICO_SDK_URL, PORTICO_SDK_KEY, PORTICO_SDK_UPSTREAM set"""
+    python3 sdk/house.py COMMAND...     runs COMMAND with PORTICO_SDK_URL, PORTICO_SDK_KEY, PORTICO_SDK_KEYS (bound ones, as
+                                        JSON by name) and PORTICO_SDK_UPSTREAM set"""
 
 import ctypes
+import json
 import os
 import re
 import shutil
@@ -15,7 +17,7 @@ import threading
 import time
 from pathlib import Path
 
-from upstream import Upstream
+from upstream import MODELS, Upstream
 
 ROOT = Path(__file__).resolve().parent.parent
 BINARY = Path(os.environ.get("PORTICO_BIN", ROOT / "target/release/portico"))
@@ -31,6 +33,18 @@ slug = "echo"
 name = "Echo"
 base_url = "{upstream}/v1"
 """
+# Named, because of what a server lists Portico takes those alone that sound like chat.
+MODEL = """
+[[provider.model]]
+name = "{name}"
+"""
+# Keys that may less than everything, one for each way in which a client can be told so.
+BOUND = {
+    "one model": ["--model", "echo/echo-embedding"],
+    "two a minute": ["--requests-per-minute", "2"],
+    "five tokens": ["--tokens-total", "5"],
+    "elsewhere": ["--from", "10.203.0.0/16"],
+}
 
 
 class House:
@@ -40,12 +54,13 @@ class House:
         self.upstream = Upstream()
         self.folder = Path(tempfile.mkdtemp(prefix="portico-sdk.", dir="/dev/shm" if os.path.isdir("/dev/shm") else None))
         self.config = self.folder / "portico.toml"
-        self.config.write_text(CONFIG.format(upstream=self.upstream.url))
+        self.config.write_text(CONFIG.format(upstream=self.upstream.url) + "".join(MODEL.format(name=name) for name in MODELS))
         self.said = ""
         self.process = None
         try:
             self.tool("user", "add", "sdk", "--role", "owner")
             self.key = self.new_key()
+            self.keys = {name: self.new_key(*bounds) for name, bounds in BOUND.items()}
             self.url = self.serve(STORIES.exists())
         except BaseException:
             self.stop()
@@ -107,6 +122,7 @@ def main() -> int:
     house = House()
     try:
         return subprocess.call(sys.argv[1:], env={**os.environ, "PORTICO_SDK_URL": house.url, "PORTICO_SDK_KEY": house.key,
+                                                  "PORTICO_SDK_KEYS": json.dumps(house.keys),
                                                   "PORTICO_SDK_UPSTREAM": house.upstream.url})
     finally:
         house.stop()
