@@ -1,4 +1,4 @@
-//! What the mock says: a long answer with everything Markdown has, faults on demand (`/fail`, `/length`, `/think`, `/trim`, `/slow`, `/drop`, `/queue`), and a past to search in.
+//! What the mock says: a long answer with everything Markdown has, faults on demand (`/fail`, `/length`, `/think`, `/trim`, `/slow`, `/drop`, `/queue`, `/fallback`), and a past to search in.
 
 const CONTRACT = `## 1. 审查结论
 

@@ -107,6 +107,10 @@ async function run(turn, answer, question, model) {
   const began = Date.now();
   emit({ type: "started", turn: turn.id, model: model.id });
   if (question.text.includes("/queue")) for (const position of [3, 2, 1]) await (emit({ type: "queued", position, eta_ms: position * 1500 }), sleep(1500));
+  if (question.text.includes("/fallback")) {
+    await sleep(400);
+    emit({ type: "fell_back", from: "ollama/mistral", to: model.id, code: "unreachable" });
+  }
   await warm(model, emit);
   const script = answerFor(question.text, model);
   if (script.trimmed) emit({ type: "trimmed", ...(answer.trimmed = script.trimmed) });

@@ -107,6 +107,16 @@ test("waiting is said in its own words: queue, warming, then writing", async () 
   expect(phases).toEqual(["waiting", "queued", "warming", "writing"]);
 });
 
+test("over several fallbacks the first model is named, and the last one answers", async () => {
+  const { frames } = await play([
+    { type: "fell_back", from: "a", to: "b", code: "unreachable" },
+    { type: "fell_back", from: "b", to: "c", code: "timed_out" },
+    { type: "delta", text: "x" },
+    done(),
+  ]);
+  expect(frames.at(-1)?.fellBack).toEqual({ from: "a", to: "c", code: "timed_out" });
+});
+
 test("a failure after some text keeps the text and its cause", async () => {
   const { final } = await play([{ type: "delta", text: "half" }, done({ finish: "failed", failure: { code: "cut", message: "broken" } })]);
   expect(final).toMatchObject({ text: "half", finish: "failed", failure: { code: "cut" } });

@@ -65,6 +65,8 @@ export type ModelList = { models: Model[]; default: string | null };
 
 export type Finish = "stop" | "length" | "tool_calls" | "content_filter" | "stopped" | "cancelled" | "interrupted" | "failed";
 export type Usage = { prompt: number; completion: number; cached: number; reasoning: number; reported: boolean };
+/** `from` gave no first token, for the reason `code`; `to` was asked in its place. */
+export type FellBack = { from: string; to: string; code: string };
 export type Trimmed = { messages: number; tokens: number };
 
 export type Message = {
@@ -120,6 +122,7 @@ export type TurnEvent =
   | { type: "started"; turn: string; model: string }
   | { type: "queued"; position: number; eta_ms: number | null }
   | { type: "warming"; state: ModelState }
+  | ({ type: "fell_back" } & FellBack)
   | { type: "trimmed"; messages: number; tokens: number }
   | { type: "delta"; text: string }
   | { type: "thought"; text: string }

@@ -1,5 +1,5 @@
 //! One answer while it is being written: events in, an immutable picture per frame out. Knows nothing of the tree it belongs to.
-import type { Message, ModelState, Trimmed, TurnEvent, Usage } from "@/api/types";
+import type { FellBack, Message, ModelState, Trimmed, TurnEvent, Usage } from "@/api/types";
 import { type Numbered, followTurn } from "@/chat/sse";
 import { everyFrame, reveal, typesSmoothly } from "@/chat/typing";
 
@@ -17,6 +17,8 @@ export type Running = {
   etaMs: number | null;
   model: ModelState | null;
   trimmed: Trimmed | null;
+  /** Another model answers than the one that was asked. */
+  fellBack: FellBack | null;
   /** The disk is full: the answer goes on and is saved once there is room. */
   unsaved: boolean;
 };
@@ -59,6 +61,7 @@ export class Answer {
       etaMs: null,
       model: null,
       trimmed: message.trimmed,
+      fellBack: null,
       unsaved: false,
     };
   }
@@ -104,6 +107,10 @@ export class Answer {
         return;
       case "warming":
         this.running = { ...this.running, phase: "warming", model: event.state, etaMs: event.state.state === "loading" ? event.state.eta_ms : null };
+        return;
+      case "fell_back":
+        // Over several: the one first asked is what the person chose, the last one answers.
+        this.running = { ...this.running, phase: "waiting", fellBack: { from: this.running.fellBack?.from ?? event.from, to: event.to, code: event.code } };
         return;
       case "trimmed":
         this.running = { ...this.running, trimmed: { messages: event.messages, tokens: event.tokens } };

@@ -1,7 +1,7 @@
 //! One open conversation outside React: its tree, the line on the screen, the answers under way. Screens subscribe; a frame changes one message.
 import { useSyncExternalStore } from "react";
 import { Problem, api } from "@/api/client";
-import type { Accepted, Ask, Conversation, ConversationChange, ConversationDetail, Message } from "@/api/types";
+import type { Accepted, Ask, Conversation, ConversationChange, ConversationDetail, FellBack, Message } from "@/api/types";
 import { Answer, type Running } from "@/chat/answer";
 import { changeConversation, refreshConversations } from "@/chat/conversations";
 import { type Messages, headWithout, newestLeaf, newestOf, pathTo, siblingsOf, subtree } from "@/chat/tree";
@@ -24,6 +24,8 @@ export class Thread {
   private state: ThreadState = EMPTY;
   private head: string | null = null;
   private answers = new Map<string, Answer>();
+  /** Who answered in whose place, as long as this page is open: the stored message names the model that answered. */
+  private fellBacks = new Map<string, FellBack>();
   private listeners = new Set<() => void>();
   /** Counts what happened here, see load(). */
   private changes = 0;
@@ -39,6 +41,7 @@ export class Thread {
   get = () => this.state;
   message = (id: string): Message | undefined => this.state.messages.get(id);
   running = (id: string): Running | null => this.answers.get(id)?.running ?? null;
+  fellBack = (id: string): FellBack | null => this.answers.get(id)?.running.fellBack ?? this.fellBacks.get(id) ?? null;
   /** The answer under way on the line that is shown, if any. */
   runningTurn = (): string | null => {
     for (const id of this.state.path) {
@@ -83,7 +86,10 @@ export class Thread {
     if (message.turn === null || message.finish !== null || message.author !== "assistant" || this.answers.has(message.id)) return;
     const answer = new Answer(message, message.turn, {
       onChange: () => this.notify(),
-      onFinish: (final) => this.finish(final),
+      onFinish: (final) => {
+        if (answer.running.fellBack) this.fellBacks.set(message.id, answer.running.fellBack);
+        this.finish(final);
+      },
       onGone: () => {
         this.answers.delete(message.id);
         void this.load();
@@ -235,6 +241,10 @@ export function useThread(thread: Thread): ThreadState {
 
 export function useRunning(thread: Thread, id: string): Running | null {
   return useSyncExternalStore(thread.subscribe, () => thread.running(id));
+}
+
+export function useFellBack(thread: Thread, id: string): FellBack | null {
+  return useSyncExternalStore(thread.subscribe, () => thread.fellBack(id));
 }
 
 export function useRunningTurn(thread: Thread): string | null {

@@ -48,3 +48,12 @@ export function formatSeconds(ms: number, language: Language): string {
   const digits = seconds < 10 ? 1 : 0;
   return new Intl.NumberFormat(language, { style: "unit", unit: "second", unitDisplay: "short", maximumFractionDigits: digits }).format(seconds);
 }
+
+const ORDINALS: Record<string, string> = { one: "st", two: "nd", few: "rd" };
+
+/** A place in a queue: "3rd", "第 3 位". */
+export function formatPlace(place: number, language: Language): string {
+  const number = new Intl.NumberFormat(language).format(place);
+  if (language === "zh-CN") return `第 ${number} 位`;
+  return `${number}${ORDINALS[new Intl.PluralRules("en", { type: "ordinal" }).select(place)] ?? "th"}`;
+}

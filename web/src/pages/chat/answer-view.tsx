@@ -1,12 +1,12 @@
 //! What the model wrote, or why it has not: text, thoughts, what was cut, how it ended, and what can be done about it.
-import { ChevronRight, Info, RefreshCw, Scissors, Trash2, TriangleAlert } from "lucide-react";
+import { ChevronRight, Info, RefreshCw, Route, Scissors, Trash2, TriangleAlert } from "lucide-react";
 import { Suspense, lazy } from "react";
-import type { Message } from "@/api/types";
+import type { FellBack, Message } from "@/api/types";
 import { ui } from "@/app/ui";
 import { useModelName, useModels } from "@/chat/models";
-import { type Thread, useRunning } from "@/chat/thread";
+import { type Thread, useFellBack, useRunning } from "@/chat/thread";
 import { newId } from "@/lib/id";
-import { useT } from "@/lib/i18n";
+import { type Key, useT } from "@/lib/i18n";
 import { failureSentence, sentence } from "@/lib/problem";
 import { Branches, type MessageProps, actionsClass } from "@/pages/chat/message";
 import { modelEntries } from "@/pages/chat/model-picker";
@@ -27,9 +27,11 @@ export function AnswerView({ thread, message, last, model }: MessageProps & { me
   const text = running?.text ?? message.text;
   const thought = running?.thought ?? message.thought ?? "";
   const trimmed = running?.trimmed ?? message.trimmed;
+  const fellBack = useFellBack(thread, message.id);
   return (
     <div>
       {name ? <p className="mb-1.5 text-meta text-muted-foreground">{name}</p> : null}
+      {fellBack ? <FellBackNote fellBack={fellBack} /> : null}
       {trimmed && trimmed.messages > 0 ? (
         <p className="mb-2 flex gap-2 text-meta text-muted-foreground">
           <Scissors className="mt-0.5 size-3.5 shrink-0" aria-hidden="true" />
@@ -45,6 +47,22 @@ export function AnswerView({ thread, message, last, model }: MessageProps & { me
       {running ? <RunState running={running} model={name} /> : <Ending thread={thread} message={message} model={model?.id ?? null} last={last} />}
       {running ? null : <Actions thread={thread} message={message} last={last} current={model?.id ?? null} />}
     </div>
+  );
+}
+
+const REASONS = new Set(["unreachable", "timed_out", "upstream_over_limit", "upstream_refused", "model_loading", "model_failed", "model_busy"]);
+
+/** Another model answered, and why. */
+function FellBackNote({ fellBack }: { fellBack: FellBack }) {
+  const t = useT("chat");
+  const from = useModelName(fellBack.from) ?? fellBack.from;
+  const to = useModelName(fellBack.to) ?? fellBack.to;
+  const reason = t(`message.fell_back.${REASONS.has(fellBack.code) ? fellBack.code : "other"}` as Key<"chat">, { from });
+  return (
+    <p className="mb-2 flex gap-2 text-meta text-muted-foreground">
+      <Route className="mt-0.5 size-3.5 shrink-0" aria-hidden="true" />
+      {t("message.fell_back", { to, reason })}
+    </p>
   );
 }
 

@@ -3,7 +3,7 @@ import { CloudOff, HardDrive } from "lucide-react";
 import type { Running } from "@/chat/answer";
 import { stateWords } from "@/chat/models";
 import { useLanguage, useT } from "@/lib/i18n";
-import { formatSeconds } from "@/lib/time";
+import { formatPlace, formatSeconds } from "@/lib/time";
 import { Spinner } from "@/ui/spinner";
 
 export function RunState({ running, model }: { running: Running; model: string | null }) {
@@ -33,8 +33,8 @@ function Waiting({ running, model }: { running: Running; model: string | null })
   const eta = running.etaMs !== null && running.etaMs > 0 ? formatSeconds(running.etaMs, language) : null;
   if (running.stopping) return <Line words={t("run.stopping")} />;
   if (running.phase === "queued") {
-    const position = running.position ?? 1;
-    return <Line words={eta ? t("run.queued_eta", { position, eta }) : t("run.queued", { position })} />;
+    const place = formatPlace(running.position ?? 1, language);
+    return <Line words={eta ? t("run.queued_eta", { place, eta }) : t("run.queued", { place })} hint={t("run.queued_hint")} />;
   }
   if (running.phase === "warming") return <Warming running={running} model={model} eta={eta} />;
   if (running.phase === "waiting" || running.text === "") {
@@ -47,12 +47,15 @@ function Waiting({ running, model }: { running: Running; model: string | null })
   return null;
 }
 
-function Line({ words }: { words: string }) {
+function Line({ words, hint }: { words: string; hint?: string }) {
   return (
-    <p className="flex min-h-8 items-center gap-2.5 text-ui text-muted-foreground">
-      <Spinner />
-      {words}
-    </p>
+    <div>
+      <p className="tabular flex min-h-8 items-center gap-2.5 text-ui">
+        <Spinner />
+        {words}
+      </p>
+      {hint ? <p className="text-meta text-muted-foreground">{hint}</p> : null}
+    </div>
   );
 }
 
