@@ -24,10 +24,14 @@ export function adminRoutes(state, { newId, refuse, live }) {
     { id: newId(), current: false, created_at: now - 9 * DAY, seen_at: now - 2 * HOUR, expires_at: now + 21 * DAY, user_agent: UA.phone, address: "192.168.1.43" },
     { id: newId(), current: false, created_at: now - 20 * DAY, seen_at: now - 6 * DAY, expires_at: now + 10 * DAY, user_agent: UA.windows, address: "10.0.3.7" },
   ];
+  const scope = (part = {}) => ({ models: [], tasks: [], addresses: [], tokens_per_day: null, tokens_total: null, requests_per_minute: null, ...part });
+  const keyOf = (name, prefix, person_name, part) => ({ id: newId(), name, prefix, person: state.me.id, person_name, scope: scope(part.scope), created_at: now - 12 * DAY, expires_at: null, last_used_at: null, tokens_today: 0, tokens_total: 0, ...part, ...(part.scope ? { scope: scope(part.scope) } : {}) });
   let keys = [
-    { id: newId(), name: "Zed editor", prefix: "pk-7fQ2bZ", created_at: now - 12 * DAY, expires_at: null, last_used_at: now - 4 * MIN },
-    { id: newId(), name: "Nightly report", prefix: "pk-Kx81mA", created_at: now - 40 * DAY, expires_at: now - DAY, last_used_at: now - 2 * DAY },
+    keyOf("Zed editor", "pk-7fQ2bZ", state.me.display_name, { last_used_at: now - 4 * MIN, tokens_today: 18_412, tokens_total: 1_204_331 }),
+    keyOf("CI summaries", "pk-Qm30xC", state.me.display_name, { expires_at: now + 3 * DAY, last_used_at: now - 3 * HOUR, tokens_today: 172_020, tokens_total: 3_900_112, scope: { models: ["main", "vllm/*"], addresses: ["10.0.0.0/8", "192.168.4.17/32"], tokens_per_day: 200_000, tokens_total: 5_000_000, requests_per_minute: 60 } }),
+    keyOf("Nightly report", "pk-Kx81mA", state.me.display_name, { created_at: now - 40 * DAY, expires_at: now - DAY, last_used_at: now - 2 * DAY, tokens_total: 88_120 }),
   ];
+  const others = [keyOf("客服机器人", "pk-Tz9aLe", "陈宇", { person: "x", expires_at: now + 90 * DAY, last_used_at: now - MIN, tokens_today: 402_118, tokens_total: 9_120_002, scope: { models: ["main"], tokens_per_day: 500_000 } })];
   const people = [
     { id: state.me.id, name: "lin", display_name: state.me.display_name, role: state.me.role, disabled: false, created_at: now - 60 * DAY, last_seen_at: now, tokens_today: 18230, daily_token_limit: null },
     { id: newId(), name: "chen.yu", display_name: "陈宇", role: "admin", disabled: false, created_at: now - 50 * DAY, last_seen_at: now - 3 * HOUR, tokens_today: 4210, daily_token_limit: null },
@@ -39,7 +43,7 @@ export function adminRoutes(state, { newId, refuse, live }) {
     { id: newId(), role: "admin", note: "", created_by_name: "林晓", created_at: now - 8 * DAY, expires_at: now - 2 * DAY, used_by_name: null },
     { id: newId(), role: "member", note: "María", created_by_name: "陈宇", created_at: now - 20 * DAY, expires_at: now - 13 * DAY, used_by_name: "María Fernández de la Cruz" },
   ];
-  let providers = [...new Set(state.models.map((model) => model.provider))].filter((id) => id !== "local").map((id) => ({
+  let providers = [...new Set(state.models.map((model) => model.provider))].filter((id) => id !== "local" && id !== "alias").map((id) => ({
     id: id === "vllm" ? id : newId(),
     slug: id,
     name: state.models.find((model) => model.provider === id).provider_name,
@@ -62,7 +66,7 @@ export function adminRoutes(state, { newId, refuse, live }) {
     provider.discover = body.models.length === 0;
     const named = body.models.length > 0 ? body.models : [{ name: "llama3.2:3b" }, { name: "qwen3:8b" }];
     const kept = state.models.filter((model) => model.provider !== provider.slug);
-    const made = named.map((model) => ({ id: `${provider.slug}/${model.name}`, name: model.display_name ?? model.name, provider: provider.slug, provider_name: provider.name, local: false, context: 32768, chat_template: true, enabled: model.enabled !== false, alias: false, targets: [], state: { state: "ready" } }));
+    const made = named.map((model) => ({ id: `${provider.slug}/${model.name}`, name: model.display_name ?? model.name, provider: provider.slug, provider_name: provider.name, local: false, context: 32768, chat_template: true, enabled: model.enabled !== false, state: { state: "ready" }, alias: false, targets: [] }));
     state.models.splice(0, state.models.length, ...kept, ...made);
   };
 
@@ -78,9 +82,10 @@ export function adminRoutes(state, { newId, refuse, live }) {
       state.signedIn = true;
       return Object.assign(state.me, { name: body.name, display_name: body.display_name, role: "member" });
     }],
-    ["GET", /^\/api\/keys$/, () => keys],
+    ["GET", /^\/api\/keys$/, (_, query) => (query.get("of") ? [...keys, ...others] : keys)],
+    ["PATCH", /^\/api\/keys\/(.+)$/, ([id], _, body) => Object.assign([...keys, ...others].find((one) => one.id === id) ?? refuse(404, "not_found"), body)],
     ["POST", /^\/api\/keys$/, (_, __, body) => {
-      const made = { id: newId(), name: body.name, prefix: "pk-4bXw9Q", created_at: Date.now(), expires_at: body.expires_at ?? null, last_used_at: null };
+      const made = keyOf(body.name, "pk-4bXw9Q", state.me.display_name, { created_at: Date.now(), expires_at: body.expires_at ?? null, scope: body.scope });
       keys = [made, ...keys];
       return { ...made, key: "pk-4bXw9QmT0rZkLsV2nYcJ8hGdUe1AfPq6XiBo3WtMvR5y" };
     }],

@@ -57,6 +57,7 @@ export type Model = {
   chat_template: boolean | null;
   enabled: boolean;
   state: ModelState;
+  /** A name for others, its `targets`. */
   alias: boolean;
   targets: string[];
 };
@@ -164,7 +165,28 @@ export type Person = {
   tokens_today: number;
   daily_token_limit: number | null;
 };
-export type ApiKey = { id: string; name: string; prefix: string; created_at: number; expires_at: number | null; last_used_at: number | null };
+/** What a key may do. An empty list is everything its person may, null no limit. */
+export type KeyScope = {
+  models: string[];
+  tasks: string[];
+  addresses: string[];
+  tokens_per_day: number | null;
+  tokens_total: number | null;
+  requests_per_minute: number | null;
+};
+export type ApiKey = {
+  id: string;
+  name: string;
+  prefix: string;
+  person: string;
+  person_name: string;
+  scope: KeyScope;
+  created_at: number;
+  expires_at: number | null;
+  last_used_at: number | null;
+  tokens_today: number;
+  tokens_total: number;
+};
 export type NewApiKey = ApiKey & { key: string };
 export type ProviderModel = { id: string; name: string; display_name: string | null; enabled: boolean; state: ModelState };
 export type Provider = {

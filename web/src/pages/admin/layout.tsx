@@ -1,6 +1,6 @@
 //! The frame of the administration: the way back, the sections, the open one; and the live socket while it is open.
 import { Link, Outlet } from "@tanstack/react-router";
-import { ArrowLeft, Boxes, Gauge, MailPlus, Users } from "lucide-react";
+import { ArrowLeft, Boxes, Gauge, KeyRound, MailPlus, Users } from "lucide-react";
 import { Suspense, useEffect } from "react";
 import { openLive } from "@/api/live";
 import { queries } from "@/app/queries";
@@ -49,6 +49,7 @@ export function AdminLayout() {
           sections={[
             { to: "/admin", label: t("overview"), icon: <Gauge aria-hidden="true" /> },
             { to: "/admin/models", label: t("models"), icon: <Boxes aria-hidden="true" /> },
+            { to: "/admin/keys", label: t("keys"), icon: <KeyRound aria-hidden="true" /> },
             { to: "/admin/people", label: t("people"), icon: <Users aria-hidden="true" /> },
             { to: "/admin/invitations", label: t("invitations"), icon: <MailPlus aria-hidden="true" /> },
           ]}

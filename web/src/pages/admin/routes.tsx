@@ -29,6 +29,12 @@ const sections = [
   }),
   createRoute({
     getParentRoute: () => adminRoute,
+    path: "/keys",
+    loader: () => loadWords("account"),
+    component: lazyRouteComponent(() => import("@/pages/admin/keys"), "KeysPage"),
+  }),
+  createRoute({
+    getParentRoute: () => adminRoute,
     path: "/people",
     component: lazyRouteComponent(() => import("@/pages/admin/people"), "PeoplePage"),
   }),

@@ -3,7 +3,7 @@ import { ChevronDown } from "lucide-react";
 import type { Model, ModelState } from "@/api/types";
 import { chooseModel, stateWords, useModels } from "@/chat/models";
 import { cx } from "@/lib/cx";
-import { useT } from "@/lib/i18n";
+import { translate, useT } from "@/lib/i18n";
 import { failureSentence } from "@/lib/problem";
 import { Menu, type MenuEntry } from "@/ui/menu";
 
@@ -52,12 +52,13 @@ export function ModelPicker({ current, onPick }: { current: Model | null; onPick
   );
 }
 
-/** All models, under their providers' names. */
+/** All models, under their providers' names; the aliases first, which are what people are meant to choose. */
 export function modelEntries(models: Model[], current: string | null, pick: (id: string) => void): MenuEntry[] {
   const entries: MenuEntry[] = [];
   let provider = "";
-  for (const model of [...models].sort((a, b) => Number(b.local) - Number(a.local) || a.provider_name.localeCompare(b.provider_name))) {
-    if (model.provider !== provider) entries.push({ heading: model.provider_name });
+  const order = (a: Model, b: Model) => Number(b.alias) - Number(a.alias) || Number(b.local) - Number(a.local) || a.provider_name.localeCompare(b.provider_name);
+  for (const model of [...models].sort((a, b) => order(a, b))) {
+    if (model.provider !== provider) entries.push({ heading: model.alias ? translate("chat", "model.aliases") : model.provider_name });
     provider = model.provider;
     entries.push({
       id: model.id,
@@ -67,10 +68,16 @@ export function modelEntries(models: Model[], current: string | null, pick: (id:
           <StateDot state={model.state} />
         </span>
       ),
-      description: model.state.state === "failed" ? failureSentence(model.state) : stateWords(model.state),
+      description: described(model),
       checked: model.id === current,
       onSelect: () => pick(model.id),
     });
   }
   return entries;
+}
+
+/** The state, and whom an alias stands for. */
+function described(model: Model): string {
+  const state = model.state.state === "failed" ? failureSentence(model.state) : stateWords(model.state);
+  return model.alias && model.targets.length > 0 ? `${state} · ${model.targets.join(", ")}` : state;
 }
