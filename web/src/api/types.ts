@@ -192,6 +192,8 @@ export type ProviderModel = { id: string; name: string; display_name: string | n
 export type Provider = {
   id: string;
   name: string;
+  /** Which adapter reaches it: `openai`, `azure`, `ollama` … */
+  kind: string;
   base_url: string;
   source: "file" | "settings" | "local";
   has_key: boolean;
@@ -203,4 +205,4 @@ export type Provider = {
 export type ProviderTest =
   | { ok: true; base_url: string; models: { name: string; context: number | null }[]; latency_ms: number }
   | { ok: false; failure: Failure };
-export type Preset = { slug: string; name: string; name_zh: string; base_url: string; needs_key: boolean; local: boolean; hint: string; hint_zh: string };
+export type Preset = { slug: string; name: string; name_zh: string; kind: string; base_url: string; needs_key: boolean; local: boolean; hint: string; hint_zh: string };

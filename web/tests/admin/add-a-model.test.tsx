@@ -99,7 +99,7 @@ test("an address without http is not sent", async () => {
 });
 
 test("editing keeps the stored key, or deletes it when asked", async () => {
-  const provider: Provider = { id: "p1", name: "GPU", base_url: "http://gpu/v1", source: "settings", has_key: true, enabled: true, discover: true, problem: null, models: [] };
+  const provider: Provider = { id: "p1", name: "GPU", kind: "openai", base_url: "http://gpu/v1", source: "settings", has_key: true, enabled: true, discover: true, problem: null, models: [] };
   open(provider);
   fireEvent.click(button("Test the connection"));
   await finishTest();

@@ -9,6 +9,7 @@ const model = (id: string, state: Model["state"]): Model => ({ id, name: id, pro
 const provider = (...ids: string[]): Provider => ({
   id: "p",
   name: "P",
+  kind: "openai",
   base_url: "http://p/v1",
   source: "settings",
   has_key: false,
