@@ -16,7 +16,7 @@ const PRESETS = [
   ["deepseek", "DeepSeek", "DeepSeek 深度求索", "https://api.deepseek.com", true, false, "Models of DeepSeek. What is asked leaves your network.", "深度求索的模型。提问内容会离开您的网络。"],
   ["qwen", "Qwen (Alibaba Cloud Model Studio)", "通义千问（阿里云百炼）", "https://dashscope.aliyuncs.com/compatible-mode/v1", true, false, "Qwen models on Alibaba Cloud. What is asked leaves your network.", "阿里云百炼上的通义千问模型。提问内容会离开您的网络。"],
   ["openai", "OpenAI", "OpenAI", "https://api.openai.com/v1", true, false, "Models of OpenAI. What is asked leaves your network.", "OpenAI 的模型。提问内容会离开您的网络。"],
-].map(([slug, name, name_zh, base_url, needs_key, local, hint, hint_zh]) => ({ slug, name, name_zh, kind: "openai", base_url, needs_key, local, hint, hint_zh }));
+].map(([slug, name, name_zh, base_url, needs_key, local, hint, hint_zh]) => ({ slug, name, name_zh, kind: slug === "ollama" ? "ollama" : "openai", base_url, needs_key, local, hint, hint_zh }));
 
 export function adminRoutes(state, { newId, refuse, live }) {
   let sessions = [
@@ -47,6 +47,7 @@ export function adminRoutes(state, { newId, refuse, live }) {
     id: id === "vllm" ? id : newId(),
     slug: id,
     name: state.models.find((model) => model.provider === id).provider_name,
+    kind: id === "ollama" ? "ollama" : "openai",
     base_url: id === "vllm" ? "http://gpu-01.internal:8000/v1" : "http://127.0.0.1:11434/v1",
     source: id === "vllm" ? "file" : "settings",
     has_key: id === "vllm",
@@ -56,7 +57,7 @@ export function adminRoutes(state, { newId, refuse, live }) {
   }));
   const modelsOf = (slug) => state.models.filter((model) => model.provider === slug).map((model) => ({ id: model.id, name: model.id.slice(slug.length + 1), display_name: model.name, enabled: model.enabled, state: model.state }));
   const view = ({ slug, ...provider }) => ({ ...provider, models: modelsOf(slug) });
-  const locals = () => state.models.filter((model) => model.local).map((model) => ({ id: model.id, name: model.name, base_url: `/srv/models/${model.name}.gguf`, source: "local", has_key: false, enabled: true, discover: false, problem: null, models: [{ id: model.id, name: model.id.slice(6), display_name: model.name, enabled: true, state: model.state }] }));
+  const locals = () => state.models.filter((model) => model.local).map((model) => ({ id: model.id, name: model.name, kind: "engine", base_url: `/srv/models/${model.name}.gguf`, source: "local", has_key: false, enabled: true, discover: false, problem: null, models: [{ id: model.id, name: model.id.slice(6), display_name: model.name, enabled: true, state: model.state }] }));
   const told = () => live({ type: "models", models: state.models.filter((model) => model.enabled) });
   const link = (page) => ({ id: newId(), link: `http://127.0.0.1:8421/${page}#token=q7xJ2mVtY0c9hWf4LrKpZ8sBnA1dEgUo`, expires_at: now + DAY });
   const change = (provider, body) => {
@@ -112,8 +113,32 @@ export function adminRoutes(state, { newId, refuse, live }) {
       if (body.base_url.includes("api.") && !body.api_key) return { ok: false, failure: { code: "upstream_refused", message: "401" }, base_url: null, models: [], latency_ms: null };
       return { ok: true, base_url: `${body.base_url.replace(/\/(v1\/?)?$/, "")}/v1`, models: ["llama3.2:3b", "qwen3:8b", "qwen3:32b", "nomic-embed-text"].map((name) => ({ name, context: name.includes("32b") ? 131072 : null })), latency_ms: 38, failure: null };
     }],
+    ["POST", /^\/api\/providers\/import$/, async (_, __, body) => {
+      await new Promise((done) => setTimeout(done, 700));
+      if (!body.text.includes("{")) refuse(422, "invalid_card", "line 1, column 1: this is no card: there is no object in it; paste the whole file, from `const` or `{` on");
+      return {
+        slug: "local-model",
+        name: "Local LLM (via Ollama)",
+        kind: "ollama",
+        base_url: "http://localhost:11434",
+        models: [{ name: "llama3", display_name: "Llama3", enabled: true, streaming: true }, { name: "mistral", display_name: "Mistral", enabled: true, streaming: true }],
+        asked: [{ kind: "ollama", url: "http://localhost:11434/api/tags", answered: true, told: "llama3:latest, nomic-embed-text:latest" }, { kind: "openai", url: "http://localhost:11434/v1/models", answered: true, told: "llama3:latest, nomic-embed-text:latest" }],
+        notes: [
+          { code: "contradiction", message: "The card says `/api/generate` and `openai-compatible`, which cannot both be meant: `/api/generate` is Ollama's native endpoint and not OpenAI-compatible (it takes one prompt and answers in lines of JSON of its own), while an OpenAI-compatible server is asked at /v1/chat/completions. The server was asked both ways.", message_zh: "卡片同时写了 `/api/generate` 和 `openai-compatible`，两者不能同时成立：`/api/generate` 是 Ollama 的原生接口，并不兼容 OpenAI（它接收单个 prompt，并以自己的 JSON 行作答）；兼容 OpenAI 的服务应在 /v1/chat/completions 提问。已用两种方式询问该服务。" },
+          { code: "asked", message: "It answered both ways, so it is an Ollama; its own interface tells more and is used.", message_zh: "两种方式都有回应，可见是 Ollama；将使用信息更全的原生接口。" },
+          { code: "not_installed", message: "`mistral` is not installed there: `ollama pull mistral`, or pull it here after adding.", message_zh: "`mistral` 尚未安装：执行 `ollama pull mistral`，或添加后在这里下载。" },
+        ],
+      };
+    }],
+    ["POST", /^\/api\/providers\/discover$/, async () => {
+      await new Promise((done) => setTimeout(done, 600));
+      return [
+        { kind: "ollama", name: "Ollama", base_url: "http://127.0.0.1:11434", models: ["llama3:latest", "qwen3:8b", "nomic-embed-text:latest"], added: providers.some((one) => one.base_url.startsWith("http://127.0.0.1:11434")) },
+        { kind: "openai", name: "vLLM", base_url: "http://127.0.0.1:8000/v1", models: ["Qwen/Qwen3-32B"], added: false },
+      ];
+    }],
     ["POST", /^\/api\/providers$/, (_, __, body) => {
-      const made = { id: newId(), slug: body.name.toLowerCase().replace(/[^a-z0-9]+/g, "-"), name: body.name, base_url: body.base_url, source: "settings", has_key: Boolean(body.api_key), enabled: true, discover: !body.models, problem: null };
+      const made = { id: newId(), slug: body.name.toLowerCase().replace(/[^a-z0-9]+/g, "-"), name: body.name, kind: body.kind ?? "openai", base_url: body.base_url, source: "settings", has_key: Boolean(body.api_key), enabled: true, discover: !body.models, problem: null };
       providers.push(made);
       change(made, { models: body.models ?? [] });
       told();

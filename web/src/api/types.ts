@@ -206,3 +206,18 @@ export type ProviderTest =
   | { ok: true; base_url: string; models: { name: string; context: number | null }[]; latency_ms: number }
   | { ok: false; failure: Failure };
 export type Preset = { slug: string; name: string; name_zh: string; kind: string; base_url: string; needs_key: boolean; local: boolean; hint: string; hint_zh: string };
+
+/** A remark about a card that is imported, in both languages. */
+export type CardNote = { code: string; message: string; message_zh: string };
+/** What would be made of a card, and what its server said when it was asked. */
+export type CardPlan = {
+  slug: string;
+  name: string;
+  kind: string;
+  base_url: string;
+  models: { name: string; display_name: string | null; enabled: boolean; streaming: boolean }[] | null;
+  asked: { kind: string; url: string; answered: boolean; told: string }[];
+  notes: CardNote[];
+};
+/** A server that answers on this machine. */
+export type Found = { kind: string; name: string; base_url: string; models: string[]; added: boolean };

@@ -65,7 +65,7 @@ test("a preset, a test, a choice", async () => {
   fireEvent.click(screen.getByLabelText("llama3"));
   fireEvent.click(button("Add"));
   await waitFor(() => expect(closed).toBe(1));
-  expect(sent.at(-1)).toEqual({ method: "POST", path: "/api/providers", body: { name: "Ollama", base_url: PRESET.base_url, models: [{ name: "qwen3", enabled: true }] } });
+  expect(sent.at(-1)).toEqual({ method: "POST", path: "/api/providers", body: { kind: "openai", name: "Ollama", base_url: PRESET.base_url, models: [{ name: "qwen3", enabled: true }] } });
   expect(sent.filter((one) => one.path === "/api/providers/test")).toHaveLength(1);
 });
 
@@ -87,7 +87,7 @@ test("nothing answers: the reason in words, and adding it anyway", async () => {
   fireEvent.change(screen.getByLabelText("Address"), { target: { value: "http://10.0.0.9:8000" } });
   fireEvent.click(await screen.findByRole("button", { name: "Add anyway" }));
   await waitFor(() => expect(closed).toBe(1));
-  expect(sent.at(-1)?.body).toEqual({ name: "GPU box", base_url: "http://10.0.0.9:8000" });
+  expect(sent.at(-1)?.body).toEqual({ kind: "openai", name: "GPU box", base_url: "http://10.0.0.9:8000" });
 });
 
 test("an address without http is not sent", async () => {
@@ -104,10 +104,10 @@ test("editing keeps the stored key, or deletes it when asked", async () => {
   fireEvent.click(button("Test the connection"));
   await finishTest();
   await screen.findByRole("status");
-  expect(sent[0]?.body).toEqual({ base_url: "http://gpu/v1", id: "p1" });
+  expect(sent[0]?.body).toEqual({ kind: "openai", base_url: "http://gpu/v1", id: "p1" });
   fireEvent.click(button("Save"));
   await waitFor(() => expect(closed).toBe(1));
-  expect(sent.at(-1)).toEqual({ method: "PATCH", path: "/api/providers/p1", body: { name: "GPU", base_url: "http://gpu/v1", models: [] } });
+  expect(sent.at(-1)).toEqual({ method: "PATCH", path: "/api/providers/p1", body: { kind: "openai", name: "GPU", base_url: "http://gpu/v1", models: [] } });
 
   fireEvent.click(screen.getByLabelText("Delete the stored key"));
   fireEvent.click(button("Save"));

@@ -4,7 +4,7 @@ import { api } from "@/api/client";
 import type { Invitation, Model, Person, Preset, Provider } from "@/api/types";
 import { queries } from "@/app/queries";
 
-export const adminKeys = { providers: ["admin", "providers"], presets: ["admin", "presets"], people: ["admin", "people"], invitations: ["admin", "invitations"] } as const;
+export const adminKeys = { found: ["admin", "found"], providers: ["admin", "providers"], presets: ["admin", "presets"], people: ["admin", "people"], invitations: ["admin", "invitations"] } as const;
 
 export function useProviders() {
   return useQuery({ queryKey: adminKeys.providers, queryFn: ({ signal }) => api.get<Provider[]>("/api/providers", undefined, signal), staleTime: 5_000 });

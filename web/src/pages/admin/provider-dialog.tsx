@@ -1,35 +1,40 @@
 //! "Add a model": where it is, a key, a test that says what was found or why not, and which of its models to offer.
 import { zodResolver } from "@hookform/resolvers/zod";
 import { useMutation } from "@tanstack/react-query";
-import { useState } from "react";
+import { type ReactNode, useState } from "react";
 import { useForm, useWatch } from "react-hook-form";
 import { api } from "@/api/client";
 import type { Preset, Provider, ProviderTest } from "@/api/types";
 import { type Key, useT } from "@/lib/i18n";
 import { sentence } from "@/lib/problem";
-import { adminKeys, refresh } from "@/pages/admin/data";
+import { adminKeys, refresh, usePresets } from "@/pages/admin/data";
+import { kindName } from "@/pages/admin/kind-name";
 import { ModelChoice } from "@/pages/admin/model-choice";
 import { Presets } from "@/pages/admin/presets";
 import { TestResult } from "@/pages/admin/test-result";
 import { type Offer, type ProviderFields, bodyOf, candidates, fieldsOf, offerOf, providerSchema } from "@/pages/admin/provider-schema";
 import { Button } from "@/ui/button";
 import { Dialog } from "@/ui/dialog";
-import { Field, Input } from "@/ui/input";
+import { Field, Input, Select } from "@/ui/input";
 import { Notice } from "@/ui/page";
 import { toast } from "@/ui/toast";
 
-export function ProviderDialog({ provider, onClose }: { provider: Provider | null; onClose: () => void }) {
+type Props = { provider: Provider | null; onClose: () => void; /** Other ways to add one, above the form. */ ways?: ReactNode };
+
+export function ProviderDialog({ provider, onClose, ways }: Props) {
   const t = useT("admin");
   const c = useT("common");
   const { register, handleSubmit, control, setValue, trigger, getValues, formState } = useForm<ProviderFields>({ resolver: zodResolver(providerSchema), defaultValues: fieldsOf(provider) });
+  const presets = usePresets();
+  const kinds = [...new Set(["openai", ...(provider ? [provider.kind] : []), ...(presets.data?.presets ?? []).map((one) => one.kind)])];
   const [preset, setPreset] = useState<Preset | null>(null);
   const [offer, setOffer] = useState<Offer>(() => offerOf(provider));
   const typed = useWatch({ control });
-  const address = JSON.stringify([typed.base_url, typed.api_key, typed.forget_key]);
+  const address = JSON.stringify([typed.kind, typed.base_url, typed.api_key, typed.forget_key]);
 
   const test = useMutation({
-    mutationFn: async ({ base_url, api_key, forget_key }: ProviderFields & { address: string }) =>
-      api.post<ProviderTest>("/api/providers/test", { base_url, ...(api_key ? { api_key } : {}), ...(provider && !forget_key ? { id: provider.id } : {}) }),
+    mutationFn: async ({ kind, base_url, api_key, forget_key }: ProviderFields & { address: string }) =>
+      api.post<ProviderTest>("/api/providers/test", { kind, base_url, ...(api_key ? { api_key } : {}), ...(provider && !forget_key ? { id: provider.id } : {}) }),
   });
   const save = useMutation({
     mutationFn: (body: object) => (provider ? api.patch(`/api/providers/${provider.id}`, body) : api.post("/api/providers", body)),
@@ -57,6 +62,7 @@ export function ProviderDialog({ provider, onClose }: { provider: Provider | nul
   });
   const choose = (next: Preset) => {
     setPreset(next);
+    setValue("kind", next.kind);
     setValue("name", next.name, { shouldValidate: false });
     setValue("base_url", next.base_url, { shouldValidate: formState.isSubmitted });
   };
@@ -83,12 +89,22 @@ export function ProviderDialog({ provider, onClose }: { provider: Provider | nul
       }
     >
       <form id="provider" noValidate onSubmit={(event) => void submit(event)} className="flex flex-col gap-5">
+        {ways}
         {provider ? null : <Presets chosen={preset?.slug ?? null} onChoose={choose} />}
         {save.error ? (
           <Notice tone="bad" role="alert">
             {sentence(save.error)}
           </Notice>
         ) : null}
+        <Field label={t("provider.kind")} hint={t("provider.kind_hint")}>
+          <Select {...register("kind")}>
+            {kinds.map((kind) => (
+              <option key={kind} value={kind}>
+                {kindName(kind)}
+              </option>
+            ))}
+          </Select>
+        </Field>
         <Field label={t("provider.url")} hint={t("provider.url_hint")} error={says("base_url")}>
           <Input inputMode="url" autoComplete="off" spellCheck={false} placeholder="http://127.0.0.1:11434" className="font-mono text-[13px]" {...register("base_url")} />
         </Field>

@@ -14,6 +14,7 @@ function isHttp(text: string): boolean {
 }
 
 export const providerSchema = z.object({
+  kind: z.string(),
   name: z.string().trim().min(1, says("provider.name_empty")).max(100, says("provider.name_long")),
   base_url: z.string().trim().min(1, says("provider.url_empty")).refine(isHttp, says("provider.url_wrong")),
   api_key: z.string().trim(),
@@ -22,7 +23,7 @@ export const providerSchema = z.object({
 export type ProviderFields = z.infer<typeof providerSchema>;
 
 export function fieldsOf(provider: Provider | null): ProviderFields {
-  return { name: provider?.name ?? "", base_url: provider?.base_url ?? "", api_key: "", forget_key: false };
+  return { kind: provider?.kind ?? "openai", name: provider?.name ?? "", base_url: provider?.base_url ?? "", api_key: "", forget_key: false };
 }
 
 /** All it lists, also what it will list tomorrow; or only those named. */
@@ -43,5 +44,5 @@ export function bodyOf(fields: ProviderFields, offer: Offer, provider: Provider 
   const named = new Map<string, ProviderModel>((provider?.models ?? []).map((model) => [model.name, model]));
   const models = offer === "all" ? [] : offer.map((name) => ({ name, ...(named.get(name)?.display_name ? { display_name: named.get(name)?.display_name } : {}), enabled: true }));
   const key = fields.api_key !== "" ? { api_key: fields.api_key } : fields.forget_key ? { api_key: "" } : {};
-  return { name: fields.name, base_url: fields.base_url, ...key, ...(provider === null && offer === "all" ? {} : { models }) };
+  return { kind: fields.kind, name: fields.name, base_url: fields.base_url, ...key, ...(provider === null && offer === "all" ? {} : { models }) };
 }
