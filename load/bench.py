@@ -85,7 +85,7 @@ def until_open(port: int, one: subprocess.Popen, seconds: float = 10) -> None:
 
 
 class Portico:
-    """One portal with one provider, the mock, and one key. The only place that knows Portico's command line and file."""
+    """One portal with an alias for its deployments, the mocks, and one key. The only place that knows Portico's command line and file."""
 
     def __init__(self, stage: Stage, binary: Path, name: str, upstreams: list[int], database: str | None = None):
         self.stage, self.binary, self.name = stage, binary, name
@@ -97,11 +97,15 @@ class Portico:
         if database:
             lines += ["[database]", f'url = "{database}"']
         lines += ["[metrics]", 'listen = "off"', "[log]", 'level = "warn"',
-                  "[[provider]]", 'slug = "mock"', 'name = "Mock"', f'base_url = "http://127.0.0.1:{upstreams[0]}/v1"',
-                  "[[provider.model]]", 'name = "mock"']
+                  # One name for all the deployments, with a queue before them that nobody here has to wait in.
+                  "[[alias]]", 'name = "mock"', f"targets = {[f'mock-{number}/mock' for number, _ in enumerate(upstreams)]}",
+                  "max_concurrent = 60000"]
+        for number, upstream in enumerate(upstreams):
+            lines += ["[[provider]]", f'slug = "mock-{number}"', f'name = "Mock {number}"', f'base_url = "http://127.0.0.1:{upstream}/v1"',
+                      "[[provider.model]]", 'name = "mock"']
         self.config.write_text("\n".join(lines) + "\n")
         self.database = database
-        self.model = "mock/mock"
+        self.model = "mock"
         self.password = "a long enough pass phrase"
         # The terminal never takes a password: it prints a link by which the person chooses one.
         self.link = self.tool("user", "add", "bench", "--role", "owner")
