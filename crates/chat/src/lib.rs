@@ -5,6 +5,8 @@
 mod answer;
 mod context;
 mod live;
+mod replay;
+mod similarity;
 mod title;
 mod turn;
 
@@ -20,6 +22,7 @@ use tokio_util::task::TaskTracker;
 
 pub use answer::{Answer, Ending};
 pub use live::{Follow, Happened, Notice, Step, TurnChange};
+pub use replay::ReplayAsk;
 pub use title::title_of;
 pub use turn::{Ask, Passing, Question, Request, Taken, default_model};
 
@@ -88,6 +91,7 @@ struct House {
     clock: Arc<dyn Clock>,
     ids: Ids,
     live: live::Turns,
+    replays: replay::Running,
     /// Holds a token for every passing turn.
     passing: TaskTracker,
     tasks: TaskTracker,
@@ -102,6 +106,7 @@ impl Chat {
         let chat = Chat {
             house: Arc::new(House {
                 live: live::Turns::new(),
+                replays: replay::Running::default(),
                 passing: TaskTracker::new(),
                 tasks: TaskTracker::new(),
                 draining: CancellationToken::new(),

@@ -55,6 +55,8 @@ ids! {
     MessageId;
     /// One turn: a question on its way to its answer.
     TurnId;
+    /// Saved questions asked again of another model.
+    ReplayId;
 }
 
 impl TenantId {

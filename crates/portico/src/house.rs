@@ -71,13 +71,19 @@ impl House {
             );
         }
 
+        store.interrupt_replays().await?;
+
         let identity = Identity::open(store.clone(), Arc::clone(&clock), Cost::default()).await?;
         let ledger =
             Ledger::open(store.clone(), Arc::clone(&clock), config.limits.daily_tokens_per_person.map(u64::from))
                 .await?;
         let egress = Arc::new(Egress::new(way_out(config)?, Arc::clone(&clock))?);
         let models = Models::new(model_options(config), Arc::clone(&egress));
-        let fixed = server::Fixed { providers: providers(config), aliases: config.aliases.clone() };
+        let fixed = server::Fixed {
+            providers: providers(config),
+            aliases: config.aliases.clone(),
+            environment: config.environment.clone(),
+        };
         let catalog = Catalog::new(store.clone(), models.clone(), Envelope::new(&key.0), fixed);
         catalog.reload(TenantId::FIRST).await?;
         models.run_workers(workers(config)?);

@@ -34,7 +34,11 @@ impl Reload {
                 );
             }
         };
-        let fixed = Fixed { providers: providers(&fresh), aliases: fresh.aliases.clone() };
+        let fixed = Fixed {
+            providers: providers(&fresh),
+            aliases: fresh.aliases.clone(),
+            environment: fresh.environment.clone(),
+        };
         if let Err(error) = self.server.catalog.fix(TenantId::FIRST, fixed).await {
             return tracing::error!(%error, "the configuration file was read, and the last one stays in force");
         }

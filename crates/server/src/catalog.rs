@@ -1,13 +1,13 @@
 //! Where models are configured: the local workers, the file's providers (read at start and at SIGHUP), and the providers that
-//! administrators added, kept in the store with their keys sealed; and the aliases for them. Joins them into what `models`
-//! serves, at start and after every change.
+//! administrators added, kept in the store with their keys sealed; and the aliases for them, of the file and of the store. Joins
+//! them into what `models` serves, at start and after every change.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
 use domain::{Caller, ProviderId, TenantId};
 use identity::Envelope;
 use models::{AliasConfig, Key, ModelConfig, Models, ProviderConfig};
-use store::{ProviderRow, Store};
+use store::{AliasRow, ProviderRow, Store};
 
 /// Why the models could not be joined.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +27,8 @@ pub struct Fixed {
     pub providers: Vec<ProviderConfig>,
     /// Its aliases, those that hold in this environment.
     pub aliases: Vec<AliasConfig>,
+    /// Which environment this house is.
+    pub environment: Option<String>,
 }
 
 /// The providers and aliases of this installation.
@@ -64,9 +66,12 @@ impl Catalog {
         self.fixed.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads the store's providers again and puts all of them, with the aliases, in force as one snapshot.
+    /// Reads the store's providers and aliases again and puts all of them in force as one snapshot.
     pub async fn reload(&self, tenant: TenantId) -> Result<(), CatalogError> {
-        let Fixed { providers: mut all, aliases } = self.fixed().as_ref().clone();
+        let fixed = self.fixed();
+        let mut all = fixed.providers.clone();
+        let stored = self.store.aliases(tenant).await?;
+        let aliases = joined(&fixed, &stored);
         for row in self.store.providers(tenant).await? {
             match self.opened(&row) {
                 Ok(config) => all.push(config),
@@ -112,6 +117,37 @@ impl Catalog {
     pub async fn find(&self, caller: &Caller, id: ProviderId) -> Result<Option<ProviderRow>, CatalogError> {
         Ok(self.store.providers(caller.tenant).await?.into_iter().find(|row| row.id == id))
     }
+}
+
+/// The stored aliases that hold in this house: those of its environment, and those of all that have none of their own here. A
+/// name that the configuration file gives is the file's.
+pub(crate) fn holding<'r>(fixed: &Fixed, stored: &'r [AliasRow]) -> Vec<&'r AliasRow> {
+    let here = |row: &&AliasRow| row.environment.is_some() && row.environment == fixed.environment;
+    let holds = |row: &&AliasRow| {
+        let special = || stored.iter().filter(here).any(|other| other.name == row.name);
+        let of_file = fixed.aliases.iter().any(|alias| alias.name == row.name);
+        !of_file && (here(row) || row.environment.is_none() && !special())
+    };
+    stored.iter().filter(holds).collect()
+}
+
+/// The file's aliases and the stored ones that hold. One answers for unknown names: the file's, else the first by name.
+fn joined(fixed: &Fixed, stored: &[AliasRow]) -> Vec<AliasConfig> {
+    let mut all = fixed.aliases.clone();
+    for row in holding(fixed, stored) {
+        let Some(mut alias) = alias_of(row) else {
+            tracing::error!(alias = %row.name, "an alias is left out: what is stored of it is none");
+            continue;
+        };
+        alias.catch_all &= !all.iter().any(|other| other.catch_all);
+        all.push(alias);
+    }
+    all
+}
+
+/// What a stored alias says.
+pub(crate) fn alias_of(row: &AliasRow) -> Option<AliasConfig> {
+    serde_json::from_value(row.config.clone()).ok()
 }
 
 /// The models a stored provider names; `None` where it offers all that it lists.

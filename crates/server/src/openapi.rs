@@ -4,7 +4,9 @@
 use axum::Json;
 use utoipa::OpenApi;
 
-use crate::portal::{accounts, bootstrap, conversations, keys, models, people, search, transfer, turns};
+use crate::portal::{
+    accounts, aliases, bootstrap, conversations, keys, models, people, replays, search, transfer, turns,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -44,6 +46,17 @@ use crate::portal::{accounts, bootstrap, conversations, keys, models, people, se
         models::test,
         models::change,
         models::remove,
+        aliases::list,
+        aliases::create,
+        aliases::replace,
+        aliases::remove,
+        aliases::history,
+        aliases::switch,
+        aliases::rollback,
+        replays::begin,
+        replays::list,
+        replays::read,
+        replays::cancel,
         conversations::list,
         conversations::create,
         conversations::read,

@@ -1,12 +1,14 @@
 //! The portal's API under `/api`: what the pages in the browser call, by session cookie.
 
 pub(crate) mod accounts;
+pub(crate) mod aliases;
 pub(crate) mod body;
 pub(crate) mod bootstrap;
 pub(crate) mod conversations;
 pub(crate) mod keys;
 pub(crate) mod models;
 pub(crate) mod people;
+pub(crate) mod replays;
 pub(crate) mod search;
 pub(crate) mod transfer;
 pub(crate) mod turns;

@@ -9,7 +9,9 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::csrf::CsrfLayer;
 
 use crate::openai::{DialectProblem, completions, models as openai_models};
-use crate::portal::{accounts, bootstrap, conversations, keys, models, people, search, transfer, turns};
+use crate::portal::{
+    accounts, aliases, bootstrap, conversations, keys, models, people, replays, search, transfer, turns,
+};
 use crate::{Problem, Server, assets, health, live, openapi};
 
 /// The main listener's routes.
@@ -59,6 +61,15 @@ fn portal_routes() -> Router<Server> {
         .route("/providers/presets", get(models::presets))
         .route("/providers/test", post(models::test))
         .route("/providers/{id}", patch(models::change).delete(models::remove))
+        .route("/aliases", get(aliases::list).post(aliases::create))
+        .route("/aliases/{name}", put(aliases::replace).delete(aliases::remove))
+        .route("/aliases/{name}/history", get(aliases::history))
+        .route("/aliases/{name}/switch", post(aliases::switch))
+        .route("/aliases/{name}/rollback", post(aliases::rollback))
+        .route("/aliases/{name}/replay", post(replays::begin))
+        .route("/replays", get(replays::list))
+        .route("/replays/{id}", get(replays::read))
+        .route("/replays/{id}/cancel", post(replays::cancel))
         // conversations
         .route("/conversations", get(conversations::list).post(conversations::create))
         .route("/conversations/import", post(transfer::import))

@@ -353,6 +353,7 @@ impl Store {
             search::forget_conversation(&mut tx, engine, id).await?;
             // Parents and children go together: the foreign key looks at the end of the statement.
             for gone in [
+                "DELETE FROM replay_answers WHERE conversation = $1",
                 "DELETE FROM turns WHERE conversation = $1",
                 "DELETE FROM messages WHERE conversation = $1",
                 "DELETE FROM conversations WHERE id = $1",

@@ -5,6 +5,7 @@
 //! What a turn costs, who may sign in and what a title should be is decided elsewhere: this crate keeps rows.
 
 mod accounts;
+mod aliases;
 mod audit;
 mod backup;
 mod catalog;
@@ -16,6 +17,7 @@ mod insert;
 mod look;
 mod migrate;
 mod recover;
+mod replays;
 mod rows;
 mod search;
 #[cfg(feature = "testing")]
@@ -36,6 +38,7 @@ pub use accounts::{
     ActiveKey, Key, KeyChange, Link, LinkKind, NewKey, NewLink, NewPerson, NewSession, Person, PersonChange, Session,
     Tenant, Whose,
 };
+pub use aliases::{AliasRow, AliasVersion, NewAliasVersion};
 pub use audit::{Chain, Entry};
 pub use backup::{BackupSummary, RestoreSummary};
 pub use catalog::{NewProvider, ProviderChange, ProviderRow};
@@ -46,6 +49,7 @@ pub use conversations::{
 pub use error::Error;
 pub use look::Look;
 pub use recover::Recovered;
+pub use replays::{Compared, Replay, ReplayAnswer, ReplayState, Said};
 pub use search::Hit;
 pub use turns::{AskedTurn, TurnRow};
 pub use usage::{Day, KeyDay, UsageOfDay, UsageOfKey, UsageRow};

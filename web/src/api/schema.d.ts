@@ -4,6 +4,102 @@
  */
 
 export interface paths {
+    "/api/aliases": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["list"];
+        put?: never;
+        post: operations["create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/aliases/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put: operations["replace"];
+        post?: never;
+        delete: operations["remove"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/aliases/{name}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/aliases/{name}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["begin"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/aliases/{name}/rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["rollback"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/aliases/{name}/switch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["switch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/bootstrap": {
         parameters: {
             query?: never;
@@ -420,6 +516,54 @@ export interface paths {
         patch: operations["change"];
         trace?: never;
     };
+    "/api/replays": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/replays/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["read"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/replays/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["cancel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/reset": {
         parameters: {
             query?: never;
@@ -568,6 +712,62 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description An alias to make, or what one is to say from now on. */
+        AliasBody: {
+            /** @description `least_busy` (where absent), `weighted`, `prefix_aware`, `sticky`. */
+            balance?: string | null;
+            catch_all?: boolean;
+            /** @description Absent: in every environment that has none of its own. */
+            environment?: string | null;
+            fallbacks?: string[];
+            /** Format: int32 */
+            max_concurrent?: number | null;
+            /** @description What a request asks for: `main`. Not looked at where the path names it. */
+            name?: string;
+            /** @description Why, for the history. */
+            note?: string;
+            targets: components["schemas"]["TargetBody"][];
+            title?: string | null;
+        };
+        /** @description What an alias says. */
+        AliasContent: {
+            /** @description `least_busy`, `weighted`, `prefix_aware`, `sticky`. */
+            balance: string;
+            /** @description Whether it answers for every model that nobody knows. */
+            catch_all: boolean;
+            /** @description Asked one after the other where no target gives a first token. */
+            fallbacks: string[];
+            /** Format: int32 */
+            max_concurrent?: number | null;
+            targets: components["schemas"]["TargetView"][];
+            /** @description Its name for people. */
+            title?: string | null;
+        };
+        /** @description The aliases there are, and which environment this house is. */
+        AliasList: {
+            aliases: components["schemas"]["AliasView"][];
+            /** @description `production`, `development` …; `null` where the configuration names none. */
+            environment?: string | null;
+        };
+        /** @description A name, and the models behind it in one environment. */
+        AliasView: components["schemas"]["AliasContent"] & {
+            /** Format: int64 */
+            changed_at?: number | null;
+            changed_by_name?: string | null;
+            /** @description `null`: in every environment that has none of its own. */
+            environment?: string | null;
+            /** @description Whether this one answers here and now. */
+            in_force: boolean;
+            name: string;
+            note?: string | null;
+            /** @description `settings`: kept here. `file`: of the configuration file, changed there. */
+            source: string;
+            /**
+             * Format: int64
+             * @description Of the history; `null` for one of the file.
+             */
+            version?: number | null;
+        };
         /** @description A question. */
         AskBody: {
             /** @description Made by the client, 16 to 64 letters, digits, `-` and `_`: a repeat asks nothing twice. */
@@ -622,6 +822,22 @@ export interface components {
             system_prompt?: string | null;
             title?: string | null;
         };
+        /** @description A question with its old and its new answer. */
+        ComparedView: {
+            conversation: string;
+            new: components["schemas"]["SaidView"];
+            old: components["schemas"]["SaidView"];
+            question: string;
+            question_text: string;
+            /** Format: int32 */
+            seq: number;
+            /**
+             * Format: double
+             * @description 0 to 1: twice the longest common subsequence of words over the words of both. `null` where there is no new answer.
+             */
+            similarity?: number | null;
+            title: string;
+        };
         /** @description A conversation without its messages. */
         Conversation: {
             archived: boolean;
@@ -656,6 +872,24 @@ export interface components {
         FailureView: {
             code: string;
             message: string;
+        };
+        /** @description Sums and means of answers. */
+        Figures: {
+            /**
+             * Format: int64
+             * @description Tokens read and written, of all answers.
+             */
+            tokens: number;
+            /**
+             * Format: double
+             * @description Mean time between tokens.
+             */
+            tpot_ms?: number | null;
+            /**
+             * Format: double
+             * @description Mean time to the first token.
+             */
+            ttft_ms?: number | null;
         };
         /** @description What was found, best first. */
         Found: {
@@ -957,10 +1191,75 @@ export interface components {
             /** @description `settings`: added here. `file`: of the configuration file, changed there. `local`: a model of this machine. */
             source: string;
         };
+        /** @description What to ask again, of whom. */
+        ReplayBody: {
+            /**
+             * Format: int32
+             * @description How many are asked at the same time, 1 to 8; absent: 2.
+             */
+            at_once?: number | null;
+            /** @description One's own conversations; absent: the last ones. */
+            conversations?: string[];
+            /**
+             * Format: int32
+             * @description How many of the last ones, 1 to 100; absent: 10.
+             */
+            last?: number | null;
+            /**
+             * Format: int32
+             * @description The most questions, 1 to 500; absent: 50.
+             */
+            limit?: number | null;
+            /** @description The model the alias may be led to: `provider/name`. */
+            target: string;
+        };
+        /** @description A replay with everything it has compared. */
+        ReplayResult: components["schemas"]["ReplayView"] & {
+            answers: components["schemas"]["ComparedView"][];
+            summary: components["schemas"]["Summary"];
+        };
+        /** @description A replay, and how far it is. */
+        ReplayView: {
+            alias: string;
+            /** Format: int32 */
+            done: number;
+            /** Format: int64 */
+            finished_at?: number | null;
+            id: string;
+            /** Format: int64 */
+            started_at: number;
+            /** @description `running`, `finished`, `cancelled`, `interrupted`. */
+            state: string;
+            target: string;
+            /** Format: int32 */
+            total: number;
+        };
         /** @description The token of a reset link and the new password. */
         ResetBody: {
             password: string;
             token: string;
+        };
+        /** @description Which environment, and why. */
+        RollbackBody: {
+            /** @default null */
+            environment: string | null;
+            /** @default  */
+            note: string;
+        };
+        /** @description An answer with its figures. */
+        SaidView: {
+            /** Format: int32 */
+            completion: number;
+            failure?: components["schemas"]["FailureView"] | null;
+            finish?: string | null;
+            model?: string | null;
+            /** Format: int32 */
+            prompt: number;
+            text: string;
+            /** Format: double */
+            tpot_ms?: number | null;
+            /** Format: int32 */
+            ttft_ms?: number | null;
         };
         /** @description How tokens are chosen, as a schema for the description of the API; the values are [`domain::Sampling`]. */
         Sampling: {
@@ -1049,6 +1348,51 @@ export interface components {
             name: string;
             password: string;
         };
+        /** @description Old and new in few figures. */
+        Summary: {
+            /** Format: int32 */
+            compared: number;
+            /** Format: int32 */
+            failed: number;
+            new: components["schemas"]["Figures"];
+            old: components["schemas"]["Figures"];
+            /**
+             * Format: double
+             * @description The mean of those that did not fail, 0 to 1.
+             */
+            similarity?: number | null;
+        };
+        /** @description Where an alias is to lead: to one model, or to what it was. */
+        SwitchBody: {
+            environment?: string | null;
+            note?: string;
+            /** @description `provider/name`, alone from now on; all else stays. */
+            target?: string | null;
+            /**
+             * Format: int64
+             * @description Or a version of the history.
+             */
+            version?: number | null;
+        };
+        /** @description A model behind an alias. */
+        TargetBody: {
+            /** @description `provider/name` */
+            model: string;
+            /**
+             * Format: int32
+             * @description Its share beside the others; absent: 1.
+             */
+            weight?: number | null;
+        };
+        /** @description A model behind an alias. */
+        TargetView: {
+            /** @description Whether there is such a model now. */
+            known: boolean;
+            /** @description `provider/name` */
+            model: string;
+            /** Format: int32 */
+            weight: number;
+        };
         /** @description An address to try. */
         TestBody: {
             api_key?: string | null;
@@ -1107,6 +1451,23 @@ export interface components {
             reasoning: number;
             reported: boolean;
         };
+        /** @description One version of an alias. */
+        VersionView: {
+            /** Format: int64 */
+            changed_at: number;
+            changed_by_name?: string | null;
+            content?: components["schemas"]["AliasContent"] | null;
+            /** @description Whether it holds now. */
+            current: boolean;
+            note: string;
+            /**
+             * Format: int64
+             * @description The version it brought back.
+             */
+            restores?: number | null;
+            /** Format: int64 */
+            version: number;
+        };
     };
     responses: never;
     parameters: never;
@@ -1116,6 +1477,219 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AliasList"];
+                };
+            };
+        };
+    };
+    create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AliasBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AliasList"];
+                };
+            };
+            /** @description name_taken, or of the configuration file */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    replace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AliasBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AliasList"];
+                };
+            };
+            /** @description of the configuration file */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    remove: {
+        parameters: {
+            query?: {
+                /** @description Absent: the one for all environments. */
+                environment?: string | null;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description rollback brings it back */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    history: {
+        parameters: {
+            query?: {
+                /** @description Absent: the one for all environments. */
+                environment?: string | null;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description newest first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionView"][];
+                };
+            };
+        };
+    };
+    begin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReplayBody"];
+            };
+        };
+        responses: {
+            /** @description it runs; ask how far it is */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReplayView"];
+                };
+            };
+        };
+    };
+    rollback: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RollbackBody"];
+            };
+        };
+        responses: {
+            /** @description as it was before the last change */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AliasList"];
+                };
+            };
+            /** @description there is nothing before it */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    switch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SwitchBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AliasList"];
+                };
+            };
+        };
+    };
     read: {
         parameters: {
             query?: never;
@@ -1885,6 +2459,67 @@ export interface operations {
             };
             /** @description of the configuration file */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description one's own, newest first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReplayView"][];
+                };
+            };
+        };
+    };
+    read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReplayResult"];
+                };
+            };
+        };
+    };
+    cancel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description what it has compared stays */
+            204: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -3,6 +3,7 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests fail a test by panicking")]
 
+mod aliases;
 mod architecture;
 mod bad_input;
 mod book;
@@ -12,4 +13,5 @@ mod crash;
 mod data;
 mod kept;
 mod portal;
+mod scopes;
 mod stream;

@@ -191,7 +191,7 @@ fn a_key_is_changed_by_its_person_or_for_everybody() {
         assert!(matches!(elsewhere, Err(Error::NotFound { .. })), "{elsewhere:?}");
         let changed = store.change_key(&anna, Whose::Own, made.id, change).await.unwrap();
         assert_eq!((&changed.scope, &changed.name), (&narrower, &made.name));
-        assert_eq!(store.keys(&anna).await.unwrap(), [changed.clone()]);
+        assert_eq!(store.keys(&anna).await.unwrap(), vec![changed.clone()]);
         assert_eq!(store.all_active_keys().await.unwrap()[0].scope, narrower);
         let renamed = KeyChange { name: Some("server".into()), expires_at: Some(Some(Timestamp(9))), scope: None };
         let renamed = store.change_key(&ben, Whose::Anybodys, made.id, renamed).await.unwrap();
