@@ -4,8 +4,12 @@
 //! about how an answer ended.
 
 mod alias;
+pub mod capability;
+pub mod card;
 mod catalog;
 mod config;
+mod discovery;
+pub mod family;
 mod load;
 mod models;
 mod probe;
@@ -20,6 +24,7 @@ pub mod testing;
 pub use alias::{AliasConfig, Balance, Errand, Target};
 pub use catalog::{Preset, presets};
 pub use config::{Key, ModelConfig, Options, ProviderConfig, Timeouts, Waiting, WorkerConfig};
+pub use discovery::Found;
 pub use models::{ModelView, Models, ProviderView, normalise_base_url};
 pub use probe::Probed;
 pub use providers::KINDS;

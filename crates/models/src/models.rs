@@ -4,6 +4,7 @@
 //! answer is the router's.
 
 mod deployment;
+mod found;
 mod installed;
 mod open;
 mod provider;
@@ -21,6 +22,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::discovery::Discovery;
 use crate::providers;
 use crate::pulls::Pulls;
 use crate::supervisor::{House, LOCAL, Worker};
@@ -55,6 +57,7 @@ pub(crate) struct Inner {
     changing: Mutex<()>,
     /// Counts changes of any model's state.
     changed: Arc<watch::Sender<u64>>,
+    discovery: Discovery,
     pulls: Arc<Pulls>,
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -75,6 +78,8 @@ pub struct ModelView {
     pub local: bool,
     /// Context length in tokens, where known.
     pub context: Option<u32>,
+    /// What it takes: `text`, `image`, `audio`, `video`; empty where nobody tells.
+    pub modalities: Vec<String>,
     /// Whether it has a chat template, where known.
     pub chat_template: Option<bool>,
     /// Whether it is offered.
@@ -97,6 +102,7 @@ impl Models {
             snapshot: RwLock::default(),
             changing: Mutex::default(),
             changed: Arc::new(watch::Sender::new(0)),
+            discovery: Discovery::default(),
             pulls: Arc::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),

@@ -100,6 +100,7 @@ impl Worker {
             state: watch::Sender::new(ModelState::Cold),
             changed: house.changed,
             offered: OnceLock::new(),
+            published: OnceLock::new(),
             answered: AtomicBool::new(false),
         });
         let (facts, again) = (Arc::<Mutex<Facts>>::default(), Arc::<Notify>::default());

@@ -47,6 +47,8 @@ pub struct Config {
     pub log: Log,
     /// Which hosts may be reached.
     pub egress: Egress,
+    /// Whether this machine's usual ports are looked at for model servers at start.
+    pub discover: bool,
     /// The four clocks of a request to a model.
     pub timeouts: Timeouts,
     /// How often a request is repeated before its first token. After it, never.

@@ -89,6 +89,7 @@ impl House {
         models.run_workers(workers(config)?);
         let chat = Chat::start(store.clone(), models.clone(), ledger.clone(), Arc::clone(&clock), ids.clone());
 
+        let own_port = listener.local_addr()?.port();
         let public_url = config.url(listener.local_addr()?);
         folder.announce(&public_url)?;
         let (closing, tasks) = (CancellationToken::new(), TaskTracker::new());
@@ -99,6 +100,7 @@ impl House {
             body_limit: AtomicUsize::new(usize::try_from(config.limits.body_bytes).unwrap_or(usize::MAX)),
             brand: "Portico".to_owned(),
             local_engine: cfg!(feature = "engine"),
+            own_ports: vec![own_port],
             draining: closing.clone(),
             tasks: tasks.clone(),
         };
@@ -125,6 +127,17 @@ impl House {
         };
         let stop = closing.clone();
         tasks.spawn(async move { identity_task.follow(stop).await });
+        if config.discover {
+            // An offer to an administrator; on this machine's own loopback, so it holds offline, too.
+            let (models, stop) = (models.clone(), closing.clone());
+            let looking = async move { models.discover(&[own_port]).await };
+            tasks.spawn(async move {
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    _ = looking => {}
+                }
+            });
+        }
         tasks.spawn(jobs::keep_house(keep, closing.clone()));
         Ok(House { server, store, models, chat, public_url, tls, listener, metrics, closing, tasks, _folder: folder })
     }

@@ -79,6 +79,8 @@ pub struct Doors {
     pub brand: String,
     /// Whether this binary can run models itself.
     pub local_engine: bool,
+    /// Ports of this machine that are the portal's own: it does not look for models there.
+    pub own_ports: Vec<u16>,
     /// Cancelled when the portal goes down.
     pub draining: CancellationToken,
     /// What the doors do in the background.

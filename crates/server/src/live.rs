@@ -19,6 +19,7 @@ use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::caller::{SignedIn, session_token};
+use crate::portal::models::installed::pulls_now;
 use crate::portal::turns::Reader;
 use crate::portal::view;
 use crate::{Problem, Server};
@@ -85,6 +86,7 @@ impl Tab {
         let (out, mut heard) = socket.split();
         let (told, mut to_tell) = mpsc::channel(64);
         let mut states = server.models.watch();
+        let mut pulls = server.models.watch_pulls();
         let mut changes = server.store.changed();
         let mut notices = server.chat.notices();
         let mut ping = tokio::time::interval(PING);
@@ -101,6 +103,7 @@ impl Tab {
                 },
                 Some(value) = to_tell.recv() => tab.tell(&value).await,
                 changed = states.changed() => changed.is_ok() && tab.tell_models().await,
+                changed = pulls.changed(), if tab.caller.role.administers() => changed.is_ok() && tab.tell_pulls().await,
                 change = changes.recv() => tab.tell_change(change).await,
                 notice = notices.recv() => match notice {
                     Ok(notice) if notice.tenant == tab.caller.tenant && notice.person == tab.caller.person => {
@@ -129,6 +132,11 @@ impl Tab {
     async fn tell_models(&mut self) -> bool {
         let models = view::models(&self.server);
         self.tell(&json!({ "type": "models", "models": models })).await
+    }
+
+    async fn tell_pulls(&mut self) -> bool {
+        let pulls = pulls_now(&self.server);
+        self.tell(&json!({ "type": "pulls", "pulls": pulls })).await
     }
 
     async fn tell_change(&mut self, change: Result<Changed, broadcast::error::RecvError>) -> bool {

@@ -9,6 +9,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::csrf::CsrfLayer;
 
 use crate::openai::{DialectProblem, completions, models as openai_models};
+use crate::portal::models::{capabilities, families, found, import, installed};
 use crate::portal::{
     accounts, aliases, bootstrap, conversations, keys, models, people, replays, search, transfer, turns,
 };
@@ -57,9 +58,14 @@ fn portal_routes() -> Router<Server> {
         .route("/people/{id}/reset", post(people::reset_link))
         // models
         .route("/models", get(models::list))
+        .route("/models/{id}/capabilities", get(capabilities::read).post(capabilities::test))
+        .route("/catalog/models", get(families::list))
         .route("/providers", get(models::providers).post(models::add))
         .route("/providers/presets", get(models::presets))
         .route("/providers/test", post(models::test))
+        .route("/providers/import", post(import::import))
+        .route("/providers/found", get(found::newest))
+        .route("/providers/discover", post(found::look))
         .route("/providers/{id}", patch(models::change).delete(models::remove))
         .route("/aliases", get(aliases::list).post(aliases::create))
         .route("/aliases/{name}", put(aliases::replace).delete(aliases::remove))
@@ -70,6 +76,14 @@ fn portal_routes() -> Router<Server> {
         .route("/replays", get(replays::list))
         .route("/replays/{id}", get(replays::read))
         .route("/replays/{id}/cancel", post(replays::cancel))
+        .route("/providers/{id}/installed", get(installed::installed))
+        .route("/providers/{id}/load", post(installed::load))
+        .route("/providers/{id}/unload", post(installed::unload))
+        .route("/providers/{id}/uninstall", post(installed::uninstall))
+        .route("/providers/{id}/pull", post(installed::pull))
+        .route("/pulls", get(installed::pulls))
+        .route("/pulls/{id}", delete(installed::cancel))
+        .route("/pulls/{id}/events", get(installed::events))
         // conversations
         .route("/conversations", get(conversations::list).post(conversations::create))
         .route("/conversations/import", post(transfer::import))

@@ -154,6 +154,34 @@ impl Store {
         Ok(())
     }
 
+    /// What the newest test of a model's capabilities found, and when.
+    pub async fn capabilities(&self, tenant: TenantId, model: &str) -> Result<Option<(Timestamp, Value)>, Error> {
+        let row = sqlx::query("SELECT at, matrix FROM capabilities WHERE tenant = $1 AND model = $2")
+            .bind(tenant.to_string())
+            .bind(model)
+            .fetch_optional(&self.inner.database.read)
+            .await?;
+        row.map(|row| Ok((row.at("at")?, row.json("matrix")?))).transpose()
+    }
+
+    /// Keeps what a test of a model's capabilities found, in place of the one before; returns its time.
+    pub async fn put_capabilities(&self, caller: &Caller, model: &str, matrix: &Value) -> Result<Timestamp, Error> {
+        let now = self.now();
+        let mut tx = self.inner.database.write_tx().await?;
+        sqlx::query(
+            "INSERT INTO capabilities (tenant, model, at, matrix) VALUES ($1, $2, $3, $4) \
+             ON CONFLICT (tenant, model) DO UPDATE SET at = excluded.at, matrix = excluded.matrix",
+        )
+        .bind(caller.tenant.to_string())
+        .bind(clean(model.to_owned()))
+        .bind(now.0)
+        .bind(json(matrix)?)
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(now)
+    }
+
     /// A setting of a tenant.
     pub async fn setting(&self, tenant: TenantId, key: &str) -> Result<Option<Value>, Error> {
         let row = sqlx::query("SELECT value FROM settings WHERE tenant = $1 AND key = $2")

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use super::ModelView;
 use crate::Timeouts;
+use crate::family;
 use crate::load::Load;
 
 pub(crate) struct Deployment {
@@ -28,6 +29,8 @@ pub(crate) struct Deployment {
     pub(crate) changed: Arc<watch::Sender<u64>>,
     /// What its back end tells of it, once it has.
     pub(crate) offered: OnceLock<Offered>,
+    /// What its maker publishes of it, by its name.
+    pub(crate) published: OnceLock<Option<&'static family::Model>>,
     /// Whether its latest request was answered: worth more than any list it is missing from.
     pub(crate) answered: AtomicBool,
 }
@@ -74,18 +77,30 @@ impl Deployment {
 
     pub(crate) fn view(&self) -> ModelView {
         let offered = self.offered.get();
+        let published = *self.published.get_or_init(|| family::find(&self.name));
         ModelView {
             id: self.id.clone(),
             name: self.display_name.clone(),
             provider: self.provider.clone(),
             provider_name: self.provider_name.clone(),
             local: self.local,
-            context: offered.and_then(|offered| offered.context),
+            // What the back end tells wins: it may have been started with less.
+            context: offered.and_then(|offered| offered.context).or(published.map(|model| model.context)),
+            modalities: modalities(offered, published),
             chat_template: offered.and_then(|offered| offered.chat_template),
             enabled: self.enabled,
             state: self.state(),
             alias: false,
             targets: Vec::new(),
         }
+    }
+}
+
+/// What a model takes, as far as its back end or its maker tells.
+fn modalities(offered: Option<&Offered>, published: Option<&family::Model>) -> Vec<String> {
+    match offered.and_then(|offered| offered.capabilities.as_ref()) {
+        Some(can) if can.iter().any(|word| word == "vision") => vec!["text".to_owned(), "image".to_owned()],
+        Some(_) => vec!["text".to_owned()],
+        None => published.map(|model| model.input.clone()).unwrap_or_default(),
     }
 }

@@ -141,6 +141,7 @@ impl Provider {
             state: watch::Sender::new(ModelState::Cold),
             changed: house.changed.clone(),
             offered: OnceLock::new(),
+            published: OnceLock::new(),
             answered: AtomicBool::new(false),
         }
     }

@@ -68,6 +68,7 @@ impl Model {
             local: !views.is_empty() && views.iter().all(|view| view.local),
             // The shortest: whichever answers must be able to.
             context: views.iter().filter_map(|view| view.context).min(),
+            modalities: shared(&views),
             chat_template: views.iter().find_map(|view| view.chat_template),
             enabled: true,
             state: self.state(),
@@ -75,6 +76,13 @@ impl Model {
             targets: alias.targets.iter().map(|target| target.model.clone()).collect(),
         }
     }
+}
+
+/// What all of them take.
+fn shared(views: &[ModelView]) -> Vec<String> {
+    let Some(first) = views.first() else { return Vec::new() };
+    let every = |word: &&String| views.iter().all(|view| view.modalities.contains(word));
+    first.modalities.iter().filter(every).cloned().collect()
 }
 
 /// Stands where a deployment has its provider's slug.

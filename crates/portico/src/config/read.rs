@@ -48,6 +48,7 @@ pub(super) fn config<'a>(
         limits: limits(&root.section("limits")),
         log: reader.log(&root.section("log")),
         egress: reader.egress(&root.section("egress"), over.offline),
+        discover: root.flag("discover").unwrap_or(true),
         timeouts: timeouts(&root.section("timeouts")),
         retries_before_first_token: small(root.section("retries").number("before_first_token", 0..=10)).unwrap_or(2),
         models: reader.models(&root, over),

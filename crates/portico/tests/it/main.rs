@@ -11,6 +11,7 @@ mod cli;
 mod config;
 mod crash;
 mod data;
+mod engines;
 mod kept;
 mod portal;
 mod scopes;

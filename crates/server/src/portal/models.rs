@@ -1,5 +1,11 @@
 //! Models that may be asked, and where they come from: providers are added, tested, changed and removed here.
 
+pub(crate) mod capabilities;
+pub(crate) mod families;
+pub(crate) mod found;
+pub(crate) mod import;
+pub(crate) mod installed;
+
 use std::time::Duration;
 
 use axum::Json as Reply;

@@ -154,6 +154,8 @@ pub(crate) struct Model {
     provider_name: String,
     local: bool,
     context: Option<u32>,
+    /// What it takes: `text`, `image`, `audio`, `video`; empty where nobody tells.
+    modalities: Vec<String>,
     chat_template: Option<bool>,
     enabled: bool,
     /// `{state: cold | loading | warming | ready | failed, ...}`
@@ -174,6 +176,7 @@ impl From<models::ModelView> for Model {
             provider_name: card.provider_name,
             local: card.local,
             context: card.context,
+            modalities: card.modalities,
             chat_template: card.chat_template,
             enabled: card.enabled,
             state: card.state,

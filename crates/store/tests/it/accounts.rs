@@ -232,5 +232,12 @@ fn providers_and_settings_are_kept() {
         store.put_setting(anna.tenant, "brand", &json!({ "name": "Portico" })).await.unwrap();
         assert_eq!(store.setting(anna.tenant, "brand").await.unwrap(), Some(json!({ "name": "Portico" })));
         assert_eq!(store.setting(stranger.tenant, "brand").await.unwrap(), None);
+
+        assert_eq!(store.capabilities(anna.tenant, "ollama/llama3").await.unwrap(), None);
+        store.put_capabilities(&anna, "ollama/llama3", &json!([1])).await.unwrap();
+        house.clock.advance(Duration::from_secs(1));
+        let at = store.put_capabilities(&anna, "ollama/llama3", &json!([2])).await.unwrap();
+        assert_eq!(store.capabilities(anna.tenant, "ollama/llama3").await.unwrap(), Some((at, json!([2]))));
+        assert_eq!(store.capabilities(stranger.tenant, "ollama/llama3").await.unwrap(), None);
     });
 }
