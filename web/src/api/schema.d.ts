@@ -116,6 +116,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/catalog/models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/conversations": {
         parameters: {
             query?: never;
@@ -404,6 +420,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/models/{id}/capabilities": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["read"];
+        put?: never;
+        post: operations["test"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/people": {
         parameters: {
             query?: never;
@@ -468,6 +500,54 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/providers/discover": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["look"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/providers/found": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["newest"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/providers/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["import"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/providers/presets": {
         parameters: {
             query?: never;
@@ -514,6 +594,134 @@ export interface paths {
         options?: never;
         head?: never;
         patch: operations["change"];
+        trace?: never;
+    };
+    "/api/providers/{id}/installed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["installed"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/providers/{id}/load": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["load"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/providers/{id}/pull": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["pull"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/providers/{id}/uninstall": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["uninstall"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/providers/{id}/unload": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["unload"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/pulls": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["pulls"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/pulls/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete: operations["cancel"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/pulls/{id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/replays": {
@@ -794,6 +1002,14 @@ export interface components {
             question: components["schemas"]["Message"];
             turn: string;
         };
+        /** @description One question to the server. */
+        AskedView: {
+            answered: boolean;
+            kind: string;
+            /** @description The names it lists, or what went wrong. */
+            told: string;
+            url: string;
+        };
         /** @description What every page needs before it can draw itself. */
         Bootstrap: {
             brand: components["schemas"]["Brand"];
@@ -868,6 +1084,13 @@ export interface components {
             items: components["schemas"]["Conversation"][];
             next?: string | null;
         };
+        /** @description What a test costs at most. */
+        Cost: {
+            /** Format: int32 */
+            requests: number;
+            /** Format: int32 */
+            tokens: number;
+        };
         /** @description [`domain::Failure`] in the description of the API. */
         FailureView: {
             code: string;
@@ -895,6 +1118,25 @@ export interface components {
         Found: {
             items: components["schemas"]["Hit"][];
         };
+        /** @description What was found. */
+        FoundList: {
+            found: components["schemas"]["FoundServer"][];
+        };
+        /** @description One server on this machine. */
+        FoundServer: {
+            base_url: string;
+            /** @description Which adapter reaches it: pass it on when adding. */
+            kind: string;
+            /** @description The slug of the provider that is configured there already. */
+            known?: string | null;
+            /** Format: int64 */
+            latency_ms: number;
+            models: string[];
+            name: string;
+            /** @description The preset it is: `ollama`, `vllm`, `tgi`, `lm-studio`, `llama-server`, `sglang`; `openai-compatible` where it does not say. */
+            preset: string;
+            version?: string | null;
+        };
         /** @description One place where it was found. */
         Hit: {
             /** Format: int64 */
@@ -905,6 +1147,40 @@ export interface components {
             message?: string | null;
             snippet: components["schemas"]["Piece"][];
             title: string;
+        };
+        /** @description A card to import. */
+        ImportBody: {
+            /** @description The key to ask the server with, and to keep. */
+            api_key?: string | null;
+            /** @description The card as TypeScript, JavaScript or JSON: the whole file, or the object. */
+            card: string;
+            /** @description False: only say what would be made. True: make it. */
+            confirm?: boolean;
+        };
+        /** @description What would be made of a card, or what was. */
+        Imported: {
+            plan: components["schemas"]["PlanView"];
+            provider?: components["schemas"]["ProviderView"] | null;
+        };
+        /** @description What is installed at a provider. */
+        InstalledList: {
+            models: components["schemas"]["InstalledModel"][];
+        };
+        /** @description A model on the provider's disk. */
+        InstalledModel: {
+            capabilities?: string[] | null;
+            /** Format: int32 */
+            context?: number | null;
+            family?: string | null;
+            loaded?: components["schemas"]["LoadedModel"] | null;
+            name: string;
+            parameter_size?: string | null;
+            quantization?: string | null;
+            /**
+             * Format: int64
+             * @description On disk, in bytes.
+             */
+            size: number;
         };
         /** @description An invitation that is open or was used. */
         InvitationView: {
@@ -1022,9 +1298,38 @@ export interface components {
             context?: number | null;
             name: string;
         };
+        /** @description What it takes in memory. */
+        LoadedModel: {
+            /** Format: int32 */
+            context?: number | null;
+            /** @description RFC 3339. */
+            expires_at?: string | null;
+            /**
+             * Format: int64
+             * @description Bytes.
+             */
+            size: number;
+            /**
+             * Format: int64
+             * @description Bytes on a GPU.
+             */
+            size_vram: number;
+        };
         /** @description The key itself, this once. */
         MadeKey: components["schemas"]["KeyView"] & {
             key: string;
+        };
+        /** @description The matrix of one model. */
+        Matrix: {
+            /**
+             * Format: int64
+             * @description Milliseconds since 1970; absent where it was never tested.
+             */
+            at?: number | null;
+            /** @description What a test costs at most. */
+            cost: components["schemas"]["Cost"];
+            model: string;
+            rows: components["schemas"]["Row"][];
         };
         /** @description The signed-in person. */
         Me: {
@@ -1075,6 +1380,8 @@ export interface components {
             enabled: boolean;
             id: string;
             local: boolean;
+            /** @description What it takes: `text`, `image`, `audio`, `video`; empty where nobody tells. */
+            modalities: string[];
             name: string;
             provider: string;
             provider_name: string;
@@ -1118,6 +1425,13 @@ export interface components {
             name: string;
             scope?: components["schemas"]["ScopeBody"] | null;
         };
+        /** @description A remark, in both languages. */
+        NoteView: {
+            /** @description `contradiction`, `asked`, `nobody_answered`, `not_installed`, `hidden`, `no_stream`, `unknown_field`. */
+            code: string;
+            message: string;
+            message_zh: string;
+        };
         /** @description The old password and the new one. */
         PasswordBody: {
             current: string;
@@ -1153,6 +1467,24 @@ export interface components {
         Piece: {
             hit: boolean;
             text: string;
+        };
+        /** @description A provider to be. */
+        PlanView: {
+            asked: components["schemas"]["AskedView"][];
+            base_url: string;
+            kind: string;
+            /** @description Absent: all that it lists. */
+            models?: components["schemas"]["PlannedModel"][] | null;
+            name: string;
+            notes: components["schemas"]["NoteView"][];
+            slug: string;
+        };
+        /** @description A model of a provider to be. */
+        PlannedModel: {
+            display_name?: string | null;
+            enabled: boolean;
+            name: string;
+            streaming: boolean;
         };
         /** @description A provider to add, or what is to change in one. */
         ProviderBody: {
@@ -1190,6 +1522,32 @@ export interface components {
             problem?: components["schemas"]["FailureView"] | null;
             /** @description `settings`: added here. `file`: of the configuration file, changed there. `local`: a model of this machine. */
             source: string;
+        };
+        /** @description A model on its way to a disk. */
+        Pull: {
+            /**
+             * Format: int64
+             * @description Bytes that are there.
+             */
+            completed: number;
+            failure?: components["schemas"]["FailureView"] | null;
+            /** @description `provider/model` */
+            id: string;
+            model: string;
+            provider: string;
+            /** @description `running`, `done`, `failed` or `cancelled`. One that failed or was cancelled goes on where it was when asked for again. */
+            state: string;
+            /** @description The server's own words for what it does now. */
+            status: string;
+            /**
+             * Format: int64
+             * @description Bytes, as far as they are known.
+             */
+            total: number;
+        };
+        /** @description Every pull since the start. */
+        PullList: {
+            pulls: components["schemas"]["Pull"][];
         };
         /** @description What to ask again, of whom. */
         ReplayBody: {
@@ -1245,6 +1603,21 @@ export interface components {
             environment: string | null;
             /** @default  */
             note: string;
+        };
+        /** @description One capability. */
+        Row: {
+            /** @description `yes`, `no` or `unknown`. */
+            answer: string;
+            capability: string;
+            /** Format: int64 */
+            latency_ms: number;
+            /** @description The first words of the answer or of the error. */
+            said: string;
+            /**
+             * Format: int32
+             * @description The HTTP status of a refusal.
+             */
+            status?: number | null;
         };
         /** @description An answer with its figures. */
         SaidView: {
@@ -1467,6 +1840,12 @@ export interface components {
             restores?: number | null;
             /** Format: int64 */
             version: number;
+        };
+        /** @description Which model. */
+        WhichModel: {
+            /** @description How long it stays in memory unasked: `10m`, `-1` for ever; absent: as the server is set. */
+            keep_alive?: string | null;
+            model: string;
         };
     };
     responses: never;
@@ -1705,6 +2084,26 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Bootstrap"];
+                };
+            };
+        };
+    };
+    list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description families with their models: context, modalities, licence, list prices, sizes, KV bytes per token */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
                 };
             };
         };
@@ -2258,6 +2657,57 @@ export interface operations {
             };
         };
     };
+    read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description percent-encoded */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Matrix"];
+                };
+            };
+        };
+    };
+    test: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description percent-encoded */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Matrix"];
+                };
+            };
+            /** @description no such model */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     list: {
         parameters: {
             query?: never;
@@ -2365,6 +2815,76 @@ export interface operations {
             };
         };
     };
+    look: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description looks at usual ports of this machine now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FoundList"];
+                };
+            };
+        };
+    };
+    newest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description what the newest look found, at start or on demand */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FoundList"];
+                };
+            };
+        };
+    };
+    import: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImportBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Imported"];
+                };
+            };
+            /** @description no card; `params` has line, column and hint */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     presets: {
         parameters: {
             query?: never;
@@ -2463,6 +2983,188 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    installed: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InstalledList"];
+                };
+            };
+        };
+    };
+    load: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WhichModel"];
+            };
+        };
+        responses: {
+            /** @description it is in memory */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    pull: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WhichModel"];
+            };
+        };
+        responses: {
+            /** @description it has begun, or goes on */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pull"];
+                };
+            };
+        };
+    };
+    uninstall: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WhichModel"];
+            };
+        };
+        responses: {
+            /** @description it is off the disk */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    unload: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WhichModel"];
+            };
+        };
+        responses: {
+            /** @description it has left memory */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    pulls: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PullList"];
+                };
+            };
+        };
+    };
+    cancel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description percent-encoded */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description stopped if it ran, else forgotten */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    events: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description percent-encoded */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description a `Pull` at every step, until it is over */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": unknown;
+                };
             };
         };
     };

@@ -5,7 +5,7 @@ use rustix::process::Signal;
 
 use crate::portal::{House, chat};
 
-const IN_FORCE: &str = "the configuration file was read again: providers and limits are in force";
+const IN_FORCE: &str = "the configuration file was read again: providers, aliases and limits are in force";
 
 #[tokio::test]
 async fn case_34_a_request_keeps_what_it_began_with_and_the_next_one_has_the_new() {
