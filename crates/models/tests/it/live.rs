@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use domain::{Finish, ModelError, Prompt};
 use futures_util::StreamExt;
+use models::capability::{Answer, Capability, Evidence};
 use models::{ModelConfig, Models, Options, ProviderConfig, Timeouts};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
@@ -62,6 +63,7 @@ async fn promises(url: &str) -> Vec<(&'static str, Promise)> {
         ("a request that makes no sense is told apart", senseless(&models).await),
         ("ten at once all answer, each its own words", ten(&models).await),
         ("dropping the answer ends it at the engine within 100 ms", leaving(&models, &relay).await),
+        ("what it can do is found out by asking it", capabilities(&models).await),
     ]
 }
 
@@ -306,6 +308,25 @@ async fn leaving(models: &Models, relay: &Relay) -> Promise {
         worst = worst.max(relay.closed().filter(|at| *at >= left).map_or(Duration::from_secs(2), |at| at - left));
     }
     hold(worst < Duration::from_millis(100), || format!("at most {worst:?}, ten times"))
+}
+
+/// The matrix, which the lines show whole. What every engine does is seen to be done; nothing but eyes is left open.
+async fn capabilities(models: &Models) -> Promise {
+    let matrix = models.test("mock/live").await.ok_or("there is no such model")?;
+    let told = |row: &Evidence| format!("{:?} {:?}", row.capability, row.answer).to_lowercase();
+    let basic = [Capability::Models, Capability::Chat, Capability::Stream, Capability::Usage];
+    let found = |row: &&Evidence| match row.answer {
+        Answer::Yes => true,
+        Answer::No => !basic.contains(&row.capability),
+        // What our adapter itself has no way to ask for says nothing of the engine.
+        Answer::Unknown => row.capability == Capability::Vision || row.said.contains("is not asked for"),
+    };
+    let open: Vec<String> =
+        matrix.iter().filter(|row| !found(row)).map(|row| format!("{}: {}", told(row), row.said)).collect();
+    hold(open.is_empty(), || match open.is_empty() {
+        true => matrix.iter().map(told).collect::<Vec<_>>().join(", "),
+        false => open.join("; "),
+    })
 }
 
 /// Stands between, so that it can be told when the connection to the engine was given up.
