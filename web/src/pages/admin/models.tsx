@@ -6,6 +6,7 @@ import { useSession } from "@/app/session";
 import { useT } from "@/lib/i18n";
 import { LocalModels } from "@/pages/admin/local-models";
 import { ProviderCard } from "@/pages/admin/provider-card";
+import { AddDialog } from "@/pages/admin/add-dialog";
 import { ProviderDialog } from "@/pages/admin/provider-dialog";
 import { useProviders } from "@/pages/admin/data";
 import { Button } from "@/ui/button";
@@ -49,7 +50,8 @@ export function ModelsPage() {
         ))}
       </div>
       {data && engine ? <OwnFiles /> : null}
-      {dialog ? <ProviderDialog provider={dialog.provider} onClose={() => setDialog(null)} /> : null}
+      {dialog?.provider ? <ProviderDialog provider={dialog.provider} onClose={() => setDialog(null)} /> : null}
+      {dialog && !dialog.provider ? <AddDialog onClose={() => setDialog(null)} /> : null}
     </>
   );
 }
