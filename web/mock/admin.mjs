@@ -71,7 +71,22 @@ export function adminRoutes(state, { newId, refuse, live }) {
     state.models.splice(0, state.models.length, ...kept, ...made);
   };
 
+  const CAN = ["models", "chat", "stream", "usage", "tools", "json_schema", "vision", "logprobs", "reasoning", "embeddings", "rerank"];
+  const SAID = { models: "3 listed, this one among them", chat: "OK.", stream: "9 pieces", usage: "31 tokens read, 15 written", tools: '{"city":"Paris"}', json_schema: '{"answer":42}', vision: "Red", logprobs: "4 tokens with theirs", reasoning: "First, six times seven …", embeddings: "1024 numbers", rerank: "1, 0" };
+  const evidence = (answers) => CAN.map((capability, at) => ({ capability, answer: { y: "yes", n: "no", u: "unknown" }[answers[at]], status: answers[at] === "n" ? 400 : null, said: answers[at] === "y" ? SAID[capability] : answers[at] === "n" ? `this server does not support ${capability}` : "no answer in time", latency_ms: 120 + at * 37 }));
+  const tested = new Map([
+    ["local/qwen3-8b", { model: "local/qwen3-8b", tested_at: now - 5 * MIN, evidence: evidence("yyyyyynyynn") }],
+    ["vllm/llama3-70b", { model: "vllm/llama3-70b", tested_at: now - 3 * HOUR, evidence: evidence("yyyyyynynnn") }],
+    ["vllm/glm-4-9b", { model: "vllm/glm-4-9b", tested_at: now - 3 * HOUR, evidence: evidence("yyyynyuynnn") }],
+  ]);
+
   return [
+    ["GET", /^\/api\/capabilities$/, () => ({ cost: { requests: 9, tokens: 1500 }, models: [...tested.values()] })],
+    ["POST", /^\/api\/capabilities$/, async (_, __, body) => {
+      await new Promise((done) => setTimeout(done, 1800));
+      tested.set(body.model, { model: body.model, tested_at: Date.now(), evidence: evidence("yyyynnnnnnn") });
+      return tested.get(body.model);
+    }],
     ["GET", /^\/api\/sessions$/, () => sessions],
     ["DELETE", /^\/api\/sessions$/, () => void (sessions = sessions.filter((one) => one.current))],
     ["DELETE", /^\/api\/sessions\/(.+)$/, ([id]) => void (sessions = sessions.filter((one) => one.id !== id))],

@@ -221,3 +221,10 @@ export type CardPlan = {
 };
 /** A server that answers on this machine. */
 export type Found = { kind: string; name: string; base_url: string; models: string[]; added: boolean };
+
+export type Capability = "models" | "chat" | "stream" | "usage" | "tools" | "json_schema" | "vision" | "logprobs" | "reasoning" | "embeddings" | "rerank";
+/** What a small real request showed: whether it can, and the first words of what came back. */
+export type Evidence = { capability: Capability; answer: "yes" | "no" | "unknown"; status: number | null; said: string; latency_ms: number };
+export type Tested = { model: string; tested_at: number; evidence: Evidence[] };
+/** `cost`: what testing one model asks for at most. */
+export type Capabilities = { cost: { requests: number; tokens: number }; models: Tested[] };

@@ -6,8 +6,9 @@ import type account from "@/locales/en/account.json";
 import type admin from "@/locales/en/admin.json";
 import type chat from "@/locales/en/chat.json";
 import type common from "@/locales/en/common.json";
+import type engines from "@/locales/en/engines.json";
 
-type Words = { common: typeof common; chat: typeof chat; account: typeof account; admin: typeof admin };
+type Words = { common: typeof common; chat: typeof chat; account: typeof account; admin: typeof admin; engines: typeof engines };
 export type Namespace = keyof Words;
 type Unplural<K> = K extends `${infer Stem}_one` | `${infer Stem}_other` ? Stem : K;
 export type Key<N extends Namespace> = Unplural<keyof Words[N] & string>;

@@ -40,6 +40,11 @@ test.each([
   expect(stale()).toBe(true);
 });
 
+test("an alias is no provider's model, and asks for nothing", () => {
+  providersChanged([model("p/a", { state: "ready" }), model("p/b", { state: "ready" }), { ...model("main", { state: "ready" }), alias: true, targets: ["p/a"] }]);
+  expect(stale()).toBe(false);
+});
+
 test("an invitation is used, expired or open", () => {
   const invitation: Invitation = { id: "i", role: "member", note: null, created_by_name: "x", created_at: 0, expires_at: 100, used_by_name: null };
   expect(fateOf(invitation, 50)).toBe("open");

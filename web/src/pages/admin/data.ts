@@ -35,5 +35,6 @@ export function providersChanged(models: Model[]) {
   const offered = list.filter((provider) => provider.enabled).flatMap((provider) => provider.models.filter((model) => model.enabled));
   const updated = list.map((provider) => ({ ...provider, models: provider.models.map((model) => ({ ...model, state: states.get(model.id) ?? model.state })) }));
   queries.setQueryData<Provider[]>(adminKeys.providers, updated);
-  if (models.some((model) => !known.has(model.id)) || offered.some((model) => !states.has(model.id))) void refresh(adminKeys.providers);
+  // An alias is no provider's model.
+  if (models.some((model) => !model.alias && !known.has(model.id)) || offered.some((model) => !states.has(model.id))) void refresh(adminKeys.providers);
 }

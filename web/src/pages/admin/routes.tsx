@@ -12,7 +12,7 @@ const adminRoute = createRoute({
     // The portal refuses a member's requests anyway; here is nothing to show them.
     if (useSession.getState().me?.role === "member") throw redirect({ to: "/" });
   },
-  loader: () => loadWords("admin"),
+  loader: () => loadWords("admin", "engines"),
   component: lazyRouteComponent(() => import("@/pages/admin/layout"), "AdminLayout"),
 });
 
@@ -26,6 +26,11 @@ const sections = [
     getParentRoute: () => adminRoute,
     path: "/models",
     component: lazyRouteComponent(() => import("@/pages/admin/models"), "ModelsPage"),
+  }),
+  createRoute({
+    getParentRoute: () => adminRoute,
+    path: "/capabilities",
+    component: lazyRouteComponent(() => import("@/pages/admin/capabilities/page"), "CapabilitiesPage"),
   }),
   createRoute({
     getParentRoute: () => adminRoute,
