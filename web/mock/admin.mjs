@@ -1,4 +1,5 @@
 //! The mock's routes for one's own account and for the administration.
+import { engineRoutes } from "./engines.mjs";
 
 const now = Date.now();
 const MIN = 60_000;
@@ -75,18 +76,24 @@ export function adminRoutes(state, { newId, refuse, live }) {
   const SAID = { models: "3 listed, this one among them", chat: "OK.", stream: "9 pieces", usage: "31 tokens read, 15 written", tools: '{"city":"Paris"}', json_schema: '{"answer":42}', vision: "Red", logprobs: "4 tokens with theirs", reasoning: "First, six times seven …", embeddings: "1024 numbers", rerank: "1, 0" };
   const evidence = (answers) => CAN.map((capability, at) => ({ capability, answer: { y: "yes", n: "no", u: "unknown" }[answers[at]], status: answers[at] === "n" ? 400 : null, said: answers[at] === "y" ? SAID[capability] : answers[at] === "n" ? `this server does not support ${capability}` : "no answer in time", latency_ms: 120 + at * 37 }));
   const tested = new Map([
-    ["local/qwen3-8b", { model: "local/qwen3-8b", tested_at: now - 5 * MIN, evidence: evidence("yyyyyynyynn") }],
-    ["vllm/llama3-70b", { model: "vllm/llama3-70b", tested_at: now - 3 * HOUR, evidence: evidence("yyyyyynynnn") }],
-    ["vllm/glm-4-9b", { model: "vllm/glm-4-9b", tested_at: now - 3 * HOUR, evidence: evidence("yyyynyuynnn") }],
+    ["local/qwen3-8b", [now - 5 * MIN, "yyyyyynyynn"]],
+    ["vllm/llama3-70b", [now - 3 * HOUR, "yyyyyynynnn"]],
+    ["vllm/glm-4-9b", [now - 3 * HOUR, "yyyynyuynnn"]],
   ]);
+  const matrix = (id) => {
+    const model = decodeURIComponent(id);
+    const [at = null, answers = ""] = tested.get(model) ?? [];
+    return { model, at, rows: answers ? evidence(answers) : [], cost: { requests: 9, tokens: 1500 } };
+  };
 
   return [
-    ["GET", /^\/api\/capabilities$/, () => ({ cost: { requests: 9, tokens: 1500 }, models: [...tested.values()] })],
-    ["POST", /^\/api\/capabilities$/, async (_, __, body) => {
+    ["GET", /^\/api\/models\/(.+)\/capabilities$/, ([id]) => matrix(id)],
+    ["POST", /^\/api\/models\/(.+)\/capabilities$/, async ([id]) => {
       await new Promise((done) => setTimeout(done, 1800));
-      tested.set(body.model, { model: body.model, tested_at: Date.now(), evidence: evidence("yyyynnnnnnn") });
-      return tested.get(body.model);
+      tested.set(decodeURIComponent(id), [Date.now(), "yyyynnnnnnn"]);
+      return matrix(id);
     }],
+    ...engineRoutes(state, { newId, refuse, live, providers: () => providers }),
     ["GET", /^\/api\/sessions$/, () => sessions],
     ["DELETE", /^\/api\/sessions$/, () => void (sessions = sessions.filter((one) => one.current))],
     ["DELETE", /^\/api\/sessions\/(.+)$/, ([id]) => void (sessions = sessions.filter((one) => one.id !== id))],
@@ -130,8 +137,8 @@ export function adminRoutes(state, { newId, refuse, live }) {
     }],
     ["POST", /^\/api\/providers\/import$/, async (_, __, body) => {
       await new Promise((done) => setTimeout(done, 700));
-      if (!body.text.includes("{")) refuse(422, "invalid_card", "line 1, column 1: this is no card: there is no object in it; paste the whole file, from `const` or `{` on");
-      return {
+      if (!body.card.includes("{")) refuse(422, "invalid_request", "line 1, column 1: this is no card: there is no object in it; paste the whole file, from `const` or `{` on");
+      const plan = {
         slug: "local-model",
         name: "Local LLM (via Ollama)",
         kind: "ollama",
@@ -144,13 +151,23 @@ export function adminRoutes(state, { newId, refuse, live }) {
           { code: "not_installed", message: "`mistral` is not installed there: `ollama pull mistral`, or pull it here after adding.", message_zh: "`mistral` 尚未安装：执行 `ollama pull mistral`，或添加后在这里下载。" },
         ],
       };
+      if (body.confirm) {
+        const made = { id: newId(), slug: plan.slug, name: plan.name, kind: plan.kind, base_url: plan.base_url, source: "settings", has_key: false, enabled: true, discover: false, problem: null };
+        providers.push(made);
+        change(made, { models: plan.models });
+        told();
+      }
+      return { plan, provider: null };
     }],
     ["POST", /^\/api\/providers\/discover$/, async () => {
       await new Promise((done) => setTimeout(done, 600));
-      return [
-        { kind: "ollama", name: "Ollama", base_url: "http://127.0.0.1:11434", models: ["llama3:latest", "qwen3:8b", "nomic-embed-text:latest"], added: providers.some((one) => one.base_url.startsWith("http://127.0.0.1:11434")) },
-        { kind: "openai", name: "vLLM", base_url: "http://127.0.0.1:8000/v1", models: ["Qwen/Qwen3-32B"], added: false },
-      ];
+      const known = (port) => providers.find((one) => one.base_url.includes(`:${port}`))?.slug ?? null;
+      return {
+        found: [
+          { preset: "ollama", name: "Ollama", kind: "ollama", base_url: "http://127.0.0.1:11434", version: "0.12.3", models: ["llama3:latest", "qwen3:8b", "nomic-embed-text:latest"], latency_ms: 4, known: known(11434) },
+          { preset: "vllm", name: "vLLM", kind: "openai", base_url: "http://127.0.0.1:8000/v1", version: "0.11.0", models: ["Qwen/Qwen3-32B"], latency_ms: 7, known: null },
+        ],
+      };
     }],
     ["POST", /^\/api\/providers$/, (_, __, body) => {
       const made = { id: newId(), slug: body.name.toLowerCase().replace(/[^a-z0-9]+/g, "-"), name: body.name, kind: body.kind ?? "openai", base_url: body.base_url, source: "settings", has_key: Boolean(body.api_key), enabled: true, discover: !body.models, problem: null };

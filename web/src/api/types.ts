@@ -134,6 +134,7 @@ export type TurnEvent =
 
 export type LiveEvent =
   | { type: "models"; models: Model[] }
+  | { type: "pulls"; pulls: Pull[] }
   | { type: "conversation"; id: string; change: "created" | "updated" | "deleted" }
   | { type: "turn"; turn: string; conversation: string; change: "started" | "finished" }
   | { type: "event"; turn: string; id: number; event: TurnEvent }
@@ -219,12 +220,58 @@ export type CardPlan = {
   asked: { kind: string; url: string; answered: boolean; told: string }[];
   notes: CardNote[];
 };
-/** A server that answers on this machine. */
-export type Found = { kind: string; name: string; base_url: string; models: string[]; added: boolean };
+/** A server that answers on this machine. `known`: the provider that is configured there already. */
+export type Found = { preset: string; name: string; kind: string; base_url: string; version: string | null; models: string[]; latency_ms: number; known: string | null };
 
 export type Capability = "models" | "chat" | "stream" | "usage" | "tools" | "json_schema" | "vision" | "logprobs" | "reasoning" | "embeddings" | "rerank";
 /** What a small real request showed: whether it can, and the first words of what came back. */
 export type Evidence = { capability: Capability; answer: "yes" | "no" | "unknown"; status: number | null; said: string; latency_ms: number };
-export type Tested = { model: string; tested_at: number; evidence: Evidence[] };
-/** `cost`: what testing one model asks for at most. */
-export type Capabilities = { cost: { requests: number; tokens: number }; models: Tested[] };
+/** `at`: null where it was never tested. `cost`: what a test asks for at most. */
+export type Matrix = { model: string; at: number | null; rows: Evidence[]; cost: { requests: number; tokens: number } };
+
+/** A model on an Ollama's disk; `loaded`: what it takes in memory, in bytes. */
+export type Installed = {
+  name: string;
+  size: number;
+  family: string | null;
+  parameter_size: string | null;
+  quantization: string | null;
+  context: number | null;
+  capabilities: string[] | null;
+  loaded: { size: number; size_vram: number; expires_at: string | null; context: number | null } | null;
+};
+/** A model on its way to a disk. One that failed or was cancelled goes on where it was when asked for again. */
+export type Pull = { id: string; provider: string; model: string; state: "running" | "done" | "failed" | "cancelled"; status: string; total: number; completed: number; failure: Failure | null };
+
+export type Balance = "least_busy" | "weighted" | "prefix_aware" | "sticky";
+/** What an alias says: a name that stays while the models behind it change. */
+export type AliasContent = {
+  title: string | null;
+  targets: { model: string; weight: number; known: boolean }[];
+  balance: Balance;
+  fallbacks: string[];
+  max_concurrent: number | null;
+  catch_all: boolean;
+};
+/** `environment` null: in every one that has none of its own. `version` null: of the configuration file. */
+export type Alias = AliasContent & {
+  name: string;
+  environment: string | null;
+  source: "file" | "settings";
+  in_force: boolean;
+  version: number | null;
+  changed_at: number | null;
+  changed_by_name: string | null;
+  note: string | null;
+};
+export type AliasList = { environment: string | null; aliases: Alias[] };
+/** `content` null: this version took the alias away. `restores`: the version whose content it brought back. */
+export type AliasVersion = { version: number; current: boolean; content: AliasContent | null; restores: number | null; note: string; changed_at: number; changed_by_name: string | null };
+
+/** An answer with its figures, the old one or the new one. */
+export type Said = { text: string; model: string | null; finish: Finish | null; failure: Failure | null; prompt: number; completion: number; ttft_ms: number | null; tpot_ms: number | null };
+/** `similarity`: 0 to 1; null where there is no new answer. */
+export type Compared = { seq: number; conversation: string; title: string; question: string; question_text: string; similarity: number | null; old: Said; new: Said };
+export type Figures = { tokens: number; ttft_ms: number | null; tpot_ms: number | null };
+export type Replay = { id: string; alias: string; target: string; state: "running" | "finished" | "cancelled" | "interrupted"; total: number; done: number; started_at: number; finished_at: number | null };
+export type ReplayResult = Replay & { summary: { compared: number; failed: number; similarity: number | null; old: Figures; new: Figures }; answers: Compared[] };

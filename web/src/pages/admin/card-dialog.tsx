@@ -23,18 +23,19 @@ export function CardDialog({ ways, onClose }: { ways: ReactNode; onClose: () => 
   const c = useT("common");
   const [text, setText] = useState("");
   const [empty, setEmpty] = useState(false);
-  const plan = useMutation({ mutationFn: (card: string) => api.post<CardPlan>("/api/providers/import", { text: card }) });
+  const ask = (confirm: boolean) => api.post<{ plan: CardPlan }>("/api/providers/import", { card: text, confirm });
+  const plan = useMutation({ mutationFn: async () => (await ask(false)).plan });
   const add = useMutation({
-    mutationFn: ({ name, kind, base_url, models }: CardPlan) => api.post("/api/providers", { name, kind, base_url, ...(models ? { models } : {}) }),
-    onSuccess: async (_, made) => {
+    mutationFn: () => ask(true),
+    onSuccess: async (made) => {
       await refresh(adminKeys.providers);
-      toast(t("provider.added", { name: made.name }));
+      toast(t("provider.added", { name: made.plan.name }));
       onClose();
     },
   });
   const check = () => {
     setEmpty(text.trim() === "");
-    if (text.trim() !== "") plan.mutate(text);
+    if (text.trim() !== "") plan.mutate();
   };
   if (plan.data) {
     const made = plan.data;
@@ -46,7 +47,7 @@ export function CardDialog({ ways, onClose }: { ways: ReactNode; onClose: () => 
         footer={
           <>
             <Button onClick={() => plan.reset()}>{t("card.again")}</Button>
-            <Button variant="primary" busy={add.isPending} onClick={() => add.mutate(made)}>
+            <Button variant="primary" busy={add.isPending} onClick={() => add.mutate()}>
               {t("found.add", { name: made.name })}
             </Button>
           </>

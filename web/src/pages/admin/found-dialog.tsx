@@ -16,7 +16,7 @@ import { toast } from "@/ui/toast";
 export function FoundDialog({ ways, onClose }: { ways: ReactNode; onClose: () => void }) {
   const t = useT("admin");
   const c = useT("common");
-  const { data, isFetching, error, refetch } = useQuery({ queryKey: adminKeys.found, queryFn: () => api.post<Found[]>("/api/providers/discover"), staleTime: 0, gcTime: 0 });
+  const { data, isFetching, error, refetch } = useQuery({ queryKey: adminKeys.found, queryFn: async () => (await api.post<{ found: Found[] }>("/api/providers/discover")).found, staleTime: 0, gcTime: 0 });
   const add = useMutation({
     mutationFn: ({ name, kind, base_url }: Found) => api.post("/api/providers", { name, kind, base_url }),
     onSuccess: async (_, found) => {
@@ -60,11 +60,14 @@ export function FoundDialog({ ways, onClose }: { ways: ReactNode; onClose: () =>
               <li key={found.base_url} className="flex flex-wrap items-center gap-x-3 gap-y-2 border-b px-3 py-3 last:border-b-0">
                 <Server className="size-[18px] shrink-0 text-muted-foreground" aria-hidden="true" />
                 <div className="min-w-0 flex-1 basis-48">
-                  <p className="font-medium">{found.name}</p>
+                  <p className="flex flex-wrap items-center gap-x-2.5">
+                    <span className="font-medium">{found.name}</span>
+                    <span className="tabular text-meta text-muted-foreground">{[found.version, `${found.latency_ms} ms`].filter(Boolean).join(" · ")}</span>
+                  </p>
                   <p className="font-mono text-[12px] break-all text-muted-foreground">{found.base_url}</p>
                   <p className="truncate text-meta text-muted-foreground">{[t("found.models", { count: found.models.length }), found.models.join(", ")].filter(Boolean).join(": ")}</p>
                 </div>
-                {found.added ? (
+                {found.known ? (
                   <Badge tone="good">
                     <Check className="size-3.5" aria-hidden="true" />
                     {t("found.added")}

@@ -16,6 +16,9 @@ const adminRoute = createRoute({
   component: lazyRouteComponent(() => import("@/pages/admin/layout"), "AdminLayout"),
 });
 
+/** Which alias is switched, and the replay that is looked at, so that a reload shows it again. */
+type SwitchSearch = { alias: string; environment?: string; replay?: string };
+
 const sections = [
   createRoute({
     getParentRoute: () => adminRoute,
@@ -26,6 +29,21 @@ const sections = [
     getParentRoute: () => adminRoute,
     path: "/models",
     component: lazyRouteComponent(() => import("@/pages/admin/models"), "ModelsPage"),
+  }),
+  createRoute({
+    getParentRoute: () => adminRoute,
+    path: "/aliases",
+    component: lazyRouteComponent(() => import("@/pages/admin/aliases/page"), "AliasesPage"),
+  }),
+  createRoute({
+    getParentRoute: () => adminRoute,
+    path: "/aliases/switch",
+    validateSearch: (search: Record<string, unknown>): SwitchSearch => ({
+      alias: String(search.alias ?? ""),
+      ...(typeof search.environment === "string" ? { environment: search.environment } : {}),
+      ...(typeof search.replay === "string" ? { replay: search.replay } : {}),
+    }),
+    component: lazyRouteComponent(() => import("@/pages/admin/aliases/switch-page"), "SwitchPage"),
   }),
   createRoute({
     getParentRoute: () => adminRoute,

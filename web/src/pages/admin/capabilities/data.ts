@@ -1,11 +1,19 @@
-//! The matrix as the portal keeps it, and the test that fills one row of it.
+//! The matrix as the portal keeps it, one row for a model, and the test that fills a row.
+import { useQueries } from "@tanstack/react-query";
 import { api } from "@/api/client";
-import type { Capability, Capabilities, Tested } from "@/api/types";
+import type { Capability, Matrix } from "@/api/types";
+import { queries } from "@/app/queries";
 
 /** The columns, in their order. */
 export const CAPABILITIES: Capability[] = ["models", "chat", "stream", "usage", "tools", "json_schema", "vision", "logprobs", "reasoning", "embeddings", "rerank"];
 
-export const keys = { all: ["admin", "capabilities"] } as const;
+const key = (model: string) => ["admin", "capabilities", model] as const;
+const path = (model: string) => `/api/models/${encodeURIComponent(model)}/capabilities`;
 
-export const capabilities = (signal: AbortSignal) => api.get<Capabilities>("/api/capabilities", undefined, signal);
-export const test = (model: string) => api.post<Tested>("/api/capabilities", { model });
+export function useMatrix(models: string[]) {
+  return useQueries({ queries: models.map((model) => ({ queryKey: key(model), queryFn: ({ signal }: { signal: AbortSignal }) => api.get<Matrix>(path(model), undefined, signal), staleTime: 60_000 })) });
+}
+
+export async function test(model: string) {
+  queries.setQueryData(key(model), await api.post<Matrix>(path(model)));
+}

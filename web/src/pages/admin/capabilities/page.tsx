@@ -1,15 +1,14 @@
 //! What each model can do, found out by asking it: one row for a model, one column for a capability, the evidence behind each mark.
-import { useMutation, useQuery } from "@tanstack/react-query";
+import { useMutation } from "@tanstack/react-query";
 import { FlaskConical, Grid3x3 } from "lucide-react";
 import { useState } from "react";
-import type { Provider, ProviderModel, Tested } from "@/api/types";
+import type { Matrix, Provider, ProviderModel } from "@/api/types";
 import { useLanguage, useT } from "@/lib/i18n";
 import { sentence } from "@/lib/problem";
 import { formatAgo } from "@/lib/time";
-import { CAPABILITIES, capabilities, keys, test } from "@/pages/admin/capabilities/data";
+import { CAPABILITIES, test, useMatrix } from "@/pages/admin/capabilities/data";
 import { Mark, MarkIcon } from "@/pages/admin/capabilities/mark";
 import { useProviders } from "@/pages/admin/data";
-import { queries } from "@/app/queries";
 import { Button } from "@/ui/button";
 import { Failed } from "@/ui/failed";
 import { Card, EmptyState, PageHeader, Skeleton } from "@/ui/page";
@@ -19,26 +18,28 @@ import { toast } from "@/ui/toast";
 export function CapabilitiesPage() {
   const t = useT("engines");
   const providers = useProviders();
-  const matrix = useQuery({ queryKey: keys.all, queryFn: ({ signal }) => capabilities(signal), staleTime: 10_000 });
   const offered = (providers.data ?? []).filter((provider) => provider.enabled).map((provider) => ({ ...provider, models: provider.models.filter((model) => model.enabled) }));
   const groups = grouped(offered.filter((provider) => provider.models.length > 0), t("matrix.here"));
-  const error = providers.error ?? matrix.error;
-  const cost = matrix.data?.cost;
+  const rows = useMatrix(groups.flatMap((group) => group.models.map((model) => model.id)));
+  const failed = rows.find((row) => row.error);
+  const error = providers.error ?? failed?.error;
+  const known = rows.flatMap((row) => (row.data ? [row.data] : []));
+  const cost = known[0]?.cost;
   return (
     <>
       <PageHeader title={t("matrix")} description={cost ? `${t("matrix.text")} ${t("matrix.cost", { count: cost.requests, tokens: cost.tokens })}` : t("matrix.text")} />
-      {error ? <Failed error={error} again={() => Promise.all([providers.refetch(), matrix.refetch()])} /> : null}
-      {!error && !(providers.data && matrix.data) ? <Skeleton className="h-64" /> : null}
-      {providers.data && matrix.data && groups.length === 0 ? (
+      {error ? <Failed error={error} again={() => Promise.all([providers.refetch(), ...rows.map((row) => row.refetch())])} /> : null}
+      {providers.isPending ? <Skeleton className="h-64" /> : null}
+      {providers.data && groups.length === 0 ? (
         <Card>
           <EmptyState icon={<Grid3x3 />} title={t("matrix.empty")}>
             {t("matrix.empty_text")}
           </EmptyState>
         </Card>
       ) : null}
-      {matrix.data && groups.length > 0 ? (
+      {groups.length > 0 && !error ? (
         <>
-          <Matrix groups={groups} tested={matrix.data.models} />
+          <Table groups={groups} rows={known} />
           <Legend />
         </>
       ) : null}
@@ -55,9 +56,9 @@ function grouped(providers: Provider[], here: string): Group[] {
   return [...(locals.length > 0 ? [{ id: "local", name: here, models: locals }] : []), ...others];
 }
 
-function Matrix({ groups, tested }: { groups: Group[]; tested: Tested[] }) {
+function Table({ groups, rows }: { groups: Group[]; rows: Matrix[] }) {
   const t = useT("engines");
-  const byModel = new Map(tested.map((one) => [one.model, one]));
+  const byModel = new Map(rows.map((one) => [one.model, one]));
   return (
     <TableFrame label={t("matrix")}>
       <table className="w-full border-collapse text-ui">
@@ -84,7 +85,7 @@ function Matrix({ groups, tested }: { groups: Group[]; tested: Tested[] }) {
               </th>
             </tr>
             {group.models.map((model) => (
-              <ModelRow key={model.id} model={model} tested={byModel.get(model.id) ?? null} />
+              <ModelRow key={model.id} model={model} matrix={byModel.get(model.id) ?? null} />
             ))}
           </tbody>
         ))}
@@ -93,17 +94,16 @@ function Matrix({ groups, tested }: { groups: Group[]; tested: Tested[] }) {
   );
 }
 
-function ModelRow({ model, tested }: { model: ProviderModel; tested: Tested | null }) {
+function ModelRow({ model, matrix }: { model: ProviderModel; matrix: Matrix | null }) {
   const t = useT("engines");
   const language = useLanguage();
   const [now] = useState(() => Date.now());
   const run = useMutation({
     mutationFn: () => test(model.id),
-    onSuccess: () => queries.invalidateQueries({ queryKey: keys.all }),
     onError: (problem) => toast(sentence(problem), { tone: "bad" }),
   });
   const name = model.display_name ?? model.name;
-  const evidence = new Map((tested?.evidence ?? []).map((one) => [one.capability, one]));
+  const evidence = new Map((matrix?.rows ?? []).map((one) => [one.capability, one]));
   return (
     <tr className="group/row border-b last:border-b-0 hover:bg-surface/70">
       <th scope="row" className="sticky left-0 z-1 max-w-64 bg-background max-sm:max-w-34 px-4 py-2 text-left font-normal group-hover/row:bg-surface">
@@ -116,7 +116,7 @@ function ModelRow({ model, tested }: { model: ProviderModel; tested: Tested | nu
         </td>
       ))}
       <td className="px-4 py-1.5 text-right whitespace-nowrap">
-        <span className="mr-3 text-meta text-muted-foreground max-lg:hidden">{tested && !run.isPending ? formatAgo(Math.min(tested.tested_at, now), now, language) : null}</span>
+        <span className="mr-3 text-meta text-muted-foreground max-lg:hidden">{matrix?.at && !run.isPending ? formatAgo(Math.min(matrix.at, Math.max(now, matrix.at)), Math.max(now, matrix.at), language) : null}</span>
         <Button size="small" icon={<FlaskConical />} busy={run.isPending} aria-label={`${t("matrix.test")}: ${name}`} onClick={() => run.mutate()}>
           {t(run.isPending ? "matrix.testing" : "matrix.test")}
         </Button>
