@@ -54,7 +54,7 @@ export function adminRoutes(state, { newId, refuse, live }) {
     has_key: id === "vllm",
     enabled: true,
     discover: id !== "vllm",
-    problem: id === "ollama" ? { code: "unreachable", message: "http://127.0.0.1:11434 refuses connections" } : null,
+    problem: id === "ollama" && !process.env.MOCK_OLLAMA ? { code: "unreachable", message: "http://127.0.0.1:11434 refuses connections" } : null,
   }));
   const modelsOf = (slug) => state.models.filter((model) => model.provider === slug).map((model) => ({ id: model.id, name: model.id.slice(slug.length + 1), display_name: model.name, enabled: model.enabled, state: model.state }));
   const view = ({ slug, ...provider }) => ({ ...provider, models: modelsOf(slug) });

@@ -75,7 +75,7 @@ test("made: nothing is sent before name and model are there", async () => {
 test("changed in its own environment, and the same model twice is refused here", async () => {
   show(<AliasDialog alias={alias({ max_concurrent: 8 })} here="production" onClose={() => {}} />);
   fireEvent.click(screen.getByRole("button", { name: "Another model" }));
-  await screen.findAllByRole("option", { name: "p/a" });
+  await screen.findAllByRole("option", { name: "p/c" });
   fireEvent.change(screen.getByLabelText("Model 2"), { target: { value: "p/a" } });
   fireEvent.click(screen.getByRole("button", { name: "Save" }));
   await screen.findByText("Each model once; give it a larger weight instead.");

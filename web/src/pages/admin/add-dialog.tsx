@@ -17,7 +17,11 @@ export function AddDialog({ onClose }: { onClose: () => void }) {
     { id: "card" as const, label: t("ways.card"), icon: <FileCode2 aria-hidden="true" /> },
     { id: "found" as const, label: t("ways.found"), icon: <Radar aria-hidden="true" /> },
   ];
-  const ways = <Segmented label={t("ways")} options={options} value={way} onChange={setWay} />;
+  const ways = (
+    <div>
+      <Segmented label={t("ways")} options={options} value={way} onChange={setWay} />
+    </div>
+  );
   if (way === "card") return <CardDialog ways={ways} onClose={onClose} />;
   if (way === "found") return <FoundDialog ways={ways} onClose={onClose} />;
   return <ProviderDialog provider={null} ways={ways} onClose={onClose} />;

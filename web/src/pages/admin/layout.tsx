@@ -7,7 +7,7 @@ import { queries } from "@/app/queries";
 import { signedOut, useMe, useSession } from "@/app/session";
 import { modelsChanged } from "@/chat/models";
 import { useT } from "@/lib/i18n";
-import { providersChanged } from "@/pages/admin/data";
+import { providersChanged, pullsChanged } from "@/pages/admin/data";
 import { Logo } from "@/ui/logo";
 import { NavRow } from "@/ui/nav-row";
 
@@ -21,6 +21,7 @@ export function AdminLayout() {
     () =>
       openLive({
         onEvent: (event) => {
+          if (event.type === "pulls") pullsChanged(event.pulls);
           if (event.type !== "models") return;
           modelsChanged(event.models);
           providersChanged(event.models);

@@ -7,6 +7,7 @@ import type { Provider, ProviderModel } from "@/api/types";
 import { useT } from "@/lib/i18n";
 import { sentence } from "@/lib/problem";
 import { adminKeys, refresh } from "@/pages/admin/data";
+import { InstalledModels } from "@/pages/admin/installed";
 import { FailureText, StateLine } from "@/pages/admin/model-state";
 import { IconButton } from "@/ui/button";
 import { ConfirmDialog } from "@/ui/dialog";
@@ -84,6 +85,7 @@ export function ProviderCard({ provider, onEdit }: { provider: Provider; onEdit:
         </ul>
       ) : null}
       {provider.enabled && provider.models.length === 0 && !provider.problem ? <p className="px-4 py-3 text-meta text-muted-foreground">{t("provider.no_models")}</p> : null}
+      {provider.enabled && provider.kind === "ollama" && !provider.problem ? <InstalledModels provider={provider} /> : null}
       {ours ? null : <p className="border-t px-4 py-2.5 text-meta text-muted-foreground">{t("provider.file")}</p>}
       <ConfirmDialog
         open={removing}

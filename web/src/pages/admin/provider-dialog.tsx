@@ -106,7 +106,7 @@ export function ProviderDialog({ provider, onClose, ways }: Props) {
           </Select>
         </Field>
         <Field label={t("provider.url")} hint={t("provider.url_hint")} error={says("base_url")}>
-          <Input inputMode="url" autoComplete="off" spellCheck={false} placeholder="http://127.0.0.1:11434" className="font-mono text-[13px]" {...register("base_url")} />
+          <Input inputMode="url" data-autofocus autoComplete="off" spellCheck={false} placeholder="http://127.0.0.1:11434" className="font-mono text-[13px]" {...register("base_url")} />
         </Field>
         <Field label={t("provider.name")} error={says("name")}>
           <Input autoComplete="off" {...register("name")} />
