@@ -60,6 +60,8 @@ export type Model = {
   /** A name for others, its `targets`. */
   alias: boolean;
   targets: string[];
+  /** What it takes: `text`, `image`, `audio`, `video`; empty where nobody tells. */
+  modalities: string[];
 };
 
 export type ModelList = { models: Model[]; default: string | null };
