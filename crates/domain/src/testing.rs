@@ -4,11 +4,18 @@
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::{Clock, Timestamp};
+use uuid::Uuid;
+
+use crate::{Caller, Clock, PersonId, Role, TenantId, Timestamp, Via};
 
 mod provider;
 
 pub use provider::{MODEL, Offers, Stage, model_provider_suite};
+
+/// A member of the first tenant, one for each number.
+pub const fn somebody(number: u128) -> Caller {
+    Caller { tenant: TenantId::FIRST, person: PersonId(Uuid::from_u128(number)), role: Role::Member, via: Via::House }
+}
 
 /// A clock that moves only when told.
 #[derive(Debug)]

@@ -10,13 +10,13 @@ mod catalog;
 mod config;
 mod discovery;
 pub mod family;
-mod load;
 mod models;
 mod probe;
 mod providers;
 mod pulls;
 mod router;
 mod supervisor;
+mod warm_up;
 
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -25,9 +25,10 @@ pub use alias::{AliasConfig, Balance, Errand, Target};
 pub use catalog::{Preset, presets};
 pub use config::{Key, ModelConfig, Options, ProviderConfig, Timeouts, Waiting, WorkerConfig};
 pub use discovery::Found;
-pub use models::{ModelView, Models, ProviderView, normalise_base_url};
+pub use models::{DeploymentView, ModelView, Models, ProviderView, normalise_base_url};
 pub use probe::Probed;
 pub use providers::KINDS;
 pub use providers::ollama::{Installed, Loaded};
 pub use pulls::{PullState, PullView};
+pub use router::BreakerState;
 pub use supervisor::{LOCAL, WorkerView};

@@ -6,10 +6,8 @@
 mod deployment;
 mod found;
 mod installed;
-mod open;
 mod provider;
 mod snapshot;
-mod whole;
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
@@ -25,9 +23,10 @@ use tokio_util::task::TaskTracker;
 use crate::discovery::Discovery;
 use crate::providers;
 use crate::pulls::Pulls;
+use crate::router::{BreakerState, Queue, Router};
 use crate::supervisor::{House, LOCAL, Worker};
 use crate::{AliasConfig, Errand, Key, Options, Probed, ProviderConfig, WorkerConfig, WorkerView};
-pub(crate) use deployment::Deployment;
+pub(crate) use deployment::{Deployment, Named, Standing};
 use provider::Provider;
 pub use provider::ProviderView;
 pub(crate) use snapshot::Snapshot;
@@ -58,6 +57,8 @@ pub(crate) struct Inner {
     /// Counts changes of any model's state.
     changed: Arc<watch::Sender<u64>>,
     discovery: Discovery,
+    /// Who waits for a place at a model.
+    queue: Arc<Queue>,
     pulls: Arc<Pulls>,
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -92,6 +93,40 @@ pub struct ModelView {
     pub targets: Vec<String>,
 }
 
+/// A deployment as the router sees it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DeploymentView {
+    /// `provider/name`
+    pub id: String,
+    /// Where it stands.
+    pub state: ModelState,
+    /// Whether it is left alone, and why.
+    pub breaker: BreakerState,
+    /// Whether it finishes what it has and gets nothing new.
+    pub draining: bool,
+    /// How many requests it has under way.
+    pub load: usize,
+    /// How many it gets at most, where that is bounded.
+    pub limit: Option<usize>,
+    /// How many wait for a place there.
+    pub waiting: usize,
+}
+
+impl DeploymentView {
+    fn of(deployment: &Deployment) -> Self {
+        let room = &deployment.room;
+        DeploymentView {
+            id: deployment.id.clone(),
+            state: deployment.state(),
+            breaker: deployment.breaker.state(),
+            draining: deployment.draining(),
+            load: room.taken(),
+            limit: room.limit(),
+            waiting: room.waiting(),
+        }
+    }
+}
+
 impl Models {
     /// No models yet; see [`Models::configure`].
     pub fn new(options: Options, egress: Arc<Egress>) -> Models {
@@ -103,6 +138,7 @@ impl Models {
             changing: Mutex::default(),
             changed: Arc::new(watch::Sender::new(0)),
             discovery: Discovery::default(),
+            queue: Queue::new(options.waiting),
             pulls: Arc::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
@@ -162,15 +198,9 @@ impl Models {
         notice: &mut (dyn FnMut(TurnEvent) + Send),
     ) -> Result<Reply, ModelError> {
         let snapshot = self.inner.snapshot();
-        let Some(model) = snapshot.model(&prompt.model) else {
-            return Err(ModelError::NoSuchModel { url: "this portal".to_owned(), model: prompt.model });
-        };
-        let _ = (caller, errand, model.balance(), model.fallbacks());
-        let ready = model.choices.iter().filter(|choice| choice.deployment.state() == ModelState::Ready);
-        let Some(choice) = ready.max_by_key(|choice| choice.weight).or(model.choices.first()) else {
-            return Err(ModelError::NoSuchModel { url: "this portal".to_owned(), model: prompt.model });
-        };
-        open::open(&choice.deployment, prompt, &self.inner.options, notice).await
+        let Inner { queue, changed, options, .. } = &*self.inner;
+        let router = Router { snapshot: &snapshot, queue, changed, retries: options.retries };
+        router.open(caller, errand, prompt, notice).await
     }
 
     /// Every model: the aliases, then those of each provider together.
@@ -192,7 +222,20 @@ impl Models {
     /// How many requests a model is answering.
     pub fn load(&self, id: &str) -> usize {
         let snapshot = self.inner.snapshot();
-        snapshot.model(id).map_or(0, |model| model.choices.iter().map(|choice| choice.deployment.load.now()).sum())
+        snapshot.model(id).map_or(0, |model| model.choices.iter().map(|choice| choice.deployment.room.taken()).sum())
+    }
+
+    /// Every deployment, offered or not, as the router sees it.
+    pub fn deployments(&self) -> Vec<DeploymentView> {
+        self.inner.snapshot().deployments.iter().map(|one| DeploymentView::of(one)).collect()
+    }
+
+    /// Lets a deployment finish the answers that are under way and gives it nothing new, or ends that. `false` where there is
+    /// no such deployment.
+    pub fn drain(&self, id: &str, draining: bool) -> bool {
+        let snapshot = self.inner.snapshot();
+        let mut meant = snapshot.deployments.iter().filter(|deployment| deployment.id == id);
+        meant.next().inspect(|deployment| deployment.drain(draining)).is_some()
     }
 
     /// Every provider, with its problem where it has one.
@@ -244,6 +287,7 @@ impl Inner {
             timeouts: self.options.timeouts,
             egress: self.loopback.clone(),
             changed: self.changed.clone(),
+            queue: self.queue.clone(),
             stop: self.stop.child_token(),
             tasks: self.tasks.clone(),
         }
@@ -277,7 +321,7 @@ impl Inner {
     }
 
     fn replace(&self, workers: Vec<Arc<Worker>>, providers: Vec<Arc<Provider>>, aliases: Vec<AliasConfig>) {
-        let snapshot = Arc::new(Snapshot::new(workers, providers, aliases));
+        let snapshot = Arc::new(Snapshot::new(workers, providers, aliases, &self.snapshot(), &self.queue));
         *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = snapshot;
         self.changed.send_modify(|count| *count += 1);
     }
@@ -311,11 +355,6 @@ impl Drop for Allowed<'_> {
         let _one_at_a_time = self.0.changing.lock().unwrap_or_else(PoisonError::into_inner);
         self.0.allow(&self.0.snapshot().providers);
     }
-}
-
-/// How long to wait before the `tries`th repetition, where the back end does not say.
-fn pause(tries: u32) -> Duration {
-    Duration::from_millis(25).saturating_mul(2_u32.saturating_pow(tries.min(6)))
 }
 
 /// An address as it will be kept, or why it is none: for whoever stores one before anything asks it.

@@ -7,7 +7,6 @@ mod health;
 mod process;
 mod seat;
 
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -19,8 +18,8 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
-use crate::load::Load;
-use crate::models::Deployment;
+use crate::models::{Deployment, Named};
+use crate::router::Queue;
 use crate::{Timeouts, WorkerConfig};
 use process::{Exit, Process};
 use seat::Seat;
@@ -76,6 +75,7 @@ pub(crate) struct House {
     pub(crate) timeouts: Timeouts,
     pub(crate) egress: Arc<Egress>,
     pub(crate) changed: Arc<watch::Sender<u64>>,
+    pub(crate) queue: Arc<Queue>,
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: TaskTracker,
 }
@@ -85,7 +85,7 @@ impl Worker {
     pub(crate) fn start(config: WorkerConfig, house: House) -> Arc<Worker> {
         let seat = Arc::new(Seat::new(&config.name));
         let display_name = config.display_name.clone().unwrap_or_else(|| config.name.clone());
-        let deployment = Arc::new(Deployment {
+        let named = Named {
             id: format!("{LOCAL}/{}", config.name),
             name: config.name.clone(),
             display_name,
@@ -94,15 +94,11 @@ impl Worker {
             local: true,
             enabled: true,
             streaming: true,
-            backend: seat.clone(),
-            timeouts: house.timeouts,
-            load: Load::default(),
-            state: watch::Sender::new(ModelState::Cold),
-            changed: house.changed,
-            offered: OnceLock::new(),
-            published: OnceLock::new(),
-            answered: AtomicBool::new(false),
-        });
+            warms_up: true,
+        };
+        // How many requests it answers at the same time it tells itself, once it runs.
+        let deployment = Deployment::new(named, seat.clone(), house.timeouts, None, &house.queue, house.changed);
+        let deployment = Arc::new(deployment);
         let (facts, again) = (Arc::<Mutex<Facts>>::default(), Arc::<Notify>::default());
         let supervised = Supervised {
             config: config.clone(),

@@ -1,7 +1,8 @@
-//! One model at one back end.
+//! One model at one back end: what is known of it, and whether it may be asked.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use domain::{ModelError, ModelProvider, ModelState, Offered};
 use tokio::sync::watch;
@@ -9,33 +10,98 @@ use tokio::sync::watch;
 use super::ModelView;
 use crate::Timeouts;
 use crate::family;
-use crate::load::Load;
+use crate::router::{Breaker, Queue, Room};
+
+/// How long a back end is asked last that is over its limit and does not say for how long.
+const REST: Duration = Duration::from_secs(1);
 
 pub(crate) struct Deployment {
+    pub(crate) named: Named,
+    pub(crate) backend: Arc<dyn ModelProvider>,
+    pub(crate) timeouts: Timeouts,
+    pub(crate) room: Arc<Room>,
+    pub(crate) breaker: Breaker,
+    /// What its back end tells of it, once it has.
+    pub(crate) offered: OnceLock<Offered>,
+    /// What its maker publishes of it, by its name.
+    published: OnceLock<Option<&'static family::Model>>,
+    /// Whether its latest request was answered: worth more than any list it is missing from.
+    answered: AtomicBool,
+    /// Finishes what it has and gets nothing new.
+    draining: AtomicBool,
+    state: watch::Sender<ModelState>,
+    /// `state` in one byte, for whoever looks at it with every request.
+    phase: AtomicU8,
+    changed: Arc<watch::Sender<u64>>,
+}
+
+/// What does not change as long as there is a deployment.
+#[derive(Debug, Clone)]
+pub(crate) struct Named {
+    /// `provider/name`
     pub(crate) id: String,
     /// What the back end knows it by.
     pub(crate) name: String,
     pub(crate) display_name: String,
     pub(crate) provider: String,
     pub(crate) provider_name: String,
+    /// Whether a worker of the house runs it, which tells how it is.
     pub(crate) local: bool,
     pub(crate) enabled: bool,
     /// Whether it may be asked for a stream.
     pub(crate) streaming: bool,
-    pub(crate) backend: Arc<dyn ModelProvider>,
-    pub(crate) timeouts: Timeouts,
-    pub(crate) load: Load,
-    pub(crate) state: watch::Sender<ModelState>,
-    pub(crate) changed: Arc<watch::Sender<u64>>,
-    /// What its back end tells of it, once it has.
-    pub(crate) offered: OnceLock<Offered>,
-    /// What its maker publishes of it, by its name.
-    pub(crate) published: OnceLock<Option<&'static family::Model>>,
-    /// Whether its latest request was answered: worth more than any list it is missing from.
-    pub(crate) answered: AtomicBool,
+    /// Whether people are let in only once it has answered a request of ours.
+    pub(crate) warms_up: bool,
+}
+
+/// How willingly a deployment is asked; the least is asked first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Standing {
+    /// It answers, as far as is known.
+    Ready,
+    /// Nobody has asked it yet.
+    Untried,
+    /// It failed, but what is known may be old: where no other is left, it is asked all the same, so that one stays half open.
+    Last,
+    /// It loads or warms up: nobody asks it, and waiting for it helps.
+    Coming,
+    /// Not to be asked.
+    Out,
+}
+
+impl std::ops::Deref for Deployment {
+    type Target = Named;
+    fn deref(&self) -> &Named {
+        &self.named
+    }
 }
 
 impl Deployment {
+    /// `most`: how many requests it gets at the same time.
+    pub(crate) fn new(
+        named: Named,
+        backend: Arc<dyn ModelProvider>,
+        timeouts: Timeouts,
+        most: Option<u32>,
+        queue: &Arc<Queue>,
+        changed: Arc<watch::Sender<u64>>,
+    ) -> Deployment {
+        Deployment {
+            named,
+            backend,
+            timeouts,
+            room: Room::new(most, queue),
+            breaker: Breaker::default(),
+            offered: OnceLock::new(),
+            published: OnceLock::new(),
+            answered: AtomicBool::new(false),
+            draining: AtomicBool::new(false),
+            state: watch::Sender::new(ModelState::Cold),
+            phase: AtomicU8::new(phase(&ModelState::Cold)),
+            changed,
+        }
+    }
+
     pub(crate) fn state(&self) -> ModelState {
         self.state.borrow().clone()
     }
@@ -43,6 +109,7 @@ impl Deployment {
     pub(crate) fn set(&self, state: ModelState) {
         let new = self.state.send_if_modified(|known| {
             let new = *known != state;
+            self.phase.store(phase(&state), Ordering::Relaxed);
             *known = state;
             new
         });
@@ -51,14 +118,83 @@ impl Deployment {
         }
     }
 
+    /// Whether it may be asked now, without a lock.
+    pub(crate) fn standing(&self) -> Standing {
+        if self.draining.load(Ordering::Relaxed) || self.breaker.cooling().is_some() {
+            return Standing::Out;
+        }
+        // Of a worker of the house everything is known; what is known of another machine's may be old.
+        let guarded = self.local || self.warms_up;
+        let standing = match self.phase.load(Ordering::Relaxed) {
+            READY => Standing::Ready,
+            COLD | COMING if guarded => Standing::Coming,
+            COLD => Standing::Untried,
+            COMING => Standing::Last,
+            _ if guarded => Standing::Out,
+            _ => Standing::Last,
+        };
+        match standing {
+            Standing::Ready | Standing::Untried if !self.breaker.passes() => Standing::Last,
+            standing => standing,
+        }
+    }
+
+    pub(crate) fn drain(&self, draining: bool) {
+        self.draining.store(draining, Ordering::Relaxed);
+        self.changed.send_modify(|count| *count += 1);
+    }
+
+    pub(crate) fn draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
     /// An answer has begun.
     pub(crate) fn succeed(&self) {
+        self.breaker.succeed();
+        if self.local || (self.answered.load(Ordering::Relaxed) && self.phase.load(Ordering::Relaxed) == READY) {
+            return;
+        }
         self.answered.store(true, Ordering::Relaxed);
         self.set(ModelState::Ready);
     }
 
+    /// What a failed request says about it. A client's own mistake says nothing.
+    pub(crate) fn note(&self, error: &ModelError) {
+        match error {
+            ModelError::Unreachable { .. }
+            | ModelError::TimedOut { .. }
+            | ModelError::Cut { .. }
+            | ModelError::Garbled { .. } => self.fails(),
+            ModelError::Broken { retry_after, .. } => {
+                self.fails();
+                retry_after.iter().for_each(|told| self.breaker.rest(*told));
+            }
+            ModelError::OverLimit { retry_after: Some(told), .. } => self.breaker.cool(*told),
+            ModelError::OverLimit { retry_after: None, .. } => self.breaker.rest(REST),
+            _ => {}
+        }
+        // Of a worker the supervisor knows better.
+        if self.local {
+            return;
+        }
+        match error {
+            ModelError::Loading { .. } => self.set(ModelState::Loading { percent: None, eta_ms: None }),
+            ModelError::Unreachable { .. }
+            | ModelError::Refused { .. }
+            | ModelError::NoSuchModel { .. }
+            | ModelError::Forbidden { .. } => self.refuse(error),
+            _ => {}
+        }
+    }
+
+    fn fails(&self) {
+        if self.breaker.fail() {
+            tracing::warn!(deployment = self.id, "failed several times in a row: others are asked first");
+        }
+    }
+
     /// A request has shown that it cannot be used.
-    pub(crate) fn refuse(&self, error: &ModelError) {
+    fn refuse(&self, error: &ModelError) {
         self.answered.store(false, Ordering::Relaxed);
         self.fail(error);
     }
@@ -93,6 +229,20 @@ impl Deployment {
             alias: false,
             targets: Vec::new(),
         }
+    }
+}
+
+const COLD: u8 = 0;
+const COMING: u8 = 1;
+const READY: u8 = 2;
+const FAILED: u8 = 3;
+
+fn phase(state: &ModelState) -> u8 {
+    match state {
+        ModelState::Cold => COLD,
+        ModelState::Loading { .. } | ModelState::Warming => COMING,
+        ModelState::Ready => READY,
+        ModelState::Failed { .. } => FAILED,
     }
 }
 

@@ -1,17 +1,16 @@
 //! One configured provider: its models, and the regular question whether it is there.
 
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 
 use domain::{Failure, ModelError, ModelProvider, ModelState, Offered};
 use egress::Origin;
 use serde::Serialize;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio::time::sleep;
 use tokio_util::sync::DropGuard;
 
-use super::{Deployment, Inner, ModelView};
-use crate::load::Load;
+use super::{Deployment, Inner, ModelView, Named};
+use crate::warm_up::warm_up;
 use crate::{ModelConfig, ProviderConfig, providers};
 
 pub(crate) struct Provider {
@@ -126,7 +125,7 @@ impl Provider {
 
     fn deployment(&self, model: &ModelConfig, backend: Arc<dyn ModelProvider>, house: &Inner) -> Deployment {
         let config = &self.config;
-        Deployment {
+        let named = Named {
             id: format!("{}/{}", config.slug, model.name),
             name: model.name.clone(),
             display_name: model.display_name.clone().unwrap_or_else(|| model.name.clone()),
@@ -135,15 +134,11 @@ impl Provider {
             local: false,
             enabled: config.enabled && model.enabled,
             streaming: model.streaming,
-            backend,
-            timeouts: config.timeouts.unwrap_or(house.options.timeouts),
-            load: Load::default(),
-            state: watch::Sender::new(ModelState::Cold),
-            changed: house.changed.clone(),
-            offered: OnceLock::new(),
-            published: OnceLock::new(),
-            answered: AtomicBool::new(false),
-        }
+            warms_up: config.warm_up,
+        };
+        let timeouts = config.timeouts.unwrap_or(house.options.timeouts);
+        let most = model.max_concurrent.or(config.max_concurrent);
+        Deployment::new(named, backend, timeouts, most, &house.queue, house.changed.clone())
     }
 
     /// One question, and what its answer means for every model.
@@ -167,8 +162,15 @@ impl Provider {
             match offered.iter().find(|offer| is_named(&offer.name, &deployment.name)) {
                 Some(offer) => {
                     deployment.offered.get_or_init(|| offer.clone());
-                    // Cold is no problem: the next request makes the back end load it.
-                    deployment.set(if offer.loaded == Some(false) { ModelState::Cold } else { ModelState::Ready });
+                    if deployment.room.limit().is_none() && offer.concurrency.is_some() {
+                        deployment.room.set_limit(offer.concurrency);
+                    }
+                    match deployment.warms_up {
+                        true => warm(&deployment).await,
+                        // Cold is no problem: the next request makes the back end load it.
+                        false if offer.loaded == Some(false) => deployment.set(ModelState::Cold),
+                        false => deployment.set(ModelState::Ready),
+                    }
                 }
                 None => deployment.doubt(&ModelError::NoSuchModel {
                     url: self.config.base_url.clone(),
@@ -195,6 +197,19 @@ impl Provider {
             *known = problem;
             house.changed.send_modify(|count| *count += 1);
         }
+    }
+}
+
+/// Lets people in once it has answered; again after every loss, which is when it is no longer ready.
+async fn warm(deployment: &Deployment) {
+    if deployment.state() == ModelState::Ready {
+        return;
+    }
+    deployment.set(ModelState::Warming);
+    match warm_up(deployment.backend.as_ref(), &deployment.name).await {
+        // What it does not like about our request, it may like about others: it answers.
+        Ok(()) | Err(ModelError::Rejected { .. }) => deployment.set(ModelState::Ready),
+        Err(error) => deployment.fail(&error),
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{Deployment, ModelView, Provider};
 use crate::AliasConfig;
-use crate::router::Model;
+use crate::router::{Model, Queue};
 use crate::supervisor::Worker;
 
 #[derive(Default)]
@@ -24,14 +24,24 @@ pub(crate) struct Snapshot {
 }
 
 impl Snapshot {
-    pub(super) fn new(workers: Vec<Arc<Worker>>, providers: Vec<Arc<Provider>>, aliases: Vec<AliasConfig>) -> Snapshot {
+    pub(super) fn new(
+        workers: Vec<Arc<Worker>>,
+        providers: Vec<Arc<Provider>>,
+        aliases: Vec<AliasConfig>,
+        before: &Snapshot,
+        queue: &Arc<Queue>,
+    ) -> Snapshot {
         let local = workers.iter().map(|worker| worker.deployment.clone());
         let deployments: Vec<Arc<Deployment>> =
             local.chain(providers.iter().flat_map(|provider| provider.deployments())).collect();
         let offered = || deployments.iter().filter(|deployment| deployment.enabled);
         let singles: Vec<Arc<Model>> = offered().cloned().map(|one| Arc::new(Model::single(one))).collect();
         let known = |id: &str| offered().find(|deployment| deployment.id == id).cloned();
-        let named: Vec<Arc<Model>> = aliases.iter().map(|alias| Arc::new(Model::alias(alias.clone(), known))).collect();
+        let alias = |config: &AliasConfig| {
+            let before = before.named.iter().find(|model| model.id == config.name);
+            Arc::new(Model::alias(config.clone(), before.map(Arc::as_ref), queue, known))
+        };
+        let named: Vec<Arc<Model>> = aliases.iter().map(alias).collect();
         let catch_all = named.iter().find(|model| model.alias.as_ref().is_some_and(|alias| alias.catch_all)).cloned();
         let mut by_name = bare(&singles);
         by_name.extend(singles.iter().map(|model| (model.id.clone(), model.clone())));
@@ -42,6 +52,11 @@ impl Snapshot {
     /// The model of this name: an alias, an id, a name that one provider alone has, or the alias that answers for all others.
     pub(crate) fn model(&self, name: &str) -> Option<&Arc<Model>> {
         self.by_name.get(name).or(self.catch_all.as_ref())
+    }
+
+    /// The same, but for the alias that answers for all others: what an administrator writes is meant by its name.
+    pub(crate) fn known(&self, name: &str) -> Option<&Arc<Model>> {
+        self.by_name.get(name)
     }
 
     /// Aliases first: they are what people are meant to choose.

@@ -4,6 +4,10 @@ use std::sync::Arc;
 
 use domain::ModelState;
 
+use super::balance::{Balancer, balancer};
+use super::place::Place;
+use super::queue::{Pass, Queue};
+use super::room::Room;
 use crate::models::{Deployment, ModelView};
 use crate::{AliasConfig, Balance};
 
@@ -15,6 +19,9 @@ pub(crate) struct Model {
     pub(crate) choices: Vec<Choice>,
     /// What is configured, where it is an alias.
     pub(crate) alias: Option<AliasConfig>,
+    /// How many requests an alias has under way over all its deployments, where that is bounded.
+    pub(super) room: Option<Arc<Room>>,
+    pub(super) balancer: Arc<dyn Balancer>,
 }
 
 /// One deployment among those of a model.
@@ -26,24 +33,61 @@ pub(crate) struct Choice {
 impl Model {
     /// A deployment by its own id.
     pub(crate) fn single(deployment: Arc<Deployment>) -> Model {
-        Model { id: deployment.id.clone(), choices: vec![Choice { deployment, weight: 1 }], alias: None }
+        let id = deployment.id.clone();
+        let balancer = balancer(Balance::LeastBusy).into();
+        Model { id, choices: vec![Choice { deployment, weight: 1 }], alias: None, room: None, balancer }
     }
 
-    /// An alias over those of its targets that there are.
-    pub(crate) fn alias(config: AliasConfig, known: impl Fn(&str) -> Option<Arc<Deployment>>) -> Model {
+    /// An alias over those of its targets that there are. What counts and goes on counting is taken over from the alias of this
+    /// name that there was `before`.
+    pub(crate) fn alias(
+        config: AliasConfig,
+        before: Option<&Model>,
+        queue: &Arc<Queue>,
+        known: impl Fn(&str) -> Option<Arc<Deployment>>,
+    ) -> Model {
         let counted = config.targets.iter().filter(|target| target.weight > 0);
         let choices = counted
             .filter_map(|target| Some(Choice { deployment: known(&target.model)?, weight: target.weight }))
             .collect();
-        Model { id: config.name.clone(), choices, alias: Some(config) }
+        let room = config.max_concurrent.map(|most| match before.and_then(|model| model.room.clone()) {
+            Some(room) => {
+                room.set_limit(Some(most));
+                room
+            }
+            None => Room::new(Some(most), queue),
+        });
+        let same = before.filter(|model| model.alias.as_ref().is_some_and(|alias| alias.balance == config.balance));
+        let balancer = same.map_or_else(|| balancer(config.balance).into(), |model| model.balancer.clone());
+        Model { id: config.name.clone(), choices, alias: Some(config), room, balancer }
     }
 
-    pub(crate) fn balance(&self) -> Balance {
-        self.alias.as_ref().map(|alias| alias.balance).unwrap_or_default()
-    }
-
-    pub(crate) fn fallbacks(&self) -> &[String] {
+    pub(super) fn fallbacks(&self) -> &[String] {
         self.alias.as_ref().map_or(&[], |alias| &alias.fallbacks)
+    }
+
+    /// Its name for people.
+    pub(super) fn title(&self) -> &str {
+        match (&self.alias, self.choices.first()) {
+            (Some(alias), _) => alias.title.as_deref().unwrap_or(&self.id),
+            (None, Some(choice)) => &choice.deployment.display_name,
+            (None, None) => &self.id,
+        }
+    }
+
+    pub(super) fn position(&self, deployment: &Deployment) -> Option<usize> {
+        self.choices.iter().position(|choice| choice.deployment.id == deployment.id)
+    }
+
+    pub(super) fn rooms(&self, choices: &[usize]) -> Vec<Arc<Room>> {
+        choices.iter().map(|at| self.choices[*at].deployment.room.clone()).collect()
+    }
+
+    /// The place that the queue gave.
+    pub(super) fn place(&self, pass: Pass) -> Option<Place> {
+        let room = pass.deployment.room();
+        let choice = self.choices.iter().find(|choice| Arc::ptr_eq(&choice.deployment.room, room))?;
+        Some(Place { deployment: choice.deployment.clone(), _pass: pass })
     }
 
     /// Where it stands: the best of its deployments.

@@ -1,11 +1,10 @@
 //! From a started process to a model that answers, and the watch over it: load, warm up, look in from time to time.
 
-use std::future::poll_fn;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use domain::{Author, Message, ModelError, ModelProvider, ModelState, Offered, Prompt, Sampling, Task};
+use domain::{ModelError, ModelProvider, ModelState, Offered};
 use http::header::AUTHORIZATION;
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
@@ -16,6 +15,7 @@ use super::Supervised;
 use super::process::Contact;
 use crate::Timeouts;
 use crate::providers::openai::{Base, OpenAi};
+use crate::warm_up::warm_up;
 
 /// How long a process may take to say where it listens.
 const SPEAKS_WITHIN: Duration = Duration::from_secs(30);
@@ -59,6 +59,7 @@ impl Attendance<'_> {
         let offered = self.warm_up(&url).await?;
         let adapter = self.adapter(&url, self.worker.timeouts)?;
         self.worker.seat.take(offered.name.clone(), Arc::new(adapter));
+        self.worker.deployment.room.set_limit(offered.concurrency);
         self.worker.deployment.offered.get_or_init(|| offered);
         let _ = self.ready.set(Instant::now());
         self.worker.deployment.set(ModelState::Ready);
@@ -105,21 +106,7 @@ impl Attendance<'_> {
             return Err("it offers no model".to_owned());
         }
         let offered = offered.swap_remove(0);
-        let sampling = Sampling { max_tokens: Some(1), temperature: Some(0.0), ..Sampling::default() };
-        let mut prompt = Prompt::chat(vec![Message::new(Author::User, "Hi")], sampling);
-        prompt.model.clone_from(&offered.name);
-        let reply = match adapter.open(prompt.clone()).await {
-            // A model whose chat template does not serve can still go on from a text.
-            Err(ModelError::Rejected { .. }) => {
-                prompt.task = Task::Completion;
-                adapter.open(prompt).await
-            }
-            reply => reply,
-        };
-        let mut batches = reply.map_err(wrong)?.batches;
-        while let Some(batch) = poll_fn(|cx| batches.as_mut().poll_next(cx)).await {
-            batch.map_err(wrong)?;
-        }
+        warm_up(&adapter, &offered.name).await.map_err(wrong)?;
         self.worker.note(|facts| facts.warmed_in = Some(started.elapsed()));
         Ok(offered)
     }

@@ -23,10 +23,8 @@ mod workers;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::testing::ManualClock;
-use domain::{
-    Batch, Caller, ClientBody, Finish, ModelError, PersonId, Prompt, Reply, Role, Task, TenantId, TurnEvent, Via,
-};
+use domain::testing::{ManualClock, somebody};
+use domain::{Batch, Caller, ClientBody, Finish, ModelError, Prompt, Reply, Task, TurnEvent};
 use egress::Egress;
 use futures_util::StreamExt;
 use models::testing::Scripted;
@@ -34,13 +32,7 @@ use models::{Errand, ModelConfig, Models, Options, ProviderConfig, Timeouts};
 use serde_json::{Value, json};
 
 /// Somebody.
-const ME: Caller = person(1);
-
-/// One of several.
-const fn person(number: u128) -> Caller {
-    let person = PersonId(uuid::Uuid::from_u128(number));
-    Caller { tenant: TenantId::FIRST, person, role: Role::Member, via: Via::House }
-}
+const ME: Caller = somebody(1);
 
 /// Short clocks, so that a test of one is quick.
 fn options() -> Options {

@@ -1,0 +1,131 @@
+//! How many requests a back end is busy with, and how many it may have: a count that is a value, so that no way out of a request
+//! forgets to lower it. Who comes next where there is no room is the queue's.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::Queue;
+
+/// The room of one deployment, or of one alias over all its deployments.
+pub(crate) struct Room {
+    limit: AtomicUsize,
+    taken: AtomicUsize,
+    /// How many wait for a place here; nobody overtakes them.
+    wanted: AtomicUsize,
+    /// The mean time for which a place is held, in microseconds; 0 where none was given back yet.
+    held: AtomicU64,
+    /// How far the queue's virtual time has come here; see [`Queue`].
+    pub(super) served: AtomicU64,
+    /// Scratch of the queue while it counts who stands before whom.
+    pub(super) ahead: AtomicU32,
+    queue: Arc<Queue>,
+}
+
+/// One request that counts until this is dropped: by its end, a cancel or a panic.
+pub(crate) struct Hold {
+    room: Arc<Room>,
+    since: Instant,
+    /// It was never used.
+    quiet: bool,
+}
+
+impl Room {
+    /// `limit`: how many requests fit; `None`: as many as come.
+    pub(crate) fn new(limit: Option<u32>, queue: &Arc<Queue>) -> Arc<Room> {
+        let room = Room {
+            limit: AtomicUsize::new(0),
+            taken: AtomicUsize::new(0),
+            wanted: AtomicUsize::new(0),
+            held: AtomicU64::new(0),
+            served: AtomicU64::new(0),
+            ahead: AtomicU32::new(0),
+            queue: queue.clone(),
+        };
+        room.limit.store(fitting(limit), Ordering::Relaxed);
+        Arc::new(room)
+    }
+
+    pub(crate) fn set_limit(&self, limit: Option<u32>) {
+        if self.limit.swap(fitting(limit), Ordering::SeqCst) != fitting(limit) && self.is_wanted() {
+            self.queue.serve();
+        }
+    }
+
+    pub(crate) fn limit(&self) -> Option<usize> {
+        Some(self.limit.load(Ordering::Relaxed)).filter(|limit| *limit != usize::MAX)
+    }
+
+    pub(crate) fn taken(&self) -> usize {
+        self.taken.load(Ordering::Relaxed)
+    }
+
+    /// How many wait for a place here, and perhaps elsewhere, too.
+    pub(crate) fn waiting(&self) -> usize {
+        self.wanted.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn mean_held(&self) -> Option<Duration> {
+        Some(self.held.load(Ordering::Relaxed)).filter(|micros| *micros > 0).map(Duration::from_micros)
+    }
+
+    /// A place, where there is one that nobody waits for.
+    pub(crate) fn try_enter(self: &Arc<Self>) -> Option<Hold> {
+        if self.is_wanted() { None } else { self.take() }
+    }
+
+    /// A place, whoever waits: for the queue, which knows who that is.
+    pub(super) fn take(self: &Arc<Self>) -> Option<Hold> {
+        // The order matters between this and `wanted`: who leaves lowers `taken` and then looks at `wanted`, who waits raises
+        // `wanted` and then looks at `taken`, so at least one of them sees the other.
+        let more = |taken: usize| (taken < self.limit.load(Ordering::Relaxed)).then_some(taken + 1);
+        self.taken.fetch_update(Ordering::SeqCst, Ordering::SeqCst, more).ok()?;
+        Some(Hold { room: self.clone(), since: Instant::now(), quiet: false })
+    }
+
+    pub(super) fn want(&self) {
+        self.wanted.fetch_add(1, Ordering::SeqCst);
+    }
+
+    pub(super) fn unwant(&self) {
+        self.wanted.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.wanted.load(Ordering::SeqCst) > 0
+    }
+}
+
+impl Hold {
+    pub(super) fn room(&self) -> &Arc<Room> {
+        &self.room
+    }
+
+    /// Gives the place back without asking the queue who comes next: for the queue itself.
+    pub(super) fn give_back(mut self) {
+        self.quiet = true;
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        if self.quiet {
+            self.room.taken.fetch_sub(1, Ordering::SeqCst);
+            return;
+        }
+        let took = u64::try_from(self.since.elapsed().as_micros()).unwrap_or(u64::MAX).max(1);
+        // An eighth of the latest: a few answers in, the mean follows what people ask now.
+        let mean = |known: u64| Some(if known == 0 { took } else { known - known / 8 + took / 8 });
+        let _ = self.room.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, mean);
+        self.room.taken.fetch_sub(1, Ordering::SeqCst);
+        if self.room.is_wanted() {
+            self.room.queue.serve();
+        }
+    }
+}
+
+fn fitting(limit: Option<u32>) -> usize {
+    limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX))
+}

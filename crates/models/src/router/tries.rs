@@ -1,0 +1,110 @@
+//! What is done about a failure before the first token: ask another deployment of the model at once, the same one again after a
+//! pause, or give up.
+
+use std::time::Duration;
+
+use domain::{ModelError, TurnEvent};
+use tokio::time::{Instant, sleep};
+
+use super::{Model, Notice};
+use crate::models::{Deployment, Standing};
+
+/// How often a back end that is loading is asked again, where it does not say.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
+pub(super) struct Tries {
+    /// Those that failed since all of them were last asked.
+    failed: Vec<usize>,
+    repeated: u32,
+    most: u32,
+    /// When waiting for the first token ends.
+    pub(super) until: Instant,
+}
+
+impl Tries {
+    /// `most`: how often those that failed are asked again.
+    pub(super) fn new(model: &Model, most: u32) -> Tries {
+        let longest = model.choices.iter().map(|choice| choice.deployment.timeouts.first_token).max();
+        Tries { failed: Vec::new(), repeated: 0, most, until: Instant::now() + longest.unwrap_or_default() }
+    }
+
+    pub(super) fn has_failed(&self, choice: usize) -> bool {
+        self.failed.contains(&choice)
+    }
+
+    /// Returns when the model may be asked again, or gives the error back where that would not help or nobody would wait.
+    pub(super) async fn after(
+        &mut self,
+        model: &Model,
+        failed: &Deployment,
+        error: ModelError,
+        notice: Notice<'_>,
+    ) -> Result<(), ModelError> {
+        if !another_may_answer(&error) {
+            return Err(error);
+        }
+        self.failed.extend(model.position(failed));
+        let (id, code) = (failed.id.clone(), error.code());
+        if self.another_is_left(model) {
+            metrics::counter!("portico_upstream_retries_total", "deployment" => id, "code" => code).increment(1);
+            return Ok(());
+        }
+        let pause = match &error {
+            ModelError::Loading { retry_after, .. } => {
+                notice(TurnEvent::Warming { state: failed.state() });
+                retry_after.unwrap_or(LOOK_AGAIN)
+            }
+            _ if self.repeated >= self.most || !the_same_may_answer(&error) => return Err(error),
+            _ => {
+                self.repeated += 1;
+                told(&error).unwrap_or_else(|| usual_pause(self.repeated))
+            }
+        };
+        if Instant::now() + pause >= self.until {
+            return Err(error);
+        }
+        metrics::counter!("portico_upstream_retries_total", "deployment" => id, "code" => code).increment(1);
+        sleep(pause).await;
+        self.failed.clear();
+        Ok(())
+    }
+
+    fn another_is_left(&self, model: &Model) -> bool {
+        let mut left = model.choices.iter().enumerate().filter(|(at, _)| !self.has_failed(*at));
+        left.any(|(_, choice)| choice.deployment.standing() <= Standing::Last)
+    }
+}
+
+/// Whether another deployment or model may answer what this one did not: not where the request itself is wrong.
+pub(super) fn another_may_answer(error: &ModelError) -> bool {
+    !matches!(error, ModelError::Rejected { .. })
+}
+
+/// Whether the same deployment may answer a little later.
+fn the_same_may_answer(error: &ModelError) -> bool {
+    match error {
+        ModelError::OverLimit { retry_after, message, body, .. } => {
+            retry_after.is_some() && !is_spent(message.as_bytes()) && !body.as_deref().is_some_and(is_spent)
+        }
+        error => error.retryable(),
+    }
+}
+
+/// A quota that is used up, as OpenAI and those who follow it say it: waiting does not fill it.
+fn is_spent(said: &[u8]) -> bool {
+    let word = b"insufficient_quota";
+    said.windows(word.len()).any(|part| part == word)
+}
+
+/// When the back end wants to be asked again.
+fn told(error: &ModelError) -> Option<Duration> {
+    match error {
+        ModelError::Broken { retry_after, .. } | ModelError::OverLimit { retry_after, .. } => *retry_after,
+        _ => None,
+    }
+}
+
+/// How long to wait before the `tries`th repetition, where the back end does not say.
+fn usual_pause(tries: u32) -> Duration {
+    Duration::from_millis(25).saturating_mul(2_u32.saturating_pow(tries.min(6)))
+}
