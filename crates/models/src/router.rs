@@ -211,7 +211,7 @@ async fn question(place: &Place, prompt: &Prompt) -> Result<Reply, ModelError> {
 /// The only deployment of a model, where it may be asked and has room: most requests, without a lock or an allocation.
 fn at_once(model: &Model, tries: &Tries) -> Option<Place> {
     let [only] = model.choices.as_slice() else { return None };
-    let asks = model.room.is_none() && !tries.has_failed(0) && only.deployment.standing() <= Standing::Last;
+    let asks = model.room.is_none() && !tries.has_failed(0) && only.deployment.standing().asks();
     let deployment = if asks { only.deployment.room.try_enter()? } else { return None };
     Some(Place { deployment: only.deployment.clone(), _pass: Pass { deployment, _within: None } })
 }
@@ -234,7 +234,7 @@ fn select(model: &Model, asked: &Asked<'_>, tries: &Tries) -> Selected {
     match standing {
         Standing::Coming => return Selected::Coming,
         Standing::Out => return Selected::Nobody,
-        Standing::Ready | Standing::Untried | Standing::Last => {}
+        _ => {}
     }
     let within = match model.room.as_ref().map(|room| room.try_enter()) {
         Some(None) => return Selected::Full(by_choice(model, asked, left)),
@@ -248,7 +248,7 @@ fn select(model: &Model, asked: &Asked<'_>, tries: &Tries) -> Selected {
         let deployment = &model.choices[choice].deployment;
         match deployment.room.try_enter() {
             // Where another request is the trial of a breaker that is half open, this one looks further.
-            Some(_) if standing != Standing::Last && !deployment.breaker.begin() => {}
+            Some(_) if standing < Standing::Last && !deployment.breaker.begin() => {}
             Some(hold) => {
                 let pass = Pass { deployment: hold, _within: within };
                 return Selected::Place(Place { deployment: deployment.clone(), _pass: pass });
@@ -314,11 +314,6 @@ fn loading(model: &Model) -> ModelError {
 /// Why there is nobody to ask.
 fn nobody(model: &Model) -> ModelError {
     let deployments = || model.choices.iter().map(|choice| &choice.deployment);
-    let cooling = deployments().filter_map(|one| Some((one.breaker.cooling()?, one))).min_by_key(|(left, _)| *left);
-    if let Some((left, deployment)) = cooling {
-        let message = "it asked to be left alone for a moment".to_owned();
-        return ModelError::OverLimit { url: deployment.id.clone(), message, retry_after: Some(left), body: None };
-    }
     let failed = deployments().find_map(|one| match one.state() {
         ModelState::Failed { message, .. } => Some(message),
         _ => None,

@@ -341,7 +341,8 @@ fn refusal(spec: &Spec, status: u16) -> Response<Body> {
             json!({"message": "Extra inputs are not permitted: stream_options", "code": 400})
         }
         _ => {
-            json!({"message": format!("mock status {status}"), "type": "server_error", "code": format!("mock_{status}")})
+            let code = spec.code.clone().unwrap_or_else(|| format!("mock_{status}"));
+            json!({"message": format!("mock status {status}"), "type": "server_error", "code": code})
         }
     };
     let mut response = reply(status, &json!({ "error": error }));

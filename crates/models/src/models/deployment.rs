@@ -63,10 +63,19 @@ pub(crate) enum Standing {
     Untried,
     /// It failed, but what is known may be old: where no other is left, it is asked all the same, so that one stays half open.
     Last,
+    /// It is over its limit and said until when: asked after those, but where it is alone, it may judge each request itself.
+    Cooling,
     /// It loads or warms up: nobody asks it, and waiting for it helps.
     Coming,
     /// Not to be asked.
     Out,
+}
+
+impl Standing {
+    /// Whether a request may go there at all.
+    pub(crate) fn asks(self) -> bool {
+        self <= Standing::Cooling
+    }
 }
 
 impl std::ops::Deref for Deployment {
@@ -120,7 +129,7 @@ impl Deployment {
 
     /// Whether it may be asked now, without a lock.
     pub(crate) fn standing(&self) -> Standing {
-        if self.draining.load(Ordering::Relaxed) || self.breaker.cooling().is_some() {
+        if self.draining.load(Ordering::Relaxed) {
             return Standing::Out;
         }
         // Of a worker of the house everything is known; what is known of another machine's may be old.
@@ -134,8 +143,10 @@ impl Deployment {
             _ => Standing::Last,
         };
         match standing {
-            Standing::Ready | Standing::Untried if !self.breaker.passes() => Standing::Last,
-            standing => standing,
+            Standing::Coming | Standing::Out => standing,
+            _ if self.breaker.cooling().is_some() => Standing::Cooling,
+            _ if !self.breaker.passes() => Standing::Last,
+            _ => standing,
         }
     }
 

@@ -146,6 +146,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(16))]
+
         /// No deployment ever has more under way than its part of all, rounded up.
         #[test]
         fn least_busy_is_even(width in 1_usize..80, deployments in 1_usize..9) {

@@ -7,7 +7,7 @@ use domain::{ModelError, TurnEvent};
 use tokio::time::{Instant, sleep};
 
 use super::{Model, Notice};
-use crate::models::{Deployment, Standing};
+use crate::models::Deployment;
 
 /// How often a back end that is loading is asked again, where it does not say.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
@@ -71,7 +71,7 @@ impl Tries {
 
     fn another_is_left(&self, model: &Model) -> bool {
         let mut left = model.choices.iter().enumerate().filter(|(at, _)| !self.has_failed(*at));
-        left.any(|(_, choice)| choice.deployment.standing() <= Standing::Last)
+        left.any(|(_, choice)| choice.deployment.standing().asks())
     }
 }
 

@@ -15,6 +15,8 @@ pub struct Spec {
     pub status: u16,
     /// `retry_after`: the header's text, sent with a failure.
     pub retry_after: Option<String>,
+    /// `code`: the word in the body of a failure; `mock_STATUS` unless told.
+    pub code: Option<String>,
     /// `flaky`: every so many requests fail with 500.
     pub flaky: u64,
     /// `failing`: the first so many requests fail with 500.
@@ -43,6 +45,7 @@ impl Default for Spec {
             pad: 0,
             status: 200,
             retry_after: None,
+            code: None,
             flaky: 0,
             failing: 0,
             loading: 0,
@@ -66,6 +69,7 @@ impl Spec {
                 "pad" => self.pad = value.parse().unwrap_or(self.pad),
                 "status" => self.status = value.parse().unwrap_or(self.status),
                 "retry_after" => self.retry_after = Some(value.to_owned()),
+                "code" => self.code = Some(value.to_owned()),
                 "flaky" => self.flaky = value.parse().unwrap_or(0),
                 "failing" => self.failing = value.parse().unwrap_or(0),
                 "loading" => self.loading = value.parse().unwrap_or(0),

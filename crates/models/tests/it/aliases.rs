@@ -6,11 +6,11 @@ use models::{AliasConfig, Errand, Models, ProviderConfig, Target};
 
 use crate::{ME, chat, egress, hear, options, provider, until};
 
-fn named(slug: &str, url: &str) -> ProviderConfig {
+pub(crate) fn named(slug: &str, url: &str) -> ProviderConfig {
     ProviderConfig { slug: slug.into(), name: slug.to_uppercase(), ..provider(url) }
 }
 
-fn alias(name: &str, targets: &[&str]) -> AliasConfig {
+pub(crate) fn alias(name: &str, targets: &[&str]) -> AliasConfig {
     let targets = targets.iter().map(|target| Target::of(target)).collect();
     AliasConfig { name: name.into(), targets, ..AliasConfig::default() }
 }

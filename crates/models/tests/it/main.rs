@@ -9,13 +9,16 @@
 mod address;
 mod aliases;
 mod azure;
+mod balancing;
 mod bytes;
 mod capabilities;
 mod cards;
 mod discovery;
 mod live;
 mod ollama;
+mod queueing;
 mod routing;
+mod several;
 mod states;
 mod truth;
 mod workers;

@@ -96,7 +96,7 @@ async fn a_heavy_person_does_not_starve_others() {
     let waits = play(&room, &queue, &crowd).await;
     let fair = by_person(&crowd, &waits);
     // Without fairness: as if all of them came from one person, first come, first served.
-    let nobody: Vec<Request> = crowd.iter().cloned().map(|request| Request { person: 0, ..request }).collect();
+    let nobody: Vec<Request> = crowd.iter().map(|request| Request { person: 0, ..request.clone() }).collect();
     let (room, queue) = house(2, Waiting::default());
     let in_line = by_person(&crowd, &play(&room, &queue, &nobody).await);
     for (how, waits) in [("first come, first served", &in_line), ("in turns", &fair)] {
