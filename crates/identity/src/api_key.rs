@@ -8,6 +8,9 @@ use crate::{Error, secret::Digest};
 
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const MARK: &str = "pk-";
+/// Keys of a configuration for tests begin like this; they have no check.
+const TEST: &str = "pk-test";
+const LONGEST: usize = 128;
 /// 34 characters of base 62 are 202 bits.
 const RANDOM: usize = 34;
 const CHECK: usize = 6;
@@ -38,14 +41,15 @@ pub(crate) fn prefix(key: &Token) -> String {
 
 /// The digest by which the key is known, when `text` has the shape of one. Allocates nothing.
 pub(crate) fn digest(text: &str) -> Option<Digest> {
-    let right = text.len() == MARK.len() + RANDOM + CHECK && text.starts_with(MARK);
+    let made_here = text.len() == MARK.len() + RANDOM + CHECK && text.starts_with(MARK);
+    let right = made_here || text.len() <= LONGEST && text.starts_with(TEST);
     right.then(|| Digest::of(text))
 }
 
 /// Whether `text` is a key that some Portico has made: shape and check are right. It may be revoked or another house's.
 pub fn well_formed(text: &str) -> bool {
     let Some((body, tail)) = text.split_at_checked(MARK.len() + RANDOM) else { return false };
-    digest(text).is_some() && tail.as_bytes() == check(body)
+    text.len() == MARK.len() + RANDOM + CHECK && text.starts_with(MARK) && tail.as_bytes() == check(body)
 }
 
 /// The first 40 bits of SHA-256 over what stands before, base 62.

@@ -156,6 +156,7 @@ impl Identity {
     /// The same for one who is making a change.
     pub(crate) async fn read_keys_anew(&self) -> Result<(), Error> {
         let rows = self.inner.store.all_active_keys().await?;
+        let fixed = self.fixed_keys().await?;
         let mut keys = self.inner.keys.0.write().unwrap_or_else(PoisonError::into_inner);
         let mut anew = HashMap::with_capacity(rows.len());
         for row in rows {
@@ -166,6 +167,12 @@ impl Identity {
             let (used_at, noted_at) = (used_at.into(), noted_at.into());
             let scope = Arc::new(row.scope);
             let held = Held { caller, scope, key: row.id, expires_at: row.expires_at, used_at, noted_at };
+            anew.insert(digest, Arc::new(held));
+        }
+        for (digest, caller, scope) in fixed {
+            let Via::Key(key) = caller.via else { continue };
+            let (used_at, noted_at) = Default::default();
+            let held = Held { caller, scope: Arc::new(scope), key, expires_at: None, used_at, noted_at };
             anew.insert(digest, Arc::new(held));
         }
         *keys = anew;

@@ -10,6 +10,7 @@
 mod api_key;
 mod envelope;
 mod error;
+mod fixed;
 mod keys;
 mod links;
 mod name;
@@ -33,6 +34,7 @@ use tokio_util::sync::CancellationToken;
 pub use api_key::well_formed;
 pub use envelope::Envelope;
 pub use error::Error;
+pub use fixed::FixedKey;
 pub use keys::{Keyholder, NewKey};
 pub use links::{Invitation, Invited, OneTime};
 pub use name::LoginName;
@@ -66,6 +68,8 @@ struct Inner {
     passwords: password::Passwords,
     throttle: throttle::Throttle,
     keys: keys::Snapshot,
+    /// Keys of the configuration.
+    fixed: std::sync::Mutex<Vec<fixed::Fixed>>,
     sessions: sessions::Seen,
     /// Changes to people and keys, one at a time: what was read before a revocation never overwrites it in memory.
     changing: tokio::sync::Mutex<()>,
@@ -78,6 +82,7 @@ impl Identity {
             passwords: password::Passwords::new(cost)?,
             throttle: throttle::Throttle::new(clock.clone()),
             keys: keys::Snapshot::default(),
+            fixed: std::sync::Mutex::default(),
             sessions: sessions::Seen::default(),
             changing: tokio::sync::Mutex::default(),
             store,

@@ -63,6 +63,13 @@ impl Digest {
         self.0.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
+    /// Its first half, to name the one it is of.
+    pub(crate) fn beginning(&self) -> [u8; 16] {
+        let mut half = [0; 16];
+        half.copy_from_slice(&self.0[..16]);
+        half
+    }
+
     /// The digest behind [`Digest::hex`].
     pub(crate) fn parse(hex: &str) -> Option<Digest> {
         let mut digest = [0; 32];

@@ -5,6 +5,7 @@
 //! beats the file. Relative paths in the file are relative to the file; elsewhere, to the working directory.
 
 mod alias;
+mod key;
 mod mistake;
 mod read;
 mod secret;
@@ -61,6 +62,8 @@ pub struct Config {
     pub environment: Option<String>,
     /// Names for models, those that hold in this environment.
     pub aliases: Vec<models::AliasConfig>,
+    /// API keys that are known beforehand. For tests: `check` and `doctor` say so.
+    pub keys: Vec<FixedKey>,
     /// Who waits where a model has no room.
     pub queue: Queue,
 }
@@ -193,6 +196,19 @@ pub struct ProviderModel {
     pub streaming: bool,
     /// How many requests it gets at the same time; `None`: as its provider.
     pub max_concurrent: Option<u32>,
+}
+
+/// An API key that is known beforehand, for tests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FixedKey {
+    /// The key itself.
+    pub value: Secret,
+    /// The login name of its person, who is added where nobody has it.
+    pub person: String,
+    /// The role of a person who is added.
+    pub role: domain::Role,
+    /// What it may ask; empty: everything.
+    pub models: Vec<String>,
 }
 
 /// What the command line says, on top of everything else.

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use chat::Chat;
-use domain::{Clock, Ids, SystemClock, TenantId};
+use domain::{Clock, Ids, KeyScope, SystemClock, TenantId};
 use egress::Egress;
-use identity::{Cost, Envelope, Identity};
+use identity::{Cost, Envelope, FixedKey, Identity};
 use ledger::Ledger;
 use models::{Key, ModelConfig, Models, ProviderConfig, WorkerConfig};
 use server::{Catalog, Doors, Parts, Server, Tls};
@@ -74,6 +74,10 @@ impl House {
         store.interrupt_replays().await?;
 
         let identity = Identity::open(store.clone(), Arc::clone(&clock), Cost::default()).await?;
+        identity.fix_keys(fixed_keys(config)).await?;
+        if !config.keys.is_empty() {
+            tracing::warn!(keys = config.keys.len(), "{TEST_KEYS}");
+        }
         let ledger =
             Ledger::open(store.clone(), Arc::clone(&clock), config.limits.daily_tokens_per_person.map(u64::from))
                 .await?;
@@ -258,6 +262,20 @@ pub(crate) fn providers(config: &Config) -> Vec<ProviderConfig> {
         warm_up: provider.warm_up,
     };
     config.providers.iter().map(provider).collect()
+}
+
+/// What `[[key]]` in the configuration is told about.
+pub(crate) const TEST_KEYS: &str =
+    "the configuration holds [[key]], API keys that whoever reads the file can use; they are for tests alone";
+
+pub(crate) fn fixed_keys(config: &Config) -> Vec<FixedKey> {
+    let key = |key: &crate::config::FixedKey| FixedKey {
+        text: key.value.reveal().to_owned(),
+        person: key.person.clone(),
+        role: key.role,
+        scope: KeyScope { models: key.models.clone(), ..KeyScope::default() },
+    };
+    config.keys.iter().map(key).collect()
 }
 
 /// One worker per local model: this very binary, started as `portico engine`.

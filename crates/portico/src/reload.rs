@@ -9,7 +9,7 @@ use domain::TenantId;
 use server::{Fixed, Server, Tls};
 
 use crate::config::{Config, Mistakes};
-use crate::house::providers;
+use crate::house::{fixed_keys, providers};
 
 /// What is in force, and where it is put.
 pub(crate) struct Reload {
@@ -41,6 +41,9 @@ impl Reload {
         };
         if let Err(error) = self.server.catalog.fix(TenantId::FIRST, fixed).await {
             return tracing::error!(%error, "the configuration file was read, and the last one stays in force");
+        }
+        if let Err(error) = self.server.identity.fix_keys(fixed_keys(&fresh)).await {
+            tracing::error!(%error, "the keys of the configuration file were read, and the last ones stay in force");
         }
         self.server.ledger.limit_everybody(fresh.limits.daily_tokens_per_person.map(u64::from));
         let body = usize::try_from(fresh.limits.body_bytes).unwrap_or(usize::MAX);

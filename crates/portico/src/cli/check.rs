@@ -3,9 +3,13 @@
 use std::process::ExitCode;
 
 use super::{Place, print};
+use crate::house::TEST_KEYS;
 
 pub(super) fn run(place: &Place) -> anyhow::Result<ExitCode> {
-    place.config()?;
+    let config = place.config()?;
+    if !config.keys.is_empty() {
+        print::note(format_args!("warning: {TEST_KEYS}"));
+    }
     print::line(format_args!("ok"));
     Ok(ExitCode::SUCCESS)
 }

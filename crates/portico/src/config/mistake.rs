@@ -142,7 +142,8 @@ fn without_secrets(line: &str) -> String {
 fn secret(line: &[char]) -> Option<Range<usize>> {
     let text: String = line.iter().collect::<String>().to_lowercase();
     let key = text.split('=').next().unwrap_or_default().trim().trim_matches(['"', '\'']);
-    let names_one = ["key", "secret", "password", "token"].iter().any(|word| key.contains(word));
+    // The `value` of a [[key]] may be a real one, written there by mistake.
+    let names_one = key == "value" || ["key", "secret", "password", "token"].iter().any(|word| key.contains(word));
     // `api_key_env` and `api_key_file` name a place and are no secret; so is `tls.key`, a path.
     let names_a_place = key.ends_with("_env") || key.ends_with("_file") || key == "key";
     let value = text.split_once('=').map(|(_, value)| value.trim()).unwrap_or_default();

@@ -10,6 +10,7 @@ use ipnet::IpNet;
 use toml::de::{DeTable, Error};
 
 use super::alias;
+use super::key;
 use super::mistake::{Mistake, Place};
 use super::source::{Found, Section, Source, Wrong};
 use super::suggest::nearest;
@@ -54,6 +55,7 @@ pub(super) fn config<'a>(
         models: reader.models(&root, over),
         providers: reader.providers(&root),
         aliases: alias::aliases(&reader, &root, environment.as_deref()),
+        keys: key::keys(&reader, &root),
         environment,
         queue: queue(&root.section("queue")),
     }

@@ -58,6 +58,10 @@ fn every_mistake_is_named_with_its_line() {
         ("cert_without_key", "[tls]\ncert = \"cert.pem\"\n"),
         ("missing_pem_file", "[tls]\ncert = \"no/cert.pem\"\nkey = \"no/key.pem\"\n"),
         ("metrics_on_the_same_port", "[metrics]\nlisten = \"127.0.0.1:8420\"\n"),
+        (
+            "test_keys",
+            "[[key]]\nvalue = \"sk-live-1234567890abcdef\"\nperson = \"ci\"\n[[key]]\nvalue = \"pk-test-of-our-ci-0001\"\nrole = \"owner\"\nperson = \"a b\"\n[[key]]\nperson = \"x\"\n",
+        ),
         ("log_level", "[log]\nlevel = \"inof\"\nformat = \"xml\"\n"),
         ("egress_url", "[egress]\nallow = [\"https://api.example.org/v1\", 7]\n"),
         ("model_with_one_bracket", "[model]\npath = \"a.gguf\"\n"),

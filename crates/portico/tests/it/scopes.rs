@@ -1,9 +1,10 @@
 //! What an API key may do, shown at the doors: models, tokens, pace, addresses, an end; who sees and changes keys; what they used.
 
+use models::testing::Scripted;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::portal::{House, Key, Person, call, chat};
+use crate::portal::{House, Key, Person, Place, call, chat};
 
 const CHAT: &str = "/v1/chat/completions";
 
@@ -162,4 +163,45 @@ async fn administrators_look_after_everybodys_keys() {
     assert_eq!(bound.ask("n=1").await.expect(403)["error"]["code"], "model_not_allowed", "at once");
     house.owner.do_it("DELETE", &format!("/api/keys/{id}")).await;
     assert_eq!(bound.ask("n=1").await.expect(401)["error"]["code"], "invalid_api_key");
+}
+
+#[tokio::test]
+async fn the_configuration_for_tests_answers_with_its_fixed_key_whatever_model_is_asked_for() {
+    let example =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/test.toml")).expect("read");
+    let scripted = Scripted::start().await;
+    let place = Place::new(&scripted, "");
+    place.write(&example.replace("http://127.0.0.1:11434", &scripted.url));
+    let portal = place.start().await;
+    portal.logged("they are for tests alone").await;
+    let key = Key { address: portal.address, key: "pk-test-of-our-ci-0001".to_owned() };
+    for model in ["stand-in", "gpt-4o-mini", "whatever/else"] {
+        let mut body = chat("n=3", false);
+        body["model"] = model.into();
+        let answer = key.post(CHAT, &body).await.expect(200);
+        assert_eq!(answer["usage"]["completion_tokens"], 3, "{model}");
+    }
+    let rows = place.usage(3).await;
+    assert_eq!(rows.iter().map(|row| row.person).collect::<std::collections::HashSet<_>>().len(), 1);
+    let wrong = Key { key: "pk-test-of-our-ci-0002".to_owned(), ..key };
+    assert_eq!(wrong.ask("").await.expect(401)["error"]["code"], "invalid_api_key");
+    let (checked, told) = (place.command(&["check"]), place.command(&["doctor"]));
+    for (mut command, where_to, sentence) in
+        [(checked, "stderr", "are for tests alone"), (told, "stdout", "warn  test keys")]
+    {
+        let said = command.output().await.expect("it runs");
+        let said = if where_to == "stderr" { said.stderr } else { said.stdout };
+        let said = String::from_utf8_lossy(&said).into_owned();
+        assert!(said.contains(sentence), "{said}");
+    }
+    for file in std::fs::read_dir(place.data()).expect("the data folder") {
+        let path = file.expect("a file").path();
+        let bytes = if path.is_file() { std::fs::read(&path).expect("readable") } else { Vec::new() };
+        let kept = bytes.windows(key_text().len()).any(|part| part == key_text());
+        assert!(!kept, "the key itself is in {}", path.display());
+    }
+}
+
+fn key_text() -> &'static [u8] {
+    b"pk-test-of-our-ci-0001"
 }

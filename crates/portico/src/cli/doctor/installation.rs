@@ -113,3 +113,13 @@ pub(super) fn models(config: &Config) -> Outcome {
     let advice = "start with --model FILE.gguf, write a [[provider]], or add one under Settings, Models";
     Outcome::Warn("none in the configuration".to_owned(), advice)
 }
+
+pub(super) fn test_keys(config: &Config) -> Outcome {
+    match config.keys.len() {
+        0 => Outcome::Ok("none in the configuration".to_owned()),
+        keys => Outcome::Warn(
+            format!("{keys} in the configuration: whoever reads the file can use them"),
+            "take [[key]] out where people work; make keys in the portal or with `portico key new`",
+        ),
+    }
+}
