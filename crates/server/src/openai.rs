@@ -41,5 +41,10 @@ pub(crate) fn error_object(problem: &Problem) -> serde_json::Value {
         _ => "server_error",
     };
     let param = problem.params.get("field");
-    json!({ "error": { "message": problem.message, "type": kind, "code": problem.code, "param": param } })
+    let mut error = json!({ "message": problem.message, "type": kind, "code": problem.code, "param": param });
+    // Ours: when a spent budget comes back. Clients of the dialect pass over fields they do not know.
+    if let Some(at) = problem.params.get("resets_at").filter(|at| !at.is_null()) {
+        error["resets_at"] = at.clone();
+    }
+    json!({ "error": error })
 }

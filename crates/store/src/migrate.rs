@@ -188,6 +188,32 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_was_used_with_keys_before_they_were_counted_is_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::sqlite(&folder.path().join("portico.sqlite")).await.unwrap();
+        run(&database, &MIGRATIONS[..1], None, Timestamp(7)).await.unwrap();
+        let row = |turn: u32, via: &str, at: i64| {
+            format!(
+                "INSERT INTO usage (turn, tenant, person, via, model, provider, door, finish, prompt, completion, cached, \
+                 reasoning, reported, started_at, finished_at) \
+                 VALUES ('{turn}', 't', 'p', '{via}', 'm', 'x', 'openai', 'stop', 10, 5, 0, 0, 1, {at}, {at});"
+            )
+        };
+        let rows = [row(1, "key:one", 5), row(2, "key:one", 6), row(3, "key:one", 86_400_001), row(4, "session:s", 5)];
+        run_script(&mut database.write_connection().await.unwrap(), &rows.concat()).await.unwrap();
+        run(&database, MIGRATIONS, None, Timestamp(8)).await.unwrap();
+        let counted = sqlx::query("SELECT * FROM usage_key_day ORDER BY day").fetch_all(&database.read).await.unwrap();
+        let counted: Vec<_> = counted
+            .iter()
+            .map(|row| {
+                let number = |name: &str| row.get::<i64, _>(name);
+                (row.get::<String, _>("key"), number("day"), number("prompt"), number("completion"), number("turns"))
+            })
+            .collect();
+        assert_eq!(counted, [("one".to_owned(), 0, 20, 10, 2), ("one".to_owned(), 1, 10, 5, 1)]);
+    }
+
+    #[tokio::test]
     async fn sqlite_is_copied_beside_itself_before_it_changes_and_a_broken_step_changes_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("portico.sqlite");

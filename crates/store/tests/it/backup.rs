@@ -1,7 +1,8 @@
 //! A backup taken from one database is the same conversation in the other.
 
-use domain::Role;
-use store::{Error, Place, Record, Store};
+use domain::{KeyScope, ReplayId, Role};
+use serde_json::json;
+use store::{Error, NewAliasVersion, NewKey, Place, Record, ReplayAnswer, Store};
 
 use crate::harness::{House, NOON, house, on_sqlite, postgres_schema};
 
@@ -25,9 +26,49 @@ async fn filled(house: &House) -> (domain::Caller, Vec<store::Exported>) {
     backwards.messages[3].parent = None;
     let imported = house.store.import(&anna, backwards).await.unwrap();
     exported.push(export(&house.store, &anna, imported.id).await);
+    bound_and_led(house, &anna, &first).await;
     let open = house.ask(&anna, "not answered yet");
     house.stored(Record::Asked(Box::new(open))).await;
     (anna, exported)
+}
+
+/// A bound key with what was used with it, an alias with its history, a replay.
+async fn bound_and_led(house: &House, anna: &domain::Caller, asked: &store::Asked) {
+    let store = &house.store;
+    let scope = KeyScope { models: vec!["main".into()], ..KeyScope::default() };
+    let hash = "of a key".to_owned();
+    let new = NewKey { person: anna.person, name: "ci".into(), prefix: "pk-".into(), hash, scope, expires_at: None };
+    store.create_key(anna.tenant, new).await.unwrap();
+    house
+        .sql("INSERT INTO usage_key_day (tenant, key, day, prompt, completion, turns) VALUES ('t', 'k', 1, 2, 3, 4)")
+        .await;
+    for config in [Some(json!({ "targets": [] })), None] {
+        let new = NewAliasVersion {
+            name: "main".into(),
+            environment: Some("production".into()),
+            config,
+            restores: None,
+            note: "试试".into(),
+            must_be_new: false,
+        };
+        store.put_alias(anna, new).await.unwrap();
+    }
+    let id = ReplayId(house.ids.next());
+    store.begin_replay(anna, id, "main", "new/model", 1).await.unwrap();
+    let answer = ReplayAnswer {
+        seq: 0,
+        conversation: asked.conversation,
+        question: asked.question.as_ref().unwrap().id,
+        answer: asked.answer.id,
+        text: "协商".into(),
+        finish: domain::Finish::Failed,
+        failure: Some(domain::Failure { code: "cut".into(), message: "it broke off".into() }),
+        usage: domain::Usage::default(),
+        ttft_ms: None,
+        tpot_us: Some(7),
+        similarity: None,
+    };
+    store.keep_replay_answer(anna, id, answer).await.unwrap();
 }
 
 async fn export(store: &Store, caller: &domain::Caller, id: domain::ConversationId) -> store::Exported {
@@ -35,6 +76,10 @@ async fn export(store: &Store, caller: &domain::Caller, id: domain::Conversation
 }
 
 async fn same(house: &House, anna: &domain::Caller, exported: &[store::Exported]) {
+    assert_eq!(house.store.keys(anna).await.unwrap()[0].scope.models, ["main"]);
+    assert_eq!(house.store.alias_versions(anna.tenant, "main", Some("production")).await.unwrap().len(), 2);
+    let replay = house.store.replays(anna, 5).await.unwrap()[0].id;
+    assert_eq!(house.store.compared(anna, replay).await.unwrap()[0].new.text, "协商");
     for before in exported {
         let after = export(&house.store, anna, before.conversation.id).await;
         assert_eq!(serde_json::to_string(before).unwrap(), serde_json::to_string(&after).unwrap());

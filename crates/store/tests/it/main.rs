@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests fail and speak like tests")]
 
 mod accounts;
+mod aliases;
 mod audit;
 mod backup;
 mod crash;
