@@ -34,10 +34,27 @@ async fn ended(person: &Person, id: &str) -> Value {
     panic!("the replay never ended")
 }
 
+/// The configuration of a portal on PostgreSQL.
+pub(crate) async fn on_postgres(name: &str) -> Option<String> {
+    let Ok(url) = std::env::var("PORTICO_TEST_POSTGRES") else {
+        assert!(std::env::var("CI").as_deref() != Ok("true"), "PORTICO_TEST_POSTGRES has to be set where CI=true");
+        println!("skipped on PostgreSQL: PORTICO_TEST_POSTGRES is not set");
+        return None;
+    };
+    Some(format!("[database]\nurl = \"{}\"\n", crate::kept::transfer::schema(&url, name).await))
+}
+
 #[tokio::test]
 async fn an_alias_is_switched_and_rolled_back_in_one_call_each() {
-    let house =
-        House::open_with("environment = \"production\"\n[[alias]]\nname = \"fixed\"\ntargets = [\"mock/m\"]\n").await;
+    switched_and_rolled_back("").await;
+    if let Some(postgres) = on_postgres("aliases").await {
+        switched_and_rolled_back(&postgres).await;
+    }
+}
+
+async fn switched_and_rolled_back(database: &str) {
+    let fixed = "[[alias]]\nname = \"fixed\"\ntargets = [\"mock/m\"]\n";
+    let house = House::open_with(&format!("environment = \"production\"\n{database}{fixed}")).await;
     assert_eq!(ask(&house, "main").await, 404);
     let made = house.owner.post("/api/aliases", &to("main", "mock/m")).await;
     assert_eq!(made["environment"], "production");
@@ -169,7 +186,14 @@ async fn saved_conversations_are_replayed_before_the_switch() {
 
 #[tokio::test]
 async fn a_replay_is_stopped_and_keeps_what_it_has() {
-    let house = House::open().await;
+    stopped("").await;
+    if let Some(postgres) = on_postgres("replay").await {
+        stopped(&postgres).await;
+    }
+}
+
+async fn stopped(database: &str) {
+    let house = House::open_with(database).await;
     house.owner.post("/api/aliases", &to("main", "mock/m")).await;
     let mut last = house.owner.ask_and_wait("mock;n=1").await;
     for _ in 0..4 {

@@ -73,6 +73,16 @@ fn people_and_keys_are_managed_without_a_running_portal() {
     );
     ok(here, &["key", "revoke", &key[..9]]);
     assert_eq!(ok(here, &["key", "list"]).lines().count(), 1, "the headings alone");
+    let bound =
+        "--model main --model ollama/* --expires 30d --tokens-per-day 5000 --requests-per-minute 9 --from 10.0.0.0/8";
+    let new: Vec<&str> = ["key", "new", "--person", "王小明"].into_iter().chain(bound.split(' ')).collect();
+    ok(here, &new);
+    let listed = ok(here, &["key", "list"]);
+    assert!(listed.contains("main, ollama/*, 5000 tokens/day, 9/min, from 10.0.0.0/8"), "{listed}");
+    for (flag, value, told) in [("--from", "home", "an address or a range"), ("--expires", "soon", "30d, 12h or 90m")] {
+        let (code, _, wrong) = portico(here, &["key", "new", "--person", "王小明", flag, value]);
+        assert!(code == 2 && wrong.contains(told), "{code} {wrong}");
+    }
     assert!(refused(here, &["key", "revoke", &key[..9]]).starts_with("portico: no key has this id"));
 }
 

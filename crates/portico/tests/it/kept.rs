@@ -4,5 +4,5 @@
 mod follow;
 mod live;
 mod privacy;
-mod transfer;
+pub(crate) mod transfer;
 mod tree;

@@ -4,6 +4,7 @@ use models::testing::Scripted;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
+use crate::aliases::on_postgres;
 use crate::portal::{House, Key, Person, Place, call, chat};
 
 const CHAT: &str = "/v1/chat/completions";
@@ -134,7 +135,14 @@ async fn a_key_is_used_so_often_a_minute_and_from_so_many_places() {
 
 #[tokio::test]
 async fn administrators_look_after_everybodys_keys() {
-    let house = House::open().await;
+    looked_after("").await;
+    if let Some(postgres) = on_postgres("keys").await {
+        looked_after(&postgres).await;
+    }
+}
+
+async fn looked_after(database: &str) {
+    let house = House::open_with(database).await;
     let member = house.owner.invite("eve").await;
     let other = house.owner.invite("mallory").await;
     let (bound, id) = key(&member, json!({ "models": ["mock/m"], "tokens_total": 10_000 })).await;

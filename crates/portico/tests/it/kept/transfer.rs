@@ -97,7 +97,7 @@ async fn run(mut command: tokio::process::Command) {
 }
 
 /// A schema of its own on the test server.
-async fn schema(url: &str, what: &str) -> String {
+pub(crate) async fn schema(url: &str, what: &str) -> String {
     let url = url.split_once('?').map_or(url, |(url, _)| url);
     let name = format!("door_{what}_{}", std::process::id());
     let made = tokio::process::Command::new("psql")
