@@ -161,7 +161,7 @@ impl State {
 
     async fn load(&self, tag: &Value, asked: &Value) {
         let name = tag["model"].as_str().unwrap_or_default().to_owned();
-        if asked["keep_alive"] == 0 || asked["keep_alive"] == "0" {
+        if unloads(asked) {
             return lock(&self.loaded).retain(|loaded| *loaded != name);
         }
         if !lock(&self.loaded).contains(&name) {
@@ -268,6 +268,11 @@ fn futures<T>(
     Polled(poll)
 }
 
+/// `0`, `0.0` and `"0"` are one time to stay.
+fn unloads(asked: &Value) -> bool {
+    asked["keep_alive"].as_f64() == Some(0.0) || asked["keep_alive"] == "0"
+}
+
 /// What is answered: the last question's own words, in pieces.
 fn words(asked: &Value) -> Vec<String> {
     let last = asked["messages"].as_array().and_then(|all| all.last());
@@ -339,7 +344,7 @@ fn native_generate(asked: &Value) -> Response<Body> {
     let Some(_prompt) = asked["prompt"].as_str().filter(|prompt| !prompt.is_empty()) else {
         let mut only = line("");
         only["done"] = json!(true);
-        only["done_reason"] = json!(if asked["keep_alive"] == 0 { "unload" } else { "load" });
+        only["done_reason"] = json!(if unloads(asked) { "unload" } else { "load" });
         return reply(200, &only);
     };
     let words = words(asked);
