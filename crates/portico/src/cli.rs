@@ -9,6 +9,7 @@ mod engine;
 mod house;
 mod key;
 mod print;
+mod provider;
 mod serve;
 mod user;
 
@@ -46,6 +47,9 @@ enum Verb {
     /// API keys: list them, make one for a person, revoke one.
     #[command(subcommand)]
     Key(key::Verb),
+    /// Back ends: list those that are stored, import a provider card.
+    #[command(subcommand)]
+    Provider(provider::Verb),
     /// Write everything that is stored to one file, also while the portal runs.
     Backup(backup::BackupArgs),
     /// Read a backup into an empty data folder or an empty PostgreSQL database.
@@ -87,6 +91,7 @@ pub fn main() -> ExitCode {
         Verb::Doctor(place) => doctor::run(&place),
         Verb::User(verb) => user::run(&verb),
         Verb::Key(verb) => key::run(&verb),
+        Verb::Provider(verb) => provider::run(&verb),
         Verb::Backup(args) => backup::backup(&args),
         Verb::Restore(args) => backup::restore(&args),
         Verb::Openapi => {

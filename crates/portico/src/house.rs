@@ -220,7 +220,7 @@ fn node_name(folder: &Path) -> anyhow::Result<String> {
     Ok(name)
 }
 
-fn way_out(config: &Config) -> anyhow::Result<egress::Options> {
+pub(crate) fn way_out(config: &Config) -> anyhow::Result<egress::Options> {
     let allow = config.egress.allow.iter().map(|rule| rule.parse()).collect::<Result<_, _>>()?;
     Ok(egress::Options {
         allow,
@@ -230,7 +230,7 @@ fn way_out(config: &Config) -> anyhow::Result<egress::Options> {
     })
 }
 
-fn model_options(config: &Config) -> models::Options {
+pub(crate) fn model_options(config: &Config) -> models::Options {
     let timeouts = models::Timeouts {
         first_token: config.timeouts.first_token,
         idle: config.timeouts.idle,

@@ -26,6 +26,13 @@ pub struct Plan {
     pub notes: Vec<Note>,
 }
 
+impl Plan {
+    /// Its models as a stored provider keeps them; an empty list means all that it lists.
+    pub fn stored_models(&self) -> serde_json::Value {
+        serde_json::to_value(self.models.as_deref().unwrap_or_default()).unwrap_or_default()
+    }
+}
+
 /// One question to the server.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Asked {

@@ -128,3 +128,29 @@ fn doctor_has_a_line_for_everything_it_looks_at() {
     assert_eq!(code, 1);
     assert!(told.contains("fail  data folder   data is not a folder -> choose another"), "{told}");
 }
+
+#[test]
+fn a_provider_card_is_imported_at_the_machine() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let here = dir.path();
+    let card = "export default { id: 'Local', name: 'Local LLM', url: 'http://127.0.0.1:1', models: [{ id: 'm', enabled: false }],
+  api: { chat: '/api/generate', type: 'openai-compatible' } };";
+    std::fs::write(here.join("card.ts"), card).expect("written");
+    let (code, out, told) = portico(here, &["provider", "import", "card.ts", "--dry-run"]);
+    assert_eq!((code, out.as_str()), (0, ""), "{told}");
+    assert!(told.contains("`/api/generate` is Ollama's native endpoint") && told.contains("Nobody answered"), "{told}");
+    assert_eq!(ok(here, &["provider", "import", "card.ts"]), "local\n");
+    let list = ok(here, &["provider", "list"]);
+    assert!(
+        list.lines().nth(1).is_some_and(|line| line.starts_with("local  Local LLM  ollama  http://127.0.0.1:1  1")),
+        "{list}"
+    );
+    let twice = refused(here, &["provider", "import", "card.ts"]);
+    assert!(twice.ends_with("portico: there is already a provider local; give the card another id\n"), "{twice}");
+    std::fs::write(here.join("card.ts"), "{ id: 'a',\n  url: env.URL }").expect("written");
+    let wrong = refused(here, &["provider", "import", "card.ts"]);
+    assert_eq!(
+        wrong,
+        "portico: card.ts: line 2, column 8: `env.URL` is code, and nothing is run; write the value itself, in quotes\n"
+    );
+}

@@ -126,7 +126,7 @@ pub(crate) async fn import(
             title: plan.name.clone(),
             kind: plan.kind.clone(),
             base_url: plan.base_url.clone(),
-            models: serde_json::to_value(plan.models.clone().unwrap_or_default()).unwrap_or_default(),
+            models: plan.stored_models(),
             enabled: true,
         };
         let row = server.store.create_provider(&caller, new).await?;
