@@ -2,6 +2,7 @@
 //! daily token limit of a person and the budget of an API key are.
 
 mod account;
+mod meters;
 mod pace;
 mod permit;
 mod purse;
@@ -14,6 +15,7 @@ use domain::{Caller, Clock, KeyBudget, KeyId, PersonId, TenantId, Timestamp, Tur
 use store::{Day, Receipt, Record, Started, Store, Writer};
 
 use account::Account;
+use meters::Meters;
 pub use permit::{Outcome, Permit};
 use purse::{KeyAccounts, Purses};
 
@@ -72,6 +74,7 @@ pub struct Ledger {
     store: Store,
     clock: Arc<dyn Clock>,
     books: Arc<Mutex<Books>>,
+    meters: Arc<Meters>,
 }
 
 /// Today's accounts. A new day starts with empty ones; permits of yesterday settle into their own.
@@ -123,7 +126,13 @@ impl Ledger {
         let used = store.usage_of_keys(day).await?.into_iter();
         let keys = used.map(|used| (used.key, KeyAccounts::with_used(used.today, used.total))).collect();
         let books = Books { day, default_limit, limits: HashMap::new(), accounts, keys };
-        let ledger = Ledger { writer: store.writer().clone(), store, clock, books: Arc::new(Mutex::new(books)) };
+        let ledger = Ledger {
+            writer: store.writer().clone(),
+            store,
+            clock,
+            books: Arc::new(Mutex::new(books)),
+            meters: Arc::default(),
+        };
         ledger.refresh_limits().await?;
         Ok(ledger)
     }

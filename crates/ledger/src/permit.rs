@@ -1,8 +1,6 @@
 //! The right of one turn to use tokens. It is settled exactly once: by [`Permit::settle`], or, where the turn was cancelled or
 //! panicked, when it is dropped.
 
-use std::borrow::Cow;
-
 use domain::{Caller, ConversationId, Failure, Finish, Timestamp, Tokens, TurnId, Usage};
 use store::{FinalAnswer, Receipt, Record, Settled, Slot};
 
@@ -155,7 +153,7 @@ impl Permit {
 
     fn book(&mut self, slot: Slot, outcome: Outcome) -> Receipt {
         self.purses.settle(self.held, u64::from(outcome.usage.total().0));
-        measure(&outcome, &self.model, self.door);
+        self.ledger.meters.count(&outcome, &self.model, self.door);
         let (conversation, answer) = outcome.answer.unzip();
         let settled = Settled {
             turn: self.turn,
@@ -185,28 +183,5 @@ impl Drop for Permit {
         let Some(slot) = self.slot.take() else { return };
         let outcome = Outcome { usage: self.delivered, ..Outcome::nothing(Finish::Cancelled) };
         drop(self.book(slot, outcome));
-    }
-}
-
-/// Counts the turn, here so that counters and usage rows agree. Labels are bounded: models and codes are configured or listed in
-/// the code, never taken from a request; tenants and persons are in the usage rows, not here.
-fn measure(outcome: &Outcome, model: &str, door: &'static str) {
-    let model = metrics::SharedString::from(model.to_owned());
-    let code = outcome.failure.as_ref().map_or(Cow::Borrowed(""), |failure| failure.code.clone());
-    metrics::counter!(
-        "portico_turns_total", "model" => model.clone(), "door" => door, "finish" => outcome.finish.as_str(), "code" => code
-    )
-    .increment(1);
-    let tokens = |kind, tokens: Tokens| {
-        metrics::counter!("portico_tokens_total", "model" => model.clone(), "kind" => kind)
-            .increment(u64::from(tokens.0));
-    };
-    tokens("prompt", outcome.usage.prompt);
-    tokens("completion", outcome.usage.completion);
-    if let Some(ttft) = outcome.ttft_ms {
-        metrics::histogram!("portico_ttft_seconds", "model" => model.clone()).record(f64::from(ttft) / 1e3);
-    }
-    if let Some(tpot) = outcome.tpot_us {
-        metrics::histogram!("portico_tpot_seconds", "model" => model).record(f64::from(tpot) / 1e6);
     }
 }

@@ -111,6 +111,9 @@ impl House {
         let recorder = metrics_exporter_prometheus::PrometheusBuilder::new()
             .set_buckets(&BUCKETS)
             .and_then(metrics_exporter_prometheus::PrometheusBuilder::install_recorder);
+        if let Ok(recorder) = &recorder {
+            tasks.spawn(jobs::keep_metrics(recorder.clone(), closing.clone()));
+        }
         let (keep, identity_task) = (store.clone(), identity.clone());
         let server = Server::new(Parts {
             chat: chat.clone(),

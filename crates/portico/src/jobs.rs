@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use domain::{Clock, SystemClock, Timestamp};
+use metrics_exporter_prometheus::PrometheusHandle;
 use store::Store;
 use tokio_util::sync::CancellationToken;
 
@@ -25,6 +26,19 @@ pub(crate) async fn keep_house(store: Store, closing: CancellationToken) {
         tokio::select! {
             () = closing.cancelled() => return,
             () = tokio::time::sleep(EVERY) => {}
+        }
+    }
+}
+
+/// How often what was observed is folded into its buckets.
+const FOLD: Duration = Duration::from_secs(5);
+
+/// Folds observations into their buckets until `closing`, whether or not anybody reads them: until then each is kept by itself.
+pub(crate) async fn keep_metrics(recorder: PrometheusHandle, closing: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = closing.cancelled() => return,
+            () = tokio::time::sleep(FOLD) => recorder.run_upkeep(),
         }
     }
 }

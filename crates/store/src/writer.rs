@@ -1,9 +1,10 @@
 //! The one writer: whoever wants something stored on the hot path hands it a [`Record`] and holds a [`Receipt`].
 //!
-//! This file is the handle. `record.rs` has the words, `room.rs` what waits and what is tried again, `batch.rs` one
-//! commit, `tables.rs` its statements.
+//! This file is the handle. `record.rs` has the words, `room.rs` the loop and what is tried again, `early.rs` what waits for
+//! its end, `batch.rs` one commit, `tables.rs` its statements.
 
 mod batch;
+mod early;
 mod record;
 mod room;
 mod tables;

@@ -9,7 +9,7 @@ use crate::NewConversation;
 /// One thing to store. *Must land*: kept and tried again while the disk is full; all others are refused then.
 #[derive(Debug)]
 pub enum Record {
-    /// A passing turn was admitted. Refused when the disk is full.
+    /// A passing turn was admitted. Written after 100 ms, unless it has ended by then. Refused when the disk is full.
     Started(Started),
     /// The question of a kept turn, and everything that belongs to it, in one commit. Refused when the disk is full.
     Asked(Box<Asked>),

@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::Shared;
 use super::batch::{Batches, Trouble};
+use super::early::Early;
 use super::record::{Delta, Record};
 use crate::Error;
 
@@ -26,7 +27,8 @@ type Answer = oneshot::Sender<Result<(), Error>>;
 #[derive(Debug)]
 pub(crate) struct Job {
     pub(crate) record: Record,
-    came: Duration,
+    /// When it came; of what waits of our own will, when it became due.
+    pub(super) came: Duration,
     answers: Vec<Answer>,
 }
 
@@ -46,6 +48,7 @@ impl Job {
 pub(crate) struct Room {
     records: mpsc::Receiver<Job>,
     batches: Batches,
+    early: Early,
     held: Held,
     full: watch::Sender<bool>,
     shared: Arc<Shared>,
@@ -58,7 +61,7 @@ impl Room {
         full: watch::Sender<bool>,
         shared: Arc<Shared>,
     ) -> Room {
-        Room { records, batches, held: Held::new(), full, shared }
+        Room { records, batches, early: Early::default(), held: Held::new(), full, shared }
     }
 
     /// Until the store is closed and everything that came is stored.
@@ -66,18 +69,21 @@ impl Room {
         let mut again = Instant::now();
         loop {
             let mut jobs = Vec::new();
+            let early = self.early.due();
             tokio::select! {
                 biased;
                 count = self.records.recv_many(&mut jobs, MOST_RECORDS) => if count == 0 { break },
                 () = sleep_until(again), if !self.held.is_empty() => {}
+                () = sleep_until(early.unwrap_or(again)), if early.is_some() => {}
                 () = self.shared.finish.notified() => break,
             }
-            if jobs.is_empty() || (!self.held.is_empty() && Instant::now() >= again) {
+            if !self.held.is_empty() && Instant::now() >= again {
                 self.try_held().await;
                 again = Instant::now() + TRY_AGAIN;
-            } else {
+            } else if !jobs.is_empty() {
                 self.gather(&mut jobs).await;
             }
+            let jobs = self.early.sift(jobs, Instant::now());
             self.take(jobs).await;
         }
         self.last_call().await;
@@ -187,8 +193,11 @@ impl Room {
         let mut jobs = Vec::new();
         while let Ok(count @ 1..) = timeout(LAST_CALL, self.records.recv_many(&mut jobs, MOST_RECORDS)).await {
             debug_assert_eq!(count, jobs.len());
-            self.take(std::mem::take(&mut jobs)).await;
+            let jobs = self.early.sift(std::mem::take(&mut jobs), Instant::now());
+            self.take(jobs).await;
         }
+        let started = self.early.rest();
+        self.take(started).await;
         if !self.held.is_empty() {
             self.try_held().await;
         }
