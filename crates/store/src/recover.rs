@@ -127,6 +127,7 @@ fn door(word: &str) -> &'static str {
     match word {
         "portal" => "portal",
         "widget" => "widget",
+        "replay" => "replay",
         _ => "openai",
     }
 }
