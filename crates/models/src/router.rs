@@ -91,6 +91,10 @@ impl Router<'_> {
         loop {
             let place = self.place(model, asked, &mut tries, another_is_ready, notice).await?;
             let deployment = place.deployment.clone();
+            let wakes = deployment.wakes();
+            if wakes {
+                notice(TurnEvent::Warming { state: deployment.state() });
+            }
             let error = match question(&place, asked.prompt).await {
                 Ok(reply) => {
                     deployment.succeed();
@@ -98,6 +102,9 @@ impl Router<'_> {
                 }
                 Err(error) => error,
             };
+            if wakes {
+                deployment.sleeps_on();
+            }
             deployment.note(&error);
             drop(place);
             tries.after(model, &deployment, error, notice).await?;

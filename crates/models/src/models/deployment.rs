@@ -1,7 +1,7 @@
 //! One model at one back end: what is known of it, and whether it may be asked.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use domain::{ModelError, ModelProvider, ModelState, Offered};
@@ -22,7 +22,7 @@ pub(crate) struct Deployment {
     pub(crate) room: Arc<Room>,
     pub(crate) breaker: Breaker,
     /// What its back end tells of it, once it has.
-    pub(crate) offered: OnceLock<Offered>,
+    offered: RwLock<Option<Offered>>,
     /// What its maker publishes of it, by its name.
     published: OnceLock<Option<&'static family::Model>>,
     /// Whether its latest request was answered: worth more than any list it is missing from.
@@ -101,7 +101,7 @@ impl Deployment {
             timeouts,
             room: Room::new(most, queue),
             breaker: Breaker::default(),
-            offered: OnceLock::new(),
+            offered: RwLock::default(),
             published: OnceLock::new(),
             answered: AtomicBool::new(false),
             draining: AtomicBool::new(false),
@@ -157,6 +157,39 @@ impl Deployment {
 
     pub(crate) fn draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
+    }
+
+    /// Its back end tells of it. That may change: an Ollama allots a context when it loads a model.
+    pub(crate) fn learn(&self, offered: &Offered) {
+        let news = {
+            let mut known = self.offered.write().unwrap_or_else(PoisonError::into_inner);
+            let news = known.as_ref().is_some_and(|known| known.context != offered.context);
+            *known = Some(offered.clone());
+            news
+        };
+        if news {
+            self.changed.send_modify(|count| *count += 1);
+        }
+    }
+
+    /// Whether a request that is about to be sent makes its back end load it first. It is loading from then on.
+    pub(crate) fn wakes(&self) -> bool {
+        if self.phase.load(Ordering::Relaxed) != COLD || self.local || self.warms_up {
+            return false;
+        }
+        let tells = |known: &Offered| known.loaded == Some(false);
+        let asleep = self.offered.read().unwrap_or_else(PoisonError::into_inner).as_ref().is_some_and(tells);
+        if asleep {
+            self.set(ModelState::Loading { percent: None, eta_ms: None });
+        }
+        asleep
+    }
+
+    /// The request that was to wake it was not answered.
+    pub(crate) fn sleeps_on(&self) {
+        if self.phase.load(Ordering::Relaxed) == COMING {
+            self.set(ModelState::Cold);
+        }
     }
 
     /// An answer has begun.
@@ -223,7 +256,8 @@ impl Deployment {
     }
 
     pub(crate) fn view(&self) -> ModelView {
-        let offered = self.offered.get();
+        let offered = self.offered.read().unwrap_or_else(PoisonError::into_inner);
+        let offered = offered.as_ref();
         let published = *self.published.get_or_init(|| family::find(&self.name));
         ModelView {
             id: self.id.clone(),

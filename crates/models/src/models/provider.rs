@@ -161,7 +161,7 @@ impl Provider {
         for deployment in self.deployments() {
             match offered.iter().find(|offer| is_named(&offer.name, &deployment.name)) {
                 Some(offer) => {
-                    deployment.offered.get_or_init(|| offer.clone());
+                    deployment.learn(offer);
                     if deployment.room.limit().is_none() && offer.concurrency.is_some() {
                         deployment.room.set_limit(offer.concurrency);
                     }

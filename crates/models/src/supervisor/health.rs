@@ -60,7 +60,7 @@ impl Attendance<'_> {
         let adapter = self.adapter(&url, self.worker.timeouts)?;
         self.worker.seat.take(offered.name.clone(), Arc::new(adapter));
         self.worker.deployment.room.set_limit(offered.concurrency);
-        self.worker.deployment.offered.get_or_init(|| offered);
+        self.worker.deployment.learn(&offered);
         let _ = self.ready.set(Instant::now());
         self.worker.deployment.set(ModelState::Ready);
         self.watch(&url).await

@@ -179,3 +179,23 @@ async fn what_nobody_answers_and_what_nobody_knows_is_said() {
     assert!(odd.contains("`telex`") && odd.contains("openai-compatible"), "{odd}");
     assert!(models.plan(&card("api: { chat: '/talk' }"), None).await.expect_err("no such path").contains("/talk"));
 }
+
+#[test]
+fn whatever_is_cut_or_changed_is_read_or_refused_with_a_place_inside_the_text() {
+    let text = "// c\nimport { X } from 'x';\nconst a: X = { id: '名\\u{4f60}', \"url\": `http://a`, n: -1.5e3, models: [{ id: 'm', enabled: !0 }, 'n',], api: { chat: null } } as const; /* e */ export default a;";
+    let check = |text: &str| {
+        if let Err(error) = Card::read(text) {
+            let line = text.split('\n').nth(error.line - 1).unwrap_or_else(|| panic!("{text}: {error}"));
+            assert!(error.column <= line.chars().count() + 1, "{text}: {error}");
+        }
+    };
+    let places: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
+    for at in places {
+        check(&text[..at]);
+        check(&text[at..]);
+        for with in ["", "{", "}", "'", "\\", "`", "$", "(", "/*", "=", "\n", "é", "\u{feff}"] {
+            let rest = text[at..].chars().next().map_or(0, char::len_utf8);
+            check(&format!("{}{with}{}", &text[..at], &text[at + rest..]));
+        }
+    }
+}

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use domain::{Finish, ModelError, ModelState, TurnEvent};
 use models::testing::ScriptedOllama;
-use models::{ModelConfig, Models, Options, ProviderConfig, PullState};
+use models::{Errand, ModelConfig, Models, Options, ProviderConfig, PullState};
 use serde_json::json;
 
-use crate::{asked, egress, hear, open, options, provider};
+use crate::{ME, asked, egress, hear, open, options, provider};
 
 fn house(url: &str, named: Option<Vec<ModelConfig>>) -> Models {
     let models = Models::new(Options { retries: 0, ..options() }, egress());
@@ -85,6 +85,40 @@ async fn a_question_to_a_cold_model_is_answered_through_the_openai_door() {
     assert_eq!(models.state("ollama/llama3:latest"), Some(ModelState::Ready));
     let unknown = house(&ollama.url, Some(vec![ModelConfig::named("phi3")]));
     let error = open(&unknown, question("phi3", "hi")).await.expect_err("it is not installed");
+    assert!(matches!(error, ModelError::NoSuchModel { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn whoever_wakes_a_cold_model_is_told_that_it_loads() {
+    let ollama = ScriptedOllama::start().await;
+    ollama.slow(0, 50);
+    let models = house(&ollama.url, None);
+    until(&models, |models| !models.list().is_empty()).await;
+    let id = "ollama/llama3:latest";
+    assert_eq!(models.find(id).and_then(|model| model.context), Some(8192), "what the model was made for");
+    let mut told = Vec::new();
+    models
+        .open(&ME, Errand::default(), question("llama3:latest", "hi"), &mut |event| told.push(event))
+        .await
+        .expect("an answer");
+    let loading = ModelState::Loading { percent: None, eta_ms: None };
+    assert_eq!(told, [TurnEvent::Warming { state: loading }]);
+    assert_eq!(models.state(id), Some(ModelState::Ready));
+    models
+        .open(&ME, Errand::default(), question("llama3:latest", "hi"), &mut |event| told.push(event))
+        .await
+        .expect("an answer");
+    assert_eq!(told.len(), 1, "the next one is not");
+    models.refresh("ollama");
+    until(&models, |models| models.find(id).and_then(|model| model.context) == Some(4096)).await;
+
+    let asleep = "ollama/mistral:latest";
+    assert_eq!(models.state(asleep), Some(ModelState::Cold));
+    models.delete("ollama", "mistral").await.expect("it is removed");
+    let error = models
+        .open(&ME, Errand::default(), question("mistral:latest", "hi"), &mut |_| ())
+        .await
+        .expect_err("it is gone");
     assert!(matches!(error, ModelError::NoSuchModel { .. }), "{error:?}");
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
+use models::testing::ScriptedOllama;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
@@ -150,4 +151,30 @@ async fn a_tab_is_closed_when_the_portal_goes_down() {
     assert_eq!(tab.closed().await, 4503);
     drop(tab);
     assert!(house.portal.ended().await.success());
+}
+
+#[tokio::test]
+async fn a_pull_is_followed_over_the_live_channel_by_administrators_alone() {
+    let ollama = ScriptedOllama::start().await;
+    ollama.slow(20, 0);
+    let provider = format!(
+        "discover = false\n[[provider]]\nslug = \"ollama\"\nkind = \"ollama\"\nbase_url = \"{}\"\n",
+        ollama.url
+    );
+    let house = House::open_with(&provider).await;
+    let anna = house.owner.invite("anna").await;
+    let (mut owners, mut annas) = (tab(&house.owner).await, tab(&anna).await);
+    let which = json!({ "model": "qwen3:8b" });
+    house.owner.call("POST", "/api/providers/ollama/pull", Some(&which)).await.expect(202);
+    let last = loop {
+        let told = owners.hear("pulls").await["pulls"][0].clone();
+        if told["state"] != "running" {
+            break told;
+        }
+    };
+    assert_eq!((&last["state"], &last["completed"]), (&json!("done"), &last["total"]));
+    // What came before this is heard by now.
+    anna.post("/api/conversations", &json!({})).await;
+    annas.hear("conversation").await;
+    assert!(annas.unheard.iter().all(|value| value["type"] != "pulls"), "{:?}", annas.unheard);
 }
