@@ -1,11 +1,13 @@
 //! Is it alive, is it ready, and the metrics: for supervisors and load balancers, not for people.
 
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use domain::ModelState;
 use metrics_exporter_prometheus::PrometheusHandle;
+use models::{BreakerState, DeploymentView};
 use serde_json::{Value, json};
 
 use crate::Server;
@@ -15,8 +17,18 @@ pub(crate) async fn livez() -> &'static str {
     "ok"
 }
 
-/// Traffic may come: not draining, and the database answers. Models are listed, but a portal without one is ready.
-pub(crate) async fn readyz(State(server): State<Server>) -> Response {
+/// What is to be ready.
+#[derive(Debug, serde::Deserialize)]
+pub(crate) struct Wanted {
+    model: Option<String>,
+}
+
+/// Traffic may come: not draining, and the database answers. Models are listed, but a portal without one is ready; with
+/// `?model=NAME` it is that model's state that counts, too.
+pub(crate) async fn readyz(State(server): State<Server>, Query(wanted): Query<Wanted>) -> Response {
+    if let Some(name) = &wanted.model {
+        return model_ready(&server, name);
+    }
     let database = server.store.ping().await;
     let draining = server.doors.draining.is_cancelled();
     let status = if draining || database.is_err() { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
@@ -32,6 +44,15 @@ pub(crate) async fn readyz(State(server): State<Server>) -> Response {
     (status, Json(body)).into_response()
 }
 
+fn model_ready(server: &Server, name: &str) -> Response {
+    let Some(card) = server.models.find(name) else {
+        return (StatusCode::NOT_FOUND, Json(json!({ "ready": false, "model": name, "state": null }))).into_response();
+    };
+    let ready = matches!(card.state, ModelState::Ready) && !server.doors.draining.is_cancelled();
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(json!({ "ready": ready, "model": card.id, "state": card.state }))).into_response()
+}
+
 /// The metrics' own listener: `/metrics` in Prometheus' text format, and the probes.
 pub fn metrics_router(handle: PrometheusHandle, server: Server) -> Router {
     let render = move || {
@@ -43,13 +64,36 @@ pub fn metrics_router(handle: PrometheusHandle, server: Server) -> Router {
             metrics::gauge!("portico_writer_lag_seconds").set(server.store.writer().lag().as_secs_f64());
             metrics::gauge!("portico_storage_full").set(if server.store.writer().full() { 1.0 } else { 0.0 });
             for card in server.models.list() {
-                let ready = matches!(card.state, domain::ModelState::Ready);
-                metrics::gauge!("portico_model_ready", "model" => card.id.clone()).set(if ready { 1.0 } else { 0.0 });
+                let ready = matches!(card.state, ModelState::Ready);
+                metrics::gauge!("portico_model_ready", "model" => card.id.clone()).set(flag(ready));
             }
+            server.models.deployments().iter().for_each(gauge);
             ([(header::CONTENT_TYPE, text)], handle.render())
         }
     };
     Router::new().route("/metrics", get(render)).route("/livez", get(livez))
+}
+
+/// One deployment: where it stands, how much it has to do, and whether it is left alone.
+fn gauge(deployment: &DeploymentView) {
+    let id = || deployment.id.clone();
+    for (state, is) in [
+        ("cold", matches!(deployment.state, ModelState::Cold)),
+        ("loading", matches!(deployment.state, ModelState::Loading { .. })),
+        ("warming", matches!(deployment.state, ModelState::Warming)),
+        ("ready", matches!(deployment.state, ModelState::Ready)),
+        ("failed", matches!(deployment.state, ModelState::Failed { .. })),
+    ] {
+        metrics::gauge!("portico_deployment_state", "deployment" => id(), "state" => state).set(flag(is));
+    }
+    let left_alone = deployment.breaker != BreakerState::Closed;
+    metrics::gauge!("portico_deployment_breaker_open", "deployment" => id()).set(flag(left_alone));
+    metrics::gauge!("portico_deployment_load", "deployment" => id()).set(count(deployment.load));
+    metrics::gauge!("portico_queue_depth", "deployment" => id()).set(count(deployment.waiting));
+}
+
+fn flag(is: bool) -> f64 {
+    if is { 1.0 } else { 0.0 }
 }
 
 fn count(of: usize) -> f64 {

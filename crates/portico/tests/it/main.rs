@@ -19,5 +19,6 @@ mod data;
 mod engines;
 mod kept;
 mod portal;
+mod queue;
 mod scopes;
 mod stream;
