@@ -3,9 +3,9 @@
 import { createServer } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** Starts it on a free port of `host`; `requests` counts the answers begun, `stop()` ends it. */
-export async function startModel(host = "127.0.0.1") {
-  const told = { requests: 0, left: 0 };
+/** Starts it on a free port of `host`; `requests` counts the answers begun, `stop()` ends it. `before`: words before every answer. */
+export async function startModel(host = "127.0.0.1", { before = "" } = {}) {
+  const told = { requests: 0, left: 0, before };
   const server = createServer((request, response) => {
     if (request.url?.endsWith("/models")) return json(response, { object: "list", data: [{ id: "echo", object: "model" }] });
     if (request.method !== "POST") return json(response, { status: "ok" });
@@ -29,7 +29,8 @@ function json(response, value) {
 async function answer(body, response, told) {
   told.requests += 1;
   const last = String(body.messages?.at(-1)?.content ?? "");
-  const [, pace, text] = /^(?:pace=(\d+) )?([^]*)$/.exec(last);
+  const [, pace, asked] = /^(?:pace=(\d+) )?([^]*)$/.exec(last);
+  const text = told.before + asked;
   const words = text.split(/(?<=\s)/);
   const usage = { prompt_tokens: 7, completion_tokens: words.length, total_tokens: 7 + words.length };
   const common = { id: "chatcmpl-echo", created: 1_700_000_000, model: "echo" };

@@ -6,12 +6,12 @@ import { ask, becomeOwner, composer, openPage, reads, startBrowser, startHouse, 
 import { startModel } from "./model.mjs";
 
 const RICH = "# Plan\n\nA **bold** word, a [link](https://example.org), `code`.\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n- [x] done\n- [ ] open\n\n```rust\nfn main() {}\n```\n\n合同第三条：甲方应当支付。\n";
-const PLACES = ["/", "/archived", "/settings", "/settings/chat", "/settings/account", "/settings/sessions", "/settings/keys", "/settings/usage", "/admin", "/admin/models", "/admin/people", "/admin/invitations"];
+const PLACES = ["/", "/archived", "/settings", "/settings/chat", "/settings/account", "/settings/sessions", "/settings/keys", "/settings/usage", "/admin", "/admin/models", "/admin/aliases", "/admin/aliases/switch?alias=main", "/admin/capabilities", "/admin/keys", "/admin/people", "/admin/invitations"];
 
 let model, house, browser, owner, state, talk;
 before(async () => {
   model = await startModel();
-  house = await startHouse({ model: model.url });
+  house = await startHouse({ model: model.url, settings: '[[alias]]\nname = "of-the-file"\ntargets = [{ model = "echo/echo", weight = 2 }, { model = "echo/other" }]\nfallbacks = ["echo/echo"]\n' });
   browser = await startBrowser();
   owner = await openPage(browser, house);
 });
@@ -30,6 +30,10 @@ test("the page of the first run", async () => {
   await reads(owner, "合同第三条");
   await owner.waitForTimeout(500);
   talk = new URL(owner.url()).pathname;
+  // One alias of the pages beside the one of the file, and one key, so that their pages have something to show.
+  const post = (path, data) => owner.request.post(house.url + path, { data, headers: { origin: house.url } });
+  assert.ok((await post("/api/aliases", { name: "main", environment: null, targets: [{ model: "echo/echo" }] })).ok());
+  assert.ok((await post("/api/keys", { name: "Editor", scope: { models: ["main"], addresses: ["10.0.0.0/8"], tokens_per_day: 100 } })).ok());
   state = await owner.context().storageState();
 });
 
