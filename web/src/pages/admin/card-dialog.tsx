@@ -148,7 +148,9 @@ function Planned({ plan }: { plan: CardPlan }) {
   const t = useT("admin");
   const chinese = useLanguage() === "zh-CN";
   return (
-    <div className="flex flex-col gap-6">
+    // The dialog scrolls around it and there is nothing to press inside: it takes the focus itself, so that a keyboard can scroll it.
+    // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex
+    <div role="group" aria-label={t("ways.card")} tabIndex={0} className="flex flex-col gap-6 outline-none">
       <section aria-label={t("card.plan")}>
         <h3 className="mb-2 text-ui font-medium">{t("card.plan")}</h3>
         <div className="rounded-[10px] border">
