@@ -56,13 +56,13 @@ export async function startOllama({ port = 0, installed = TAGS.map((tag) => tag.
   });
   async function pull(name, response) {
     response.writeHead(200, { "content-type": "application/x-ndjson" });
+    const full = name.includes(":") ? name : `${name}:latest`;
     for (const line of PULL) {
       if (response.destroyed) return;
+      if (line.includes('"success"')) disk.set(full, { ...TAGS[0], name: full, model: full });
       response.write(`${line}\n`);
       await sleep(pullMs);
     }
-    const full = name.includes(":") ? name : `${name}:latest`;
-    disk.set(full, { ...TAGS[0], name: full, model: full });
     response.end();
   }
   const listen = (at) => new Promise((done, fail) => server.once("error", fail).listen(at, "127.0.0.1", done));
