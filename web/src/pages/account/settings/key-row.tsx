@@ -101,8 +101,10 @@ function Usage({ item }: { item: ApiKey }) {
       {lines.map((line) => (
         <div key={line.id} className="min-w-0">
           <dt className="text-muted-foreground">{line.label}</dt>
-          <dd>{line.limit === null ? t("keys.tokens", { used: line.used }) : t("keys.tokens_of", { used: line.used, limit: short(line.limit) })}</dd>
-          {line.limit === null ? null : <Meter label={line.label} value={line.used} max={line.limit} className="mt-1" />}
+          <dd>
+            {line.limit === null ? t("keys.tokens", { used: line.used }) : t("keys.tokens_of", { used: line.used, limit: short(line.limit) })}
+            {line.limit === null ? null : <Meter label={line.label} value={line.used} max={line.limit} className="mt-1" />}
+          </dd>
         </div>
       ))}
     </dl>

@@ -45,14 +45,14 @@ export function AliasCard({ alias, onEdit }: { alias: Alias; onEdit: () => void 
     <Card>
       <div className="flex items-start gap-x-3 border-b px-4 py-3">
         <div className="min-w-0 flex-1">
-          <p className="flex flex-wrap items-center gap-x-2.5 gap-y-1">
+          <div className="flex flex-wrap items-center gap-x-2.5 gap-y-1">
             <h2 className="font-mono text-[15px] font-semibold">{alias.name}</h2>
             {alias.title ? <span className="text-muted-foreground">{alias.title}</span> : null}
             <Badge tone={alias.environment ? "brand" : "neutral"}>{alias.environment ?? t("alias.everywhere")}</Badge>
             {alias.catch_all ? <Badge tone="warn">{t("alias.catch_all")}</Badge> : null}
             {alias.in_force ? null : <Badge>{t("alias.not_in_force")}</Badge>}
             {ours ? null : <Badge>{t("alias.file")}</Badge>}
-          </p>
+          </div>
           <p className="mt-0.5 text-meta text-muted-foreground">
             {[alias.targets.length > 1 ? t(`balance.${alias.balance}`) : null, alias.max_concurrent === null ? null : t("alias.at_once", { count: alias.max_concurrent })].filter(Boolean).join(" · ")}
           </p>
