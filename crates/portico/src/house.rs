@@ -27,6 +27,9 @@ use crate::{data, jobs, machine, port};
 /// How long answers that are under way may go on after the first signal.
 const DRAIN: Duration = Duration::from_secs(30);
 
+/// How long the second signal waits for what is to be stored.
+const LAST_WRITES: Duration = Duration::from_secs(3);
+
 /// A running portal.
 pub(crate) struct House {
     server: Server,
@@ -161,7 +164,7 @@ impl House {
     }
 
     /// Serves until a signal, then drains: no new questions, running answers to their end (30 s at most), a second signal ends
-    /// it at once. `read` reads the configuration again, at every SIGHUP.
+    /// them at once, and what they had said is stored within 3 s. `read` reads the configuration again, at every SIGHUP.
     pub(crate) async fn serve(self, config: Config, read: impl Fn() -> Result<Config, Mistakes>) -> anyhow::Result<()> {
         let House { server, store, models, chat, tls, listener, metrics, closing, tasks, _folder, .. } = self;
         let mut reload = Reload::new(server.clone(), tls.clone(), config);
@@ -189,7 +192,15 @@ impl House {
             () = drained => {}
             again = machine::signal(async || {}) => {
                 again?;
-                tracing::warn!("ended by a second signal; answers that were running are marked interrupted at the next start");
+                let saved = async {
+                    chat.drain(Duration::ZERO).await;
+                    store.writer().flush().await
+                };
+                let saved = tokio::time::timeout(LAST_WRITES, saved).await;
+                tracing::warn!(
+                    saved = matches!(saved, Ok(Ok(()))),
+                    "ended by a second signal; answers that were running are marked interrupted, at the next start if not now"
+                );
                 models.shutdown().await;
             }
         }

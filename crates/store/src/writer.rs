@@ -109,6 +109,12 @@ impl Writer {
         Receipt(receipt)
     }
 
+    /// Waits until everything that was handed over before is on disk, but for starts that still wait for their end.
+    pub async fn flush(&self) -> Result<(), Error> {
+        // Records are committed in the order in which they came, so an empty one is answered after all before it.
+        self.submit(Record::Deltas(Vec::new())).await.await
+    }
+
     /// Whether records that must land are waiting because the disk is full (or the database cannot be reached).
     pub fn full(&self) -> bool {
         *self.full.borrow()

@@ -190,14 +190,14 @@ impl Room {
     /// No new places; what was submitted, and what still comes from places given out, is stored.
     async fn last_call(mut self) {
         self.records.close();
+        // Starts wait no longer: this process may be killed before it is done.
+        let started = self.early.rest();
+        self.take(started).await;
         let mut jobs = Vec::new();
         while let Ok(count @ 1..) = timeout(LAST_CALL, self.records.recv_many(&mut jobs, MOST_RECORDS)).await {
             debug_assert_eq!(count, jobs.len());
-            let jobs = self.early.sift(std::mem::take(&mut jobs), Instant::now());
-            self.take(jobs).await;
+            self.take(std::mem::take(&mut jobs)).await;
         }
-        let started = self.early.rest();
-        self.take(started).await;
         if !self.held.is_empty() {
             self.try_held().await;
         }

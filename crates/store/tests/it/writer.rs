@@ -92,6 +92,53 @@ fn many_records_share_a_commit_and_a_turn_that_starts_and_ends_leaves_nothing_op
 }
 
 #[test]
+fn the_start_of_a_turn_is_on_disk_a_tick_later_unless_the_turn_has_ended() {
+    on_both(|house| async move {
+        let anna = house.person("anna", Role::Member).await;
+        let writer = house.store.writer();
+        let start = |settled: &store::Settled| {
+            Record::Started(Started {
+                turn: settled.turn,
+                caller: anna,
+                model: settled.model.clone(),
+                door: "openai",
+                at: house.now(),
+            })
+        };
+        let (brief, long) = (house.passing(&anna), house.passing(&anna));
+        let before = writer.commits();
+        let began = std::time::Instant::now();
+        let starts = [writer.submit(start(&brief)).await, writer.submit(start(&long)).await];
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        house.stored(Record::Settled(Box::new(brief.clone()))).await;
+        assert_eq!(writer.commits() - before, 1, "the end of the one, and no start of its own");
+        for start in starts {
+            start.await.unwrap();
+        }
+        assert!(began.elapsed() < std::time::Duration::from_secs(2), "{:?}", began.elapsed());
+        assert_eq!(house.sql("SELECT turn FROM started").await.len(), 1, "the other one's");
+        house.stored(Record::Settled(Box::new(long))).await;
+        assert!(house.sql("SELECT turn FROM started").await.is_empty());
+        assert_eq!(house.store.usage(&anna, 10).await.unwrap().len(), 2);
+    });
+}
+
+#[test]
+fn a_start_that_waits_is_stored_before_the_store_is_closed() {
+    on_both(|mut house| async move {
+        let anna = house.person("anna", Role::Member).await;
+        let turn = house.passing(&anna);
+        let started =
+            Started { turn: turn.turn, caller: anna, model: turn.model.clone(), door: "openai", at: house.now() };
+        let receipt = house.store.writer().submit(Record::Started(started)).await;
+        house.store.close().await;
+        receipt.await.unwrap();
+        house.reopen().await;
+        assert_eq!(house.store.recover("node-1").await.unwrap().turns, 1);
+    });
+}
+
+#[test]
 fn text_with_a_nul_is_stored_on_both_alike() {
     on_both(|house| async move {
         let anna = house.person("anna", Role::Member).await;
