@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Batch, Clock, Failure, Finish, ModelError, Reply, Tokens, TurnEvent, Usage};
+use domain::{Batch, Clock, Failure, Finish, ModelError, Reply, Task, Tokens, TurnEvent, Usage};
 use futures_util::StreamExt;
 use ledger::Permit;
 
@@ -34,9 +34,30 @@ pub struct Answer {
 impl Answer {
     /// Reads `reply`. Time counts from `asked`, on the monotonic clock.
     pub(crate) fn new(reply: Reply, clock: Arc<dyn Clock>, asked: Duration, prompt: Tokens) -> Self {
-        let meter =
-            Meter { clock, asked, prompt, first: None, last: None, pieces: 0, ascii: 0, wide: 0, reported: None };
+        let meter = Meter {
+            clock,
+            asked,
+            prompt,
+            first: None,
+            last: None,
+            pieces: 0,
+            ascii: 0,
+            wide: 0,
+            opaque: false,
+            delivered: false,
+            reported: None,
+        };
         Answer { reply, meter, ended: None }
+    }
+
+    /// The same, to a request for this.
+    pub(crate) fn of(mut self, task: Task) -> Self {
+        self.meter.opaque = !matches!(task, Task::Chat | Task::Completion);
+        self
+    }
+
+    pub(crate) fn reply(&self) -> &Reply {
+        &self.reply
     }
 
     /// The next batch, without `Used` and `Finished`: those are the ending's, after the usage is on disk. `None` when the
@@ -97,6 +118,9 @@ impl Answer {
             }
         }
         batch.events = kept;
+        if batch.wire.is_some() {
+            self.meter.count_bytes();
+        }
     }
 }
 
@@ -124,10 +148,22 @@ struct Meter {
     pieces: u32,
     ascii: u64,
     wide: u64,
+    /// The answer is no text: vectors, sound, pictures. What was read is all that can be counted.
+    opaque: bool,
+    /// Something of such an answer was handed over.
+    delivered: bool,
     reported: Option<Usage>,
 }
 
 impl Meter {
+    fn count_bytes(&mut self) {
+        if self.opaque {
+            self.delivered = true;
+            let now = self.clock.monotonic();
+            self.first.get_or_insert(now);
+        }
+    }
+
     fn count(&mut self, event: &TurnEvent) {
         let piece = match event {
             TurnEvent::Delta { text } | TurnEvent::Thought { text } => text,
@@ -148,6 +184,9 @@ impl Meter {
     fn usage(&self) -> Usage {
         if let Some(reported) = self.reported {
             return reported;
+        }
+        if self.delivered {
+            return Usage { prompt: self.prompt, ..Usage::default() };
         }
         if self.pieces == 0 {
             return Usage::default();

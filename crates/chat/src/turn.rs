@@ -85,7 +85,7 @@ pub struct Request {
     pub model: String,
     /// The door's name in usage rows and metrics.
     pub door: &'static str,
-    /// Chat or completion.
+    /// What for.
     pub task: Task,
     /// Whether somebody waits for the answer.
     pub priority: Priority,
@@ -141,6 +141,7 @@ impl Chat {
         let going_on = house.passing.token();
         let card = house.card(Some(&request.model))?;
         within(&request, &card)?;
+        let task = request.task;
         let turn = TurnId(house.ids.next());
         let asked = house.clock.monotonic();
         let mut permit = house.ledger.admit(turn, caller, &request.scope.budget, &card.id, request.door).await?;
@@ -152,7 +153,7 @@ impl Chat {
         drop(house.ledger.started(&permit).await);
         let prompt = Prompt {
             model: card.id.clone(),
-            task: request.task,
+            task,
             messages: Vec::new(),
             sampling: Sampling::default(),
             stream: request.stream,
@@ -163,7 +164,7 @@ impl Chat {
         match house.models.open(caller, errand, prompt, &mut |_| {}).await {
             Ok(reply) => {
                 permit.answered_by(&reply.route.provider);
-                let answer = Answer::new(reply, Arc::clone(&house.clock), asked, request.prompt_tokens);
+                let answer = Answer::new(reply, Arc::clone(&house.clock), asked, request.prompt_tokens).of(task);
                 Ok(Passing { turn, answer, permit, _going_on: going_on })
             }
             Err(error) => {
@@ -462,6 +463,16 @@ pub struct Passing {
 }
 
 impl Passing {
+    /// Parameters of the request that the model's dialect has no word for.
+    pub fn dropped(&self) -> &[String] {
+        &self.answer.reply().dropped
+    }
+
+    /// The media type of the bytes, where they are neither the dialect's JSON nor its events.
+    pub fn content_type(&self) -> Option<&str> {
+        self.answer.reply().content_type.as_deref()
+    }
+
     /// The next batch; `None` when the answer has ended, well or not.
     pub async fn next(&mut self) -> Option<Batch> {
         self.answer.next(&mut self.permit).await

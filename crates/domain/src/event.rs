@@ -160,7 +160,8 @@ pub struct Wire {
     /// The language of the bytes.
     pub dialect: Dialect,
     /// Whole SSE events (each ending in a blank line), or one whole JSON body. The stream's own end mark (`[DONE]`), comments and a
-    /// usage chunk that the client did not ask for are not among them.
+    /// usage chunk that the client did not ask for are not among them. Of an answer that is neither (`Reply::content_type`), a
+    /// piece of it as it came.
     pub bytes: Bytes,
 }
 

@@ -19,6 +19,8 @@ pub enum Task {
     Rerank,
     /// What a recording says: `/v1/audio/transcriptions`
     Transcription,
+    /// What a recording says, in English: `/v1/audio/translations`
+    Translation,
     /// A text spoken: `/v1/audio/speech`
     Speech,
     /// Pictures of a description: `/v1/images/generations`

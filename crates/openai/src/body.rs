@@ -45,15 +45,7 @@ pub fn scan(body: &[u8]) -> Result<Scan<'_>, Error> {
             "tools",
         ],
     )?;
-    let model = match fields.raw(0) {
-        Some(raw) => {
-            serde_json::from_str::<CowStr<'_>>(raw).map_err(|_| Error::invalid("model", "must be a string"))?.0
-        }
-        None => return Err(Error::invalid("model", "is missing")),
-    };
-    if model.is_empty() {
-        return Err(Error::invalid("model", "is empty"));
-    }
+    let model = model_of(fields.raw(0))?;
     match (fields.raw(6), fields.raw(7)) {
         (None, None) => return Err(Error::invalid("messages", "is missing")),
         (Some(raw), _) if !raw.starts_with('[') => return Err(Error::invalid("messages", "must be an array")),
@@ -76,6 +68,17 @@ pub fn scan(body: &[u8]) -> Result<Scan<'_>, Error> {
     }
     let prompt_tokens = [6, 7, 8].into_iter().filter_map(|at| fields.raw(at)).map(estimate).sum();
     Ok(Scan { model, stream: fields.flag(1, "stream")?, wants_usage, max_tokens, n, prompt_tokens })
+}
+
+/// The name of a model, as written.
+pub(crate) fn model_of(raw: Option<&str>) -> Result<Cow<'_, str>, Error> {
+    let raw = raw.ok_or_else(|| Error::invalid("model", "is missing"))?;
+    let read = serde_json::from_str::<CowStr<'_>>(raw);
+    let model = read.map_err(|_| Error::invalid("model", "must be a string"))?.0;
+    if model.is_empty() {
+        return Err(Error::invalid("model", "is empty"));
+    }
+    Ok(model)
 }
 
 /// The same body for another model name, asking for usage in the stream where `ask_usage`. Nothing else changes: order,
@@ -114,13 +117,13 @@ pub fn retarget(body: &Bytes, model: &str, ask_usage: bool) -> Result<Bytes, Err
     Ok(Bytes::from(out))
 }
 
-fn text(body: &[u8]) -> Result<&str, Error> {
+pub(crate) fn text(body: &[u8]) -> Result<&str, Error> {
     std::str::from_utf8(body)
         .map_err(|error| Error::NotJson(format!("it is not UTF-8 at byte {}", error.valid_up_to())))
 }
 
 /// Tokens of raw JSON: `\uXXXX` is one character, a `data:` URL a picture.
-fn estimate(raw: &str) -> Tokens {
+pub(crate) fn estimate(raw: &str) -> Tokens {
     const PICTURE: u32 = 1_000;
     let mut sum = Tokens(0);
     let mut rest = raw;
@@ -140,7 +143,7 @@ fn estimate_text(text: &str) -> Tokens {
 }
 
 /// Where the values of some named fields of one JSON object lie.
-struct Fields<'a> {
+pub(crate) struct Fields<'a> {
     whole: &'a str,
     spans: Vec<Option<Range<usize>>>,
     /// Right after `{`, and whether the object has any field.
@@ -149,7 +152,7 @@ struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    fn read(whole: &'a str, names: &[&str]) -> Result<Self, Error> {
+    pub(crate) fn read(whole: &'a str, names: &[&str]) -> Result<Self, Error> {
         let mut fields = Fields { whole, spans: vec![None; names.len()], inside: 0, empty: true };
         let mut reader = serde_json::Deserializer::from_str(whole);
         let mut duplicate = None;
@@ -163,11 +166,11 @@ impl<'a> Fields<'a> {
     }
 
     /// The value as written; `null` counts as absent.
-    fn raw(&self, at: usize) -> Option<&'a str> {
+    pub(crate) fn raw(&self, at: usize) -> Option<&'a str> {
         self.spans[at].as_ref().map(|span| &self.whole[span.clone()]).filter(|raw| *raw != "null")
     }
 
-    fn flag(&self, at: usize, name: &str) -> Result<bool, Error> {
+    pub(crate) fn flag(&self, at: usize, name: &str) -> Result<bool, Error> {
         match self.raw(at) {
             None | Some("false") => Ok(false),
             Some("true") => Ok(true),

@@ -6,14 +6,17 @@ mod answer;
 mod body;
 mod chunk;
 mod error;
+mod multipart;
 mod request;
 mod response;
 mod sse;
+mod tasks;
 
 pub use answer::{ChunkWriter, Whole};
 pub use body::{Scan, retarget, scan};
 pub use chunk::{CallIndexes, Chunk, Fault, Usages, parse_chunk};
 pub use error::Error;
+pub use multipart::{Form, Part};
 pub use request::{ChatMessage, ChatRequest, CompletionRequest, Content, Params, StreamOptions, TextPrompt, body_of};
 pub use response::{
     ChatChoice, ChatChunk, ChatCompletion, ChunkChoice, Completion, CompletionChoice, CompletionLogprobs, Delta,
@@ -21,3 +24,4 @@ pub use response::{
     UsageBody, finish_from_word, finish_to_word,
 };
 pub use sse::{DONE, Decoder, Encoder, Frame, Frames, frames};
+pub use tasks::{scan_task, usage_of};

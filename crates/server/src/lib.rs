@@ -5,6 +5,7 @@
 mod assets;
 mod caller;
 mod catalog;
+mod door;
 mod health;
 mod key;
 mod listen;

@@ -3,9 +3,11 @@
 
 pub(crate) mod completions;
 pub(crate) mod models;
+pub(crate) mod tasks;
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use bytes::{Bytes, BytesMut};
 use serde_json::json;
 
 use crate::Problem;
@@ -47,4 +49,22 @@ pub(crate) fn error_object(problem: &Problem) -> serde_json::Value {
         error["resets_at"] = at.clone();
     }
     json!({ "error": error })
+}
+
+/// The last event of a stream that broke off.
+pub(crate) fn error_event(problem: &Problem) -> Bytes {
+    let mut bytes = BytesMut::from(&b"data: "[..]);
+    bytes.extend_from_slice(error_object(problem).to_string().as_bytes());
+    bytes.extend_from_slice(b"\n\n");
+    bytes.freeze()
+}
+
+/// A body that cannot be meant.
+pub(crate) fn refused(error: openai::Error) -> Problem {
+    match error {
+        openai::Error::Invalid { ref field, .. } => {
+            Problem { status: StatusCode::BAD_REQUEST, ..Problem::invalid(field, error.to_string()) }
+        }
+        other => Problem::new(StatusCode::BAD_REQUEST, "invalid_json", format!("the body is not valid JSON: {other}")),
+    }
 }

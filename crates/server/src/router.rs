@@ -8,7 +8,7 @@ use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::csrf::CsrfLayer;
 
-use crate::openai::{DialectProblem, completions, models as openai_models};
+use crate::openai::{DialectProblem, completions, models as openai_models, tasks};
 use crate::portal::models::{capabilities, families, found, import, installed};
 use crate::portal::{
     accounts, aliases, bootstrap, conversations, keys, models, people, replays, search, transfer, turns,
@@ -102,11 +102,31 @@ fn portal_routes() -> Router<Server> {
         .route("/turns/{turn}/stop", post(turns::stop))
 }
 
+/// What a program is told where it asks for something else.
+const OPENAI_ROUTES: [&str; 9] = [
+    "/v1/chat/completions",
+    "/v1/completions",
+    "/v1/embeddings",
+    "/v1/rerank",
+    "/v1/audio/transcriptions",
+    "/v1/audio/translations",
+    "/v1/audio/speech",
+    "/v1/images/generations",
+    "/v1/models",
+];
+
 /// By key, not by cookie: no CSRF layer, and nothing else on the hot path.
 fn openai_routes() -> Router<Server> {
     Router::new()
         .route("/v1/chat/completions", post(completions::chat))
         .route("/v1/completions", post(completions::text))
+        .route("/v1/embeddings", post(tasks::embeddings))
+        .route("/v1/rerank", post(tasks::rerank))
+        .route("/rerank", post(tasks::rerank))
+        .route("/v1/audio/transcriptions", post(tasks::transcription))
+        .route("/v1/audio/translations", post(tasks::translation))
+        .route("/v1/audio/speech", post(tasks::speech))
+        .route("/v1/images/generations", post(tasks::images))
         .route("/v1/models", get(openai_models::list))
         .route("/v1/models/{*id}", get(openai_models::one))
         .route("/v1/{*rest}", axum::routing::any(unknown_openai_route))
@@ -136,7 +156,6 @@ async fn wrong_method(method: axum::http::Method, uri: Uri) -> Problem {
 }
 
 async fn unknown_openai_route(uri: Uri) -> DialectProblem {
-    let message =
-        format!("{} is not served here; there are /v1/chat/completions, /v1/completions and /v1/models", uri.path());
+    let message = format!("{} is not served here; there are {}", uri.path(), OPENAI_ROUTES.join(", "));
     DialectProblem(Problem::new(StatusCode::NOT_FOUND, "unknown_url", message))
 }

@@ -51,6 +51,7 @@ impl Azure {
             Task::Completion => "completions",
             Task::Embeddings => "embeddings",
             Task::Transcription => "audio/transcriptions",
+            Task::Translation => "audio/translations",
             Task::Speech => "audio/speech",
             Task::Image => "images/generations",
             Task::Rerank => return Err(openai::unsupported(prompt.task)),

@@ -6,6 +6,7 @@
 
 mod base;
 pub(super) mod fault;
+mod opaque;
 mod stream;
 
 use std::sync::Arc;
@@ -69,16 +70,15 @@ impl OpenAi {
     async fn ask(&self, prompt: Prompt) -> Result<Reply, ModelError> {
         let clocks = Clocks::new(Instant::now(), &self.timeouts, prompt.stream);
         let endpoints = self.endpoints(clocks.first_deadline()).await?;
-        let uri = match prompt.task {
-            Task::Chat => &endpoints.chat,
-            Task::Completion => &endpoints.completions,
-            other => return Err(unsupported(other)),
-        };
-        self.ask_at(uri, &endpoints.base, prompt, clocks).await
+        self.ask_at(endpoints.of(prompt.task), &endpoints.base, prompt, clocks).await
     }
 
     /// Asks at this very address; `shown` is what errors call it.
     async fn ask_at(&self, uri: &Uri, shown: &str, prompt: Prompt, clocks: Clocks) -> Result<Reply, ModelError> {
+        if opaque::is(prompt.task) {
+            let answer = self.post(uri, &prompt, false, &clocks).await?;
+            return opaque::open(answer, shown, &prompt, clocks).await;
+        }
         let client_asks = prompt.body.as_ref().is_some_and(|body| body.wants_usage);
         let ask_usage = prompt.stream && !client_asks && !self.usage.refused.load(Ordering::Relaxed);
         let mut asked = self.post(uri, &prompt, ask_usage, &clocks).await;
@@ -128,7 +128,7 @@ impl OpenAi {
         *request.method_mut() = Method::POST;
         *request.uri_mut() = uri.clone();
         let headers = request.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(CONTENT_TYPE, content_type(prompt));
         if prompt.stream {
             headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
         }
@@ -186,10 +186,20 @@ pub(super) fn unsupported(task: Task) -> ModelError {
     rejected("unsupported_task", format!("this back end is not asked for {task:?}"))
 }
 
+fn content_type(prompt: &Prompt) -> HeaderValue {
+    let own = prompt.body.as_ref().and_then(|body| body.content_type.as_deref());
+    let own = own.and_then(|kind| HeaderValue::from_str(kind).ok());
+    own.unwrap_or(HeaderValue::from_static("application/json"))
+}
+
 /// The bytes of the request: the client's own with another model name, or made from the messages.
 fn body(prompt: &Prompt, ask_usage: bool) -> Result<Bytes, ModelError> {
     let wrong = |message| ModelError::Rejected { status: 400, code: None, message, body: None };
     if let Some(own) = &prompt.body {
+        if let Some(kind) = &own.content_type {
+            let form = openai::Form::read(kind, own.bytes.clone()).map_err(|error| wrong(error.to_string()))?;
+            return Ok(form.replace("model", &prompt.model));
+        }
         return openai::retarget(&own.bytes, &prompt.model, ask_usage).map_err(|error| wrong(error.to_string()));
     }
     let made = match prompt.task {

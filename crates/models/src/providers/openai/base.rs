@@ -1,6 +1,6 @@
 //! Where the dialect begins: people paste addresses with `/v1`, without it, and with `/chat/completions` at the end.
 
-use domain::Offered;
+use domain::{Offered, Task};
 use http::Uri;
 use openai::ModelEntry;
 use serde_json::Value;
@@ -16,9 +16,15 @@ pub(crate) struct Base {
 #[derive(Debug, Clone)]
 pub(crate) struct Endpoints {
     pub(crate) base: String,
-    pub(crate) chat: Uri,
-    pub(crate) completions: Uri,
     pub(crate) models: Uri,
+    chat: Uri,
+    completions: Uri,
+    embeddings: Uri,
+    rerank: Uri,
+    transcriptions: Uri,
+    translations: Uri,
+    speech: Uri,
+    images: Uri,
 }
 
 impl Base {
@@ -70,10 +76,30 @@ impl Endpoints {
         let at = |path: &str| format!("{base}{path}").parse::<Uri>().map_err(|error| format!("{base:?}: {error}"));
         Ok(Endpoints {
             base: base.to_owned(),
+            models: at("/models")?,
             chat: at("/chat/completions")?,
             completions: at("/completions")?,
-            models: at("/models")?,
+            embeddings: at("/embeddings")?,
+            rerank: at("/rerank")?,
+            transcriptions: at("/audio/transcriptions")?,
+            translations: at("/audio/translations")?,
+            speech: at("/audio/speech")?,
+            images: at("/images/generations")?,
         })
+    }
+
+    /// Where that is asked for.
+    pub(crate) fn of(&self, task: Task) -> &Uri {
+        match task {
+            Task::Chat => &self.chat,
+            Task::Completion => &self.completions,
+            Task::Embeddings => &self.embeddings,
+            Task::Rerank => &self.rerank,
+            Task::Transcription => &self.transcriptions,
+            Task::Translation => &self.translations,
+            Task::Speech => &self.speech,
+            Task::Image => &self.images,
+        }
     }
 }
 
