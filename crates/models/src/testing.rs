@@ -11,6 +11,7 @@ mod ollama;
 mod replay;
 mod spec;
 mod steps;
+mod tasks;
 mod worker;
 
 use std::convert::Infallible;
@@ -244,7 +245,9 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> Result<Respons
         return Ok(replay::answer(&state, files, &head.method, &seen));
     }
     let rest = path.strip_prefix(default.only_under.as_deref().unwrap_or("/v1"));
-    if !matches!(rest, Some("/chat/completions" | "/completions" | "/models" | "/health")) && path != "/health" {
+    let task = rest.filter(|rest| tasks::answers(rest));
+    let known = matches!(rest, Some("/chat/completions" | "/completions" | "/models" | "/health"));
+    if !known && task.is_none() && path != "/health" {
         return Ok(plain(404, "404 page not found"));
     }
     if !let_in {
@@ -258,6 +261,7 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> Result<Respons
     }
     match (guard, path.rsplit('/').next().unwrap_or_default()) {
         (Some(guard), _) => ask(&state, guard, default, &body, path.ends_with("/chat/completions")).await,
+        (None, _) if task.is_some() => Ok(tasks::answer(&default, task.unwrap_or_default(), &body)),
         (None, "models") => models(&default).await,
         (None, "health") => Ok(reply(200, &json!({"status": "ok"}))),
         _ => Ok(plain(404, "404 page not found")),

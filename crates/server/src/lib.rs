@@ -2,6 +2,7 @@
 //! settles who asks and what, hands it to `chat` (or to the part it belongs to), and writes the answer. No rule of the house
 //! lives here.
 
+mod anthropic;
 mod assets;
 mod caller;
 mod catalog;

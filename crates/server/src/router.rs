@@ -8,6 +8,7 @@ use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::csrf::CsrfLayer;
 
+use crate::anthropic;
 use crate::openai::{DialectProblem, completions, models as openai_models, tasks};
 use crate::portal::models::{capabilities, families, found, import, installed};
 use crate::portal::{
@@ -103,7 +104,7 @@ fn portal_routes() -> Router<Server> {
 }
 
 /// What a program is told where it asks for something else.
-const OPENAI_ROUTES: [&str; 9] = [
+const OPENAI_ROUTES: [&str; 11] = [
     "/v1/chat/completions",
     "/v1/completions",
     "/v1/embeddings",
@@ -112,6 +113,8 @@ const OPENAI_ROUTES: [&str; 9] = [
     "/v1/audio/translations",
     "/v1/audio/speech",
     "/v1/images/generations",
+    "/v1/messages",
+    "/v1/messages/count_tokens",
     "/v1/models",
 ];
 
@@ -127,6 +130,8 @@ fn openai_routes() -> Router<Server> {
         .route("/v1/audio/translations", post(tasks::translation))
         .route("/v1/audio/speech", post(tasks::speech))
         .route("/v1/images/generations", post(tasks::images))
+        .route("/v1/messages", post(anthropic::messages))
+        .route("/v1/messages/count_tokens", post(anthropic::count))
         .route("/v1/models", get(openai_models::list))
         .route("/v1/models/{*id}", get(openai_models::one))
         .route("/v1/{*rest}", axum::routing::any(unknown_openai_route))

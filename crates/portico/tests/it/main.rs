@@ -16,6 +16,7 @@ mod cli;
 mod config;
 mod crash;
 mod data;
+mod doors;
 mod engines;
 mod kept;
 mod portal;

@@ -1,0 +1,3 @@
+//! The other doors of the outward API, through the running portal: what each answers, what it refuses, and one usage row each.
+
+mod tasks;
