@@ -8,15 +8,21 @@ use egress::{Egress, Origin};
 
 use crate::{Key, ProviderConfig, Timeouts};
 
+mod address;
+pub(crate) mod anthropic;
 mod arriving;
 pub(crate) mod azure;
 mod clocks;
+mod kept;
+mod memory;
 pub(crate) mod ollama;
 pub(crate) mod openai;
+mod reading;
+mod translation;
 mod wire;
 
 /// The adapters there are.
-pub const KINDS: [&str; 3] = [openai::KIND, azure::KIND, ollama::KIND];
+pub const KINDS: [&str; 4] = [openai::KIND, azure::KIND, ollama::KIND, anthropic::KIND];
 
 /// The adapter for a configured provider. Fails with a sentence when its kind or address cannot be meant.
 pub(crate) fn build(
@@ -31,6 +37,9 @@ pub(crate) fn build(
         }
         azure::KIND => Ok(Arc::new(azure::Azure::configured(egress, config, timeouts)?)),
         ollama::KIND => Ok(Arc::new(ollama::Ollama::new(egress, &config.base_url, config.key.as_ref(), timeouts)?)),
+        anthropic::KIND => {
+            Ok(Arc::new(anthropic::Anthropic::new(egress, &config.base_url, config.key.as_ref(), timeouts)?))
+        }
         other => Err(format!("there is no adapter {other:?}; there are: {}", KINDS.join(", "))),
     }
 }
@@ -76,6 +85,7 @@ pub(crate) fn normalise(kind: &str, text: &str) -> Result<String, String> {
     match kind {
         azure::KIND => azure::Place::read(text).map(|place| place.shown()),
         ollama::KIND => ollama::root(text),
+        anthropic::KIND => anthropic::base(text),
         _ => openai::Base::read(text).map(|base| base.shown().to_owned()),
     }
 }

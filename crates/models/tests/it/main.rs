@@ -8,6 +8,7 @@
 
 mod address;
 mod aliases;
+mod anthropic;
 mod azure;
 mod balancing;
 mod bytes;

@@ -1,6 +1,6 @@
 //! Reading one answer: bytes in, batches out, and an ending that is never better than the truth.
 
-mod wire;
+mod renumbered;
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -17,8 +17,9 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use super::fault;
 use crate::providers::arriving::{Arrived, Arriving};
 use crate::providers::clocks::{Clocks, LAST_WORDS, LONGEST_ANSWER, LONGEST_EVENT, collect};
+use crate::providers::kept::{Kept, append};
 use crate::providers::wire::Once;
-use wire::Kept;
+use renumbered::renumbered;
 
 /// An answer being read.
 pub(super) struct Reading {
@@ -88,7 +89,7 @@ impl Reading {
         let mut held = Batch::default();
         while !reading.spoke && !reading.over {
             match poll_fn(|cx| reading.poll_batch(cx)).await {
-                Some(batch) => wire::append(&mut held, batch?),
+                Some(batch) => append(&mut held, batch?),
                 None => break,
             }
         }
@@ -254,7 +255,7 @@ impl Reading {
             self.finish = Some(finish);
         }
         if changed {
-            return wire::renumbered(data, new).map_or(Keep::AsItCame, Keep::Instead);
+            return renumbered(data, new).map_or(Keep::AsItCame, Keep::Instead);
         }
         if chunk.usages() == Usages::Only && !self.wants_usage { Keep::Not } else { Keep::AsItCame }
     }

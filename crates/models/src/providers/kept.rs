@@ -3,8 +3,7 @@
 use std::ops::Range;
 
 use bytes::{Bytes, BytesMut};
-use domain::{Batch, TurnEvent, Wire};
-use serde_json::Value;
+use domain::{Batch, Wire};
 
 /// The frames of one read that are kept, in order.
 pub(super) struct Kept<'a> {
@@ -64,24 +63,4 @@ pub(super) fn append(batch: &mut Batch, next: Batch) {
         }
         (first, second) => first.or(second),
     };
-}
-
-/// A frame whose tool calls carry our indexes instead of the back end's, which named two calls by one.
-pub(super) fn renumbered(data: &[u8], events: &[TurnEvent]) -> Option<Vec<u8>> {
-    let mut chunk: Value = serde_json::from_slice(data).ok()?;
-    let mut ours = events.iter().filter_map(|event| match event {
-        TurnEvent::ToolCalled { index, .. } => Some(*index),
-        _ => None,
-    });
-    let choices = chunk.get_mut("choices")?.as_array_mut()?;
-    for choice in choices.iter_mut().filter(|choice| choice.get("index").is_none_or(|index| index == 0)) {
-        let Some(calls) = choice.pointer_mut("/delta/tool_calls").and_then(Value::as_array_mut) else { continue };
-        for call in calls.iter_mut().filter_map(Value::as_object_mut) {
-            call.insert("index".to_owned(), ours.next()?.into());
-        }
-    }
-    let mut frame = b"data: ".to_vec();
-    serde_json::to_writer(&mut frame, &chunk).ok()?;
-    frame.extend_from_slice(b"\n\n");
-    Some(frame)
 }
