@@ -104,10 +104,10 @@ async fn routes_that_are_not_there() {
             ("not_found", Some(format!("there is no such route {}", path.trim_start_matches("/api")).as_str()))
         );
     }
-    let error = house.key.post("/v1/embeddings", &json!({})).await.expect(404);
+    let error = house.key.post("/v1/fine_tuning/jobs", &json!({})).await.expect(404);
     assert_eq!(code(&error), "unknown_url");
     assert!(
-        error["error"]["message"].as_str().is_some_and(|text| text.starts_with("/v1/embeddings is not served here"))
+        error["error"]["message"].as_str().is_some_and(|text| text.starts_with("/v1/fine_tuning/jobs is not served here"))
     );
     for path in ["/api/conversations/not-an-id", "/api/turns/not-an-id/events"] {
         let reply = house.owner.call("GET", path, None).await;
