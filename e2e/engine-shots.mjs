@@ -13,12 +13,13 @@ const OLD = "Blue light is scattered by air about four times as strongly as red 
 const NEW = "Blue light is scattered by air much more strongly than red light, so it reaches our eyes from every direction. At sunset its way through the air is longer, and mostly the red remains.";
 
 /** A model server with one good answer. */
-async function startScripted(id, answer) {
+async function startScripted(id, answer, firstMs) {
   const server = createHttp(async (request, response) => {
     if (request.method === "GET") return response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ object: "list", data: [{ id, object: "model" }] }));
     for await (const _ of request);
     response.writeHead(200, { "content-type": "text/event-stream" });
     const send = (value) => response.write(`data: ${JSON.stringify({ id: "x", object: "chat.completion.chunk", created: 1, model: id, ...value })}\n\n`);
+    await new Promise((done) => setTimeout(done, firstMs));
     const words = answer.match(/\S+\s*/g);
     for (const content of words) {
       send({ choices: [{ index: 0, delta: { content }, finish_reason: null }] });
@@ -52,7 +53,7 @@ async function startLlama() {
 
 const llama = await startLlama();
 const ollama = await startOllama({ installed: ["llama3:latest"] });
-const [old, fresh] = [await startScripted("gpt-4", OLD), await startScripted("llama3-70b", NEW)];
+const [old, fresh] = [await startScripted("gpt-4", OLD, 240), await startScripted("llama3-70b", NEW, 140)];
 const more = [
   ["openai", "OpenAI", "openai", old.url],
   ["vllm", "vLLM", "openai", fresh.url],
@@ -60,7 +61,11 @@ const more = [
   ...(llama ? [["llama-server", "llama-server", "openai", llama.url]] : []),
 ];
 const settings = more.map(([slug, name, kind, url]) => `[[provider]]\nslug = "${slug}"\nname = "${name}"\nkind = "${kind}"\nbase_url = "${url}"\n`).join("");
-const house = await startHouse({ gguf: STORIES, settings: `environment = "production"\n${settings}` });
+const all = `environment = "production"\n${settings}`;
+const house = await startHouse({ gguf: STORIES, settings: all }).catch(() => {
+  console.log("skipped our own engine: this binary was built without it");
+  return startHouse({ settings: all });
+});
 const browser = await startBrowser();
 try {
   const page = await openPage(browser, house, { viewport: { width: 1280, height: 860 }, deviceScaleFactor: 2 });

@@ -17,7 +17,7 @@ export function NavRow({ label, sections }: { label: string; sections: Section[]
           <Link
             key={section.to}
             to={section.to}
-            activeOptions={{ exact: true }}
+            activeOptions={{ exact: sections.some((other) => other.to.startsWith(`${section.to}/`)), includeSearch: false }}
             className="-mb-px flex h-10 shrink-0 items-center gap-2 border-b-2 border-transparent px-3 text-ui whitespace-nowrap text-muted-foreground transition-colors duration-120 -outline-offset-2 first:pl-1 hover:text-foreground aria-[current=page]:border-foreground aria-[current=page]:font-medium aria-[current=page]:text-foreground coarse:h-11 [&_svg]:size-4 max-sm:[&_svg]:hidden"
           >
             {section.icon}

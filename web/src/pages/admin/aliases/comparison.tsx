@@ -19,7 +19,7 @@ export function Comparison({ compared }: { compared: Compared }) {
         <MessageSquareText className="mt-0.5 size-4 shrink-0 text-muted-foreground" aria-hidden="true" />
         <div className="min-w-0 flex-1">
           <p className="line-clamp-2 font-medium break-words">{compared.question_text}</p>
-          <p className="truncate text-meta text-muted-foreground">{compared.title}</p>
+          {compared.title === compared.question_text ? null : <p className="truncate text-meta text-muted-foreground">{compared.title}</p>}
         </div>
         {share === null ? <Badge tone="bad">{t("diff.failed")}</Badge> : <Badge tone={(compared.similarity ?? 0) >= 0.8 ? "good" : "neutral"}>{t("diff.alike", { share })}</Badge>}
       </div>

@@ -105,7 +105,7 @@ function ModelRow({ model, matrix }: { model: ProviderModel; matrix: Matrix | nu
   const name = model.display_name ?? model.name;
   const evidence = new Map((matrix?.rows ?? []).map((one) => [one.capability, one]));
   return (
-    <tr className="group/row border-b last:border-b-0 hover:bg-surface/70">
+    <tr className="group/row border-b hover:bg-surface/70 [tbody:last-child_&:last-child]:border-b-0">
       <th scope="row" className="sticky left-0 z-1 max-w-64 bg-background max-sm:max-w-34 px-4 py-2 text-left font-normal group-hover/row:bg-surface">
         <span className="block truncate">{name}</span>
         <span className="block truncate font-mono text-[12px] text-muted-foreground">{model.id}</span>
