@@ -95,6 +95,7 @@ test("switched, it is the other model that answers; the toast leads back", async
 test("the history leads back to any version, and that can be undone", async () => {
   await choose("History");
   const dialog = page.getByRole("dialog");
+  await dialog.getByRole("listitem").nth(2).waitFor();
   assert.equal(await dialog.getByRole("listitem").count(), 3);
   await dialog.getByText("after a replay of").waitFor();
   await dialog.getByRole("button", { name: "Roll back to version 2" }).click();

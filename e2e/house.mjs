@@ -145,6 +145,8 @@ export async function reads(page, wanted, timeout = 15_000) {
 
 /** What axe finds against WCAG 2.2 A and AA, one line for each rule broken. */
 export async function violations(page) {
+  // What fades in has its colours only when it is there.
+  await page.evaluate(() => Promise.all(document.getAnimations().filter((one) => one.effect?.getComputedTiming().iterations !== Infinity).map((one) => one.finished.catch(() => {}))));
   // Evaluated, not added as a script tag: the pages' own content policy refuses such a tag.
   await page.evaluate(axe);
   const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa"];
