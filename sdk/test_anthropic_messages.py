@@ -26,6 +26,10 @@ def ask(text: str) -> list:
     return [{"role": "user", "content": text}]
 
 
+# The protocol's own words; this version of the client has no arguments for them.
+SAMPLED = {"temperature": 0.5, "top_p": 0.9}
+
+
 def test_a_message(claude):
     answer = claude.messages.create(model=MODEL, max_tokens=100, messages=ask("Say this"), system="Be brief")
     assert answer.type == "message" and answer.role == "assistant" and answer.stop_reason == "end_turn"
@@ -34,8 +38,8 @@ def test_a_message(claude):
 
 
 def test_the_system_prompt_arrives(claude, seen):
-    claude.messages.create(model=MODEL, max_tokens=100, messages=ask("Say this"), system=[{"type": "text", "text": "Be brief"}], temperature=0.5,
-                           stop_sequences=["END"], top_p=0.9)
+    claude.messages.create(model=MODEL, max_tokens=100, messages=ask("Say this"), system=[{"type": "text", "text": "Be brief"}],
+                           stop_sequences=["END"], extra_body=SAMPLED)
     body = seen("/chat/completions")[-1]["body"]
     assert body["messages"][0]["role"] == "system" and "Be brief" in str(body["messages"][0]["content"])
     assert (body["temperature"], body["stop"], body["top_p"]) == (0.5, ["END"], 0.9)
@@ -128,5 +132,5 @@ def test_the_key_may_come_as_a_bearer_token(house):
 
 
 def test_our_own_engine(claude, local):
-    answer = claude.messages.create(model=local, max_tokens=12, messages=ask("Once upon a time"), temperature=0)
+    answer = claude.messages.create(model=local, max_tokens=12, messages=ask("Once upon a time"), extra_body={"temperature": 0})
     assert answer.content[0].text and answer.stop_reason == "max_tokens" and answer.usage.output_tokens == 12
