@@ -107,7 +107,9 @@ async fn routes_that_are_not_there() {
     let error = house.key.post("/v1/fine_tuning/jobs", &json!({})).await.expect(404);
     assert_eq!(code(&error), "unknown_url");
     assert!(
-        error["error"]["message"].as_str().is_some_and(|text| text.starts_with("/v1/fine_tuning/jobs is not served here"))
+        error["error"]["message"]
+            .as_str()
+            .is_some_and(|text| text.starts_with("/v1/fine_tuning/jobs is not served here"))
     );
     for path in ["/api/conversations/not-an-id", "/api/turns/not-an-id/events"] {
         let reply = house.owner.call("GET", path, None).await;
