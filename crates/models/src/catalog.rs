@@ -29,7 +29,7 @@ pub struct Preset {
     pub docs: String,
 }
 
-const FILES: [(&str, &str); 24] = [
+const FILES: [(&str, &str); 25] = [
     ("ollama", include_str!("../../../catalog/providers/ollama.toml")),
     ("vllm", include_str!("../../../catalog/providers/vllm.toml")),
     ("sglang", include_str!("../../../catalog/providers/sglang.toml")),
@@ -48,6 +48,7 @@ const FILES: [(&str, &str); 24] = [
     ("qianfan", include_str!("../../../catalog/providers/qianfan.toml")),
     ("openai", include_str!("../../../catalog/providers/openai.toml")),
     ("anthropic", include_str!("../../../catalog/providers/anthropic.toml")),
+    ("gemini", include_str!("../../../catalog/providers/gemini.toml")),
     ("azure", include_str!("../../../catalog/providers/azure.toml")),
     ("mistral", include_str!("../../../catalog/providers/mistral.toml")),
     ("openrouter", include_str!("../../../catalog/providers/openrouter.toml")),

@@ -13,6 +13,7 @@ pub(crate) mod anthropic;
 mod arriving;
 pub(crate) mod azure;
 mod clocks;
+pub(crate) mod gemini;
 mod kept;
 mod memory;
 pub(crate) mod ollama;
@@ -22,7 +23,7 @@ mod translation;
 mod wire;
 
 /// The adapters there are.
-pub const KINDS: [&str; 4] = [openai::KIND, azure::KIND, ollama::KIND, anthropic::KIND];
+pub const KINDS: [&str; 5] = [openai::KIND, azure::KIND, ollama::KIND, anthropic::KIND, gemini::KIND];
 
 /// The adapter for a configured provider. Fails with a sentence when its kind or address cannot be meant.
 pub(crate) fn build(
@@ -40,6 +41,7 @@ pub(crate) fn build(
         anthropic::KIND => {
             Ok(Arc::new(anthropic::Anthropic::new(egress, &config.base_url, config.key.as_ref(), timeouts)?))
         }
+        gemini::KIND => Ok(Arc::new(gemini::Gemini::new(egress, &config.base_url, config.key.as_ref(), timeouts)?)),
         other => Err(format!("there is no adapter {other:?}; there are: {}", KINDS.join(", "))),
     }
 }
@@ -86,6 +88,7 @@ pub(crate) fn normalise(kind: &str, text: &str) -> Result<String, String> {
         azure::KIND => azure::Place::read(text).map(|place| place.shown()),
         ollama::KIND => ollama::root(text),
         anthropic::KIND => anthropic::base(text),
+        gemini::KIND => gemini::base(text),
         _ => openai::Base::read(text).map(|base| base.shown().to_owned()),
     }
 }

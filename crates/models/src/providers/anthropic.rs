@@ -28,6 +28,8 @@ use super::wire::{Line, PROBE, rejected, secret};
 use super::{address, reading};
 use crate::{Key, Timeouts};
 use listener::Messages;
+#[cfg(test)]
+pub(super) use request::TABLE;
 
 /// Its name in the configuration.
 pub(crate) const KIND: &str = "anthropic";

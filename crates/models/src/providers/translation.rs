@@ -63,6 +63,8 @@ pub(super) struct Call {
     pub(super) id: String,
     pub(super) name: String,
     pub(super) arguments: Map<String, Value>,
+    /// Fields beyond OpenAI's own.
+    pub(super) extra: Map<String, Value>,
 }
 
 /// A piece of a message.
@@ -113,15 +115,8 @@ impl Asked {
         let request = ChatRequest::parse(&bytes).map_err(|error| wrong(error.to_string()))?;
         // Read again as it was written: our types keep numbers in 32 bits.
         let fields: Map<String, Value> = serde_json::from_slice(&bytes).map_err(|error| wrong(error.to_string()))?;
-        let fields: Map<String, Value> = fields.into_iter().filter(|(name, value)| says(name, value)).collect();
-        let mut dropped = Vec::new();
-        for (name, _) in &fields {
-            match table.iter().find(|row| row.0 == name).map(|row| row.1) {
-                Some(Fate::House | Fate::Mapped) => {}
-                Some(Fate::Dropped) | None => dropped.push(name.clone()),
-                Some(Fate::Refused) => return Err(unsupported(name, &format!("{who} has no such thing"))),
-            }
-        }
+        let fields: Map<String, Value> = fields.into_iter().filter(|(_, value)| !is_empty(value)).collect();
+        let mut dropped = self::dropped(&fields, table, who)?;
         let mut turns = Vec::with_capacity(request.messages.len());
         for (at, message) in request.messages.iter().enumerate() {
             turns.push(turn(message, at, who)?);
@@ -153,21 +148,38 @@ impl Asked {
     }
 }
 
+/// Applies a table: the names that are left out, or the refusal of one.
+pub(super) fn dropped(fields: &Map<String, Value>, table: Table, who: &str) -> Result<Vec<String>, ModelError> {
+    let mut dropped = Vec::new();
+    for (name, _) in fields.iter().filter(|(name, value)| !is_empty(value) && !is_neutral(name, value)) {
+        match table.iter().find(|row| row.0 == name).map(|row| row.1) {
+            Some(Fate::House | Fate::Mapped) => {}
+            Some(Fate::Dropped) | None => dropped.push(name.clone()),
+            Some(Fate::Refused) => return Err(unsupported(name, &format!("{who} have no such thing"))),
+        }
+    }
+    Ok(dropped)
+}
+
 fn note(dropped: &mut Vec<String>, name: &str) {
     if !dropped.iter().any(|known| known == name) {
         dropped.push(name.to_owned());
     }
 }
 
-/// Whether a value says anything: one that only states what holds anyway is no loss.
-fn says(name: &str, value: &Value) -> bool {
-    let empty = match value {
+/// Whether a value is as good as none.
+fn is_empty(value: &Value) -> bool {
+    match value {
         Value::Null => true,
         Value::Array(all) => all.is_empty(),
         Value::Object(all) => all.is_empty(),
         _ => false,
-    };
-    let neutral = match name {
+    }
+}
+
+/// Whether a value only states what holds anyway: then it is no loss where a dialect has no word for it.
+fn is_neutral(name: &str, value: &Value) -> bool {
+    match name {
         "frequency_penalty" | "presence_penalty" | "min_p" => value.as_f64() == Some(0.0),
         "top_logprobs" => value.as_u64() == Some(0),
         "n" => value.as_u64() == Some(1),
@@ -178,8 +190,7 @@ fn says(name: &str, value: &Value) -> bool {
         "verbosity" => value == "medium",
         "modalities" => value.as_array().is_some_and(|all| all.iter().all(|one| one == "text")),
         _ => false,
-    };
-    !empty && !neutral
+    }
 }
 
 fn turn(message: &ChatMessage, at: usize, who: &str) -> Result<Turn, ModelError> {
@@ -216,7 +227,7 @@ fn call(call: &openai::ToolCallPiece, at: usize) -> Result<Call, ModelError> {
         text => serde_json::from_str(text)
             .map_err(|_| wrong(format!("messages[{at}].tool_calls: the arguments of {id:?} are no JSON object")))?,
     };
-    Ok(Call { id: id.clone(), name: name.clone(), arguments })
+    Ok(Call { id: id.clone(), name: name.clone(), arguments, extra: call.extra.clone() })
 }
 
 fn part(given: &Value, at: usize, who: &str) -> Result<Part, ModelError> {
@@ -305,4 +316,46 @@ pub(super) fn wrong(message: String) -> ModelError {
 /// The language of the client, where it is the client that speaks.
 pub(super) fn client(prompt: &Prompt) -> Option<Dialect> {
     prompt.body.as_ref().map(domain::ClientBody::dialect)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::providers::{anthropic, gemini};
+
+    /// The rows of a page's table: names, and what is said of them in the two columns.
+    fn rows(page: &str) -> Vec<(Vec<&str>, [&str; 2])> {
+        let rows = page.lines().skip_while(|line| !line.ends_with("| Anthropic | Gemini |")).skip(2);
+        let cells = rows.take_while(|line| line.starts_with('|')).map(|line| line.split('|').collect::<Vec<_>>());
+        cells
+            .map(|cells| (cells[1].split('`').skip(1).step_by(2).collect(), [cells[2].trim(), cells[3].trim()]))
+            .collect()
+    }
+
+    #[test]
+    fn the_book_tells_what_becomes_of_each_parameter() {
+        for (page, words) in [
+            (include_str!("../../../../docs/en/api.md"), ["mapped", "dropped", "refused"]),
+            (include_str!("../../../../docs/zh/api.md"), ["转换", "略去", "拒绝"]),
+        ] {
+            let rows = rows(page);
+            for (at, table) in [anthropic::TABLE, gemini::TABLE].into_iter().enumerate() {
+                for (name, fate) in table {
+                    let word = match fate {
+                        Fate::House => continue,
+                        Fate::Mapped => words[0],
+                        Fate::Dropped => words[1],
+                        Fate::Refused => words[2],
+                    };
+                    let told = rows.iter().find(|row| row.0.contains(name)).map(|row| row.1[at]);
+                    assert!(told.is_some_and(|told| told.starts_with(word)), "{name}: {word}, and not {told:?}");
+                }
+            }
+            let known = |name: &str| {
+                [anthropic::TABLE, gemini::TABLE].iter().any(|table| table.iter().any(|row| row.0 == name))
+            };
+            let strange: Vec<&str> = rows.iter().flat_map(|row| row.0.clone()).filter(|name| !known(name)).collect();
+            assert_eq!(strange, Vec::<&str>::new());
+        }
+    }
 }

@@ -62,7 +62,8 @@ fn good() -> u16 {
 
 impl Scripted {
     /// A back end that answers with the files of this folder. A request for a list gets `models.json`; any other gets the case
-    /// set by [`Scripted::next`], as `.sse` where it asked for a stream and there is one, else as `.json`.
+    /// that its path begins with (`/too_long/v1/messages`), or else the one set by [`Scripted::next`], as `.sse` where it asked
+    /// for a stream and there is one, else as `.json`.
     pub async fn replay(folder: &Path) -> Scripted {
         let index = std::fs::read_to_string(folder.join("index.toml")).expect("an index.toml");
         let index: Index = toml::from_str(&index).expect("an index");
@@ -118,7 +119,8 @@ pub(super) fn answer(state: &Arc<State>, files: &Files, method: &Method, seen: &
     }
     let mut guard = Guard::new(state);
     let next = files.next.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let (case, ending) = match next.as_str() {
+    let named = seen.path.split('/').nth(1).filter(|word| files.index.case.contains_key(*word));
+    let (case, ending) = match named.unwrap_or(&next) {
         "cut" => ("text", Some(Step::Abort)),
         "eof" => ("text", Some(Step::Eof)),
         "stall" => ("text", Some(Step::Stall)),

@@ -15,6 +15,7 @@ mod bytes;
 mod capabilities;
 mod cards;
 mod discovery;
+mod gemini;
 mod live;
 mod ollama;
 mod queueing;

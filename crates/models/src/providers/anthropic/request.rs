@@ -15,7 +15,7 @@ const MAX_TOKENS: u64 = 4_096;
 const LEAST_BUDGET: u64 = 1_024;
 
 /// Every parameter of the OpenAI dialect and what becomes of it. One that is not here is dropped, and the client is told.
-pub(super) const TABLE: Table = &[
+pub(in crate::providers) const TABLE: Table = &[
     ("model", House),
     ("messages", Mapped),
     ("stream", House),
@@ -100,8 +100,8 @@ pub(super) fn write(prompt: &Prompt, known: &Known, memory: &Memory) -> Result<(
     }
     match asked.get("service_tier").and_then(Value::as_str) {
         Some("default" | "standard_only") => drop(put("service_tier", "standard_only".into())),
+        Some("auto") | None => {}
         Some(_) => asked.drop("service_tier"),
-        None => {}
     }
     let mut config = Map::new();
     if let Some(thinking) = thinking(&mut asked, known, max_tokens, unsigned, &mut config) {
