@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 class Vendor:
-    """`ollama` or `azure`, at `url` until `stop`."""
+    """`ollama`, `azure`, `anthropic` or `gemini`, at `url` until `stop`."""
 
     def __init__(self, kind: str):
         root = Path(__file__).resolve().parent.parent
