@@ -68,12 +68,12 @@ test("a model is fetched with its progress, loaded, sent away and removed", { sk
   await page.getByLabel("Model to fetch").fill("qwen3:8b");
   await page.getByRole("button", { name: "Fetch", exact: true }).click();
   await page.getByRole("progressbar", { name: "Fetching qwen3:8b" }).waitFor();
-  await page.getByRole("button", { name: "Load: qwen3:8b" }).click();
+  await page.getByRole("button", { name: "Load: qwen3:8b", exact: true }).click();
   await page.getByRole("button", { name: "Unload: qwen3:8b" }).waitFor();
   assert.ok(ollama.loaded.has("qwen3:8b"));
   assert.deepEqual(await violations(page), []);
   await page.getByRole("button", { name: "Unload: qwen3:8b" }).click();
-  await page.getByRole("button", { name: "Load: qwen3:8b" }).waitFor();
+  await page.getByRole("button", { name: "Load: qwen3:8b", exact: true }).waitFor();
   assert.ok(!ollama.loaded.has("qwen3:8b"));
   await page.getByRole("button", { name: "Remove qwen3:8b" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Remove", exact: true }).click();
