@@ -227,6 +227,8 @@ pub struct Offered {
     pub capabilities: Option<Vec<String>>,
     /// How many requests it answers at the same time, where told.
     pub concurrency: Option<u32>,
+    /// When it was made, in seconds since 1970, where told.
+    pub created: Option<i64>,
 }
 
 impl Offered {

@@ -87,6 +87,8 @@ pub struct ModelView {
     pub enabled: bool,
     /// Where it stands; of an alias, the best of its targets.
     pub state: ModelState,
+    /// When it was made, in seconds since 1970, where its back end tells; of an alias, the newest of its targets.
+    pub created: Option<i64>,
     /// Whether it is a name for others.
     pub alias: bool,
     /// The deployments it is configured to stand for, `provider/name`; empty where it is one itself.

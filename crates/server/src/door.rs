@@ -38,8 +38,8 @@ pub(crate) trait Voice: Send + 'static {
     /// That piece.
     fn whole(&mut self, ending: &Ending) -> Result<Bytes, Problem>;
 
-    /// What is to be kept of the answer before its last word leaves.
-    fn keep(&mut self, _ending: &Ending) -> Option<BoxFuture<'static, ()>> {
+    /// What is to be kept of an answer that ended well, before its last word leaves. Where that fails, so does the answer.
+    fn keep(&mut self, _ending: &Ending) -> Option<BoxFuture<'static, Result<(), Problem>>> {
         None
     }
 }
@@ -107,7 +107,7 @@ async fn whole(mut passing: Passing, mut voice: impl Voice) -> Result<Response, 
         return Err(failed(failure));
     }
     if let Some(keeping) = voice.keep(&ending) {
-        keeping.await;
+        keeping.await?;
     }
     let mut response = Response::new(Body::from(voice.whole(&ending)?));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

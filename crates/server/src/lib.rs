@@ -15,6 +15,7 @@ mod openai;
 mod openapi;
 mod portal;
 mod problem;
+mod responses;
 mod router;
 mod sse;
 
@@ -42,6 +43,8 @@ pub use router::router;
 #[derive(Clone)]
 pub struct Server {
     parts: Arc<Parts>,
+    /// When the doors were opened, in seconds since 1970.
+    opened_at: i64,
 }
 
 /// The parts behind the doors, joined by the house.
@@ -99,7 +102,8 @@ impl Doors {
 impl Server {
     /// The doors over the house's parts.
     pub fn new(parts: Parts) -> Server {
-        Server { parts: Arc::new(parts) }
+        let opened_at = parts.clock.now().0 / 1000;
+        Server { parts: Arc::new(parts), opened_at }
     }
 }
 

@@ -14,7 +14,7 @@ use crate::portal::models::{capabilities, families, found, import, installed};
 use crate::portal::{
     accounts, aliases, bootstrap, conversations, keys, models, people, replays, search, transfer, turns,
 };
-use crate::{Problem, Server, assets, health, live, openapi};
+use crate::{Problem, Server, assets, health, live, openapi, responses};
 
 /// The main listener's routes.
 pub fn router(server: Server) -> Router {
@@ -104,9 +104,10 @@ fn portal_routes() -> Router<Server> {
 }
 
 /// What a program is told where it asks for something else.
-const OPENAI_ROUTES: [&str; 11] = [
+const OPENAI_ROUTES: [&str; 12] = [
     "/v1/chat/completions",
     "/v1/completions",
+    "/v1/responses",
     "/v1/embeddings",
     "/v1/rerank",
     "/v1/audio/transcriptions",
@@ -123,6 +124,9 @@ fn openai_routes() -> Router<Server> {
     Router::new()
         .route("/v1/chat/completions", post(completions::chat))
         .route("/v1/completions", post(completions::text))
+        .route("/v1/responses", post(responses::create))
+        .route("/v1/responses/{id}", get(responses::read).delete(responses::delete))
+        .route("/v1/responses/{id}/cancel", post(responses::cancel))
         .route("/v1/embeddings", post(tasks::embeddings))
         .route("/v1/rerank", post(tasks::rerank))
         .route("/rerank", post(tasks::rerank))

@@ -236,6 +236,7 @@ pub(crate) const TABLES: &[Table] = &[
     ),
     table("settings", "tenant, key", &["tenant", "key", "value"]),
     table("capabilities", "tenant, model", &["tenant", "model", "at#", "matrix"]),
+    table("responses", "id", &["id", "tenant", "person", "previous", "items", "body", "at#"]),
 ];
 
 impl Table {

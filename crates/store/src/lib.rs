@@ -18,6 +18,7 @@ mod look;
 mod migrate;
 mod recover;
 mod replays;
+mod responses;
 mod rows;
 mod search;
 #[cfg(feature = "testing")]
@@ -50,6 +51,7 @@ pub use error::Error;
 pub use look::Look;
 pub use recover::Recovered;
 pub use replays::{Compared, Replay, ReplayAnswer, ReplayState, Said};
+pub use responses::{NewResponse, ResponseRow};
 pub use search::Hit;
 pub use turns::{AskedTurn, TurnRow};
 pub use usage::{Day, KeyDay, UsageOfDay, UsageOfKey, UsageRow};

@@ -271,6 +271,7 @@ impl Deployment {
             chat_template: offered.and_then(|offered| offered.chat_template),
             enabled: self.enabled,
             state: self.state(),
+            created: offered.and_then(|offered| offered.created),
             alias: false,
             targets: Vec::new(),
         }

@@ -220,6 +220,7 @@ impl From<&Installed> for Offered {
             loaded: Some(model.loaded.is_some()),
             capabilities: model.capabilities.clone(),
             concurrency: None,
+            created: None,
         }
     }
 }

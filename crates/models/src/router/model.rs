@@ -116,6 +116,7 @@ impl Model {
             chat_template: views.iter().find_map(|view| view.chat_template),
             enabled: true,
             state: self.state(),
+            created: views.iter().filter_map(|view| view.created).max(),
             alias: true,
             targets: alias.targets.iter().map(|target| target.model.clone()).collect(),
         }

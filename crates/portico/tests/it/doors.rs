@@ -1,4 +1,5 @@
 //! The other doors of the outward API, through the running portal: what each answers, what it refuses, and one usage row each.
 
 mod anthropic;
+mod responses;
 mod tasks;

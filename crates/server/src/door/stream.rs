@@ -56,7 +56,7 @@ struct Streaming<V> {
     voice: V,
     settling: Option<Pin<Box<dyn Future<Output = Ending> + Send>>>,
     /// Settled, and what the voice wants kept is being kept.
-    keeping: Option<(Ending, domain::BoxFuture<'static, ()>)>,
+    keeping: Option<(Ending, domain::BoxFuture<'static, Result<(), Problem>>)>,
 }
 
 impl<V: Voice> Stage<V> {
@@ -103,15 +103,18 @@ impl<V: Voice> Streaming<V> {
         if let Some(settling) = &mut self.settling {
             let ending = settling.await;
             self.settling = None;
-            let keeping = self.voice.keep(&ending).unwrap_or_else(|| Box::pin(std::future::ready(())));
+            if let Some(failure) = &ending.failure {
+                return Some(self.voice.fault(&counted(failed(failure))));
+            }
+            let keeping = self.voice.keep(&ending).unwrap_or_else(|| Box::pin(std::future::ready(Ok(()))));
             self.keeping = Some((ending, keeping));
         }
         let (_, keeping) = self.keeping.as_mut()?;
-        keeping.await;
+        let kept = keeping.await;
         let (ending, _) = self.keeping.take()?;
-        Some(match &ending.failure {
-            Some(failure) => self.voice.fault(&counted(failed(failure))),
-            None => self.voice.end(&ending),
+        Some(match kept {
+            Err(problem) => self.voice.fault(&counted(problem)),
+            Ok(()) => self.voice.end(&ending),
         })
     }
 }

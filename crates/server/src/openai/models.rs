@@ -17,7 +17,8 @@ pub(crate) async fn list(
 ) -> Result<Json<Value>, DialectProblem> {
     let scope = keyholder(&server, &headers, &extensions)?.scope;
     let offered = |card: &&ModelView| card.enabled && scope.allows_model(&card.id, &card.id);
-    let data: Vec<Value> = server.models.list().iter().filter(offered).map(entry).collect();
+    let data: Vec<Value> =
+        server.models.list().iter().filter(offered).map(|card| entry(card, server.opened_at)).collect();
     Ok(Json(json!({ "object": "list", "data": data })))
 }
 
@@ -35,13 +36,13 @@ pub(crate) async fn one(
             format!("there is no model {id:?}; GET /v1/models lists those there are"),
         )
     })?;
-    Ok(Json(entry(&card)))
+    Ok(Json(entry(&card, server.opened_at)))
 }
 
-/// `context_length`, `state`, `alias` and `targets` are ours; clients of the dialect ignore fields they do not know.
-fn entry(card: &ModelView) -> Value {
+/// Where nobody tells when a model was made, it is when this portal began to offer it. `context_length`, `state`, `alias` and `targets` are ours; clients of the dialect ignore fields they do not know.
+fn entry(card: &ModelView, opened_at: i64) -> Value {
     json!({
-        "id": card.id, "object": "model", "created": 0, "owned_by": card.provider_name,
+        "id": card.id, "object": "model", "created": card.created.unwrap_or(opened_at), "owned_by": card.provider_name,
         "name": card.name, "context_length": card.context, "state": card.state,
         "alias": card.alias, "targets": card.targets,
     })

@@ -12,7 +12,7 @@ use super::tables;
 use crate::audit::Chain;
 use crate::changes::{Changed, Changes, Kind};
 use crate::database::{Database, Engine};
-use crate::{Error, Order};
+use crate::{Error, NewResponse, Order, responses};
 
 /// Why a batch was not stored.
 pub(super) enum Trouble {
@@ -49,6 +49,7 @@ pub(super) struct Sorted<'a> {
     pub(super) settled: Vec<&'a Settled>,
     /// Settled turns whose `started` row is on disk, or goes there with this batch.
     pub(super) open: Vec<TurnId>,
+    pub(super) responses: Vec<&'a NewResponse>,
     pub(super) acts: Vec<&'a Act>,
     pub(super) sessions: HashMap<SessionId, Timestamp>,
     pub(super) keys: HashMap<KeyId, Timestamp>,
@@ -123,6 +124,7 @@ impl Batches {
         tables::deltas(connection, &sorted.deltas).await?;
         tables::answers(connection, self.database.engine, &sorted.settled).await?;
         tables::closed(connection, sorted).await?;
+        responses::write(connection, &sorted.responses).await?;
         tables::usage_of_day(connection, &sorted.settled).await?;
         tables::usage_of_key_day(connection, &sorted.settled).await?;
         tables::touched(connection, sorted).await?;
@@ -169,6 +171,7 @@ impl<'a> From<&'a [Job]> for Sorted<'a> {
                         sorted.open.push(settled.turn);
                     }
                 }
+                Record::Responded(response) => sorted.responses.push(response),
                 Record::Act(act) => sorted.acts.push(act),
                 Record::Touch(touch) => sorted.touch(*touch),
             }

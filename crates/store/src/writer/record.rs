@@ -4,7 +4,7 @@ use domain::{
     Act, Caller, ConversationId, Failure, Finish, KeyId, MessageId, PersonId, SessionId, Timestamp, TurnId, Usage,
 };
 
-use crate::NewConversation;
+use crate::{NewConversation, NewResponse};
 
 /// One thing to store. *Must land*: kept and tried again while the disk is full; all others are refused then.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub enum Record {
     Deltas(Vec<Delta>),
     /// The end of a turn, in one commit. Must land. Settling a turn twice is settling it once.
     Settled(Box<Settled>),
+    /// A response that its program wants kept. Refused when the disk is full.
+    Responded(Box<NewResponse>),
     /// A line of the audit log. Refused when the disk is full.
     Act(Act),
     /// Somebody was seen. Several of one batch become one; refused when the disk is full.

@@ -10,6 +10,7 @@ mod crash;
 mod full_disk;
 mod harness;
 mod isolation;
+mod responses;
 mod schema;
 mod search;
 mod tree;

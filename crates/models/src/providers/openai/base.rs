@@ -113,5 +113,6 @@ pub(crate) fn offered(entry: ModelEntry) -> Offered {
         .find_map(|name| number(entry.extra.get(name)).or_else(|| number(meta.and_then(|meta| meta.get(name)))));
     let chat_template = meta.and_then(|meta| meta.get("has_chat_template")).and_then(Value::as_bool);
     let concurrency = number(meta.and_then(|meta| meta.get("parallel"))).filter(|places| *places > 0);
-    Offered { name: entry.id, context, chat_template, concurrency, ..Offered::default() }
+    let created = Some(entry.created).filter(|at| *at > 0);
+    Offered { name: entry.id, context, chat_template, concurrency, created, ..Offered::default() }
 }
