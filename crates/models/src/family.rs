@@ -257,13 +257,32 @@ mod tests {
             ("gpt-35-turbo-16k", "GPT-3.5 Turbo"),
             ("claude-3-5-sonnet-20241022", "Claude 3.5 Sonnet"),
             ("claude-sonnet-4-20250514", "Claude Sonnet 4"),
+            ("claude-opus-5", "Claude Opus 5"),
+            ("anthropic/claude-opus-5.5", "Claude Opus 5.5"),
             ("models/gemini-2.5-flash-lite", "Gemini 2.5 Flash-Lite"),
+            ("gemini-2.5-flash-preview-05-20", "Gemini 2.5 Flash"),
+            ("gemini-3.5-flash-lite", "Gemini 3.5 Flash-Lite"),
+            ("gpt-5.4-2026-03-05", "GPT-5.4"),
+            ("gpt-6.1-sol", "GPT-6.1 Sol"),
+            ("deepseek-v4-flash", "DeepSeek Flash"),
+            ("mistral-large:latest", "Mistral Large 2"),
+            ("mistral-large-2411", "Mistral Large 2"),
+            ("mistral-large-2512", "Mistral Large 3"),
             ("deepseek-chat", "deepseek-chat"),
             ("deepseek-r1:14b", "DeepSeek-R1-Distill-Qwen 14B"),
         ] {
             assert_eq!(find(listed).map(|model| model.name.as_str()), Some(name), "{listed}");
         }
-        for unknown in ["mock", "llama", "gpt-9", "", "nomic-embed-text", "my-llama3-tune"] {
+        for unknown in [
+            "mock",
+            "llama",
+            "gpt-9",
+            "gemini-2.5-flash-preview-tts",
+            "o4-mini-deep-research",
+            "",
+            "nomic-embed-text",
+            "my-llama3-tune",
+        ] {
             assert_eq!(find(unknown).map(|model| &model.name), None, "{unknown}");
         }
     }
