@@ -45,6 +45,23 @@ fn allowed(c: char) -> bool {
     latin || eastern || matches!(c, '.' | '_' | '-' | '@')
 }
 
+/// The store's word for a name that somebody else has, in ours.
+pub(crate) fn name_taken(error: store::Error, name: String) -> Error {
+    match error {
+        store::Error::Duplicate { .. } => Error::NameTaken { name },
+        other => Error::Store(other),
+    }
+}
+
+/// What others read: the login name where nothing is typed.
+pub(crate) fn display_name(typed: &str, name: &LoginName) -> Result<String, Error> {
+    let shown = typed.trim();
+    if shown.chars().count() > 100 || shown.chars().any(char::is_control) {
+        return Err(Error::Invalid { field: "display_name", reason: "a display name has at most 100 characters" });
+    }
+    Ok(if shown.is_empty() { name.to_string() } else { shown.to_owned() })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

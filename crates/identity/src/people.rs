@@ -4,7 +4,7 @@ use domain::{Caller, PersonId, Role};
 use serde_json::{Map, Value, json};
 use store::Person;
 
-use crate::sign_in::name_taken;
+use crate::name::{display_name, name_taken};
 use crate::{Error, Identity, LoginName, administer};
 
 /// What a person changes about themselves. `None`: as it was.
@@ -72,7 +72,7 @@ impl Identity {
         let me = self.me(caller).await?;
         let mut changed = store::PersonChange::default();
         if let Some(shown) = change.display_name {
-            changed.display_name = Some(crate::sign_in::display_name(&shown, &LoginName::parse(&me.name)?)?);
+            changed.display_name = Some(display_name(&shown, &LoginName::parse(&me.name)?)?);
         }
         if let Some(chosen) = change.language {
             changed.language = Some(chosen.map(|chosen| language(&chosen).map(str::to_owned)).transpose()?);

@@ -5,6 +5,7 @@ use domain::{Caller, PersonId, Role, SessionId, TenantId, Timestamp, Via};
 use serde_json::json;
 use store::{Link, LinkKind, NewPerson, NewSession, Person};
 
+use crate::name::{display_name, name_taken};
 use crate::people::may_touch;
 use crate::secret::{Digest, Token};
 use crate::sessions::{LONGEST, own_session};
@@ -189,19 +190,4 @@ impl Identity {
 /// The person as a caller who has not shown anything yet.
 pub(crate) fn as_caller(person: &Person) -> Caller {
     Caller { tenant: person.tenant, person: person.id, role: person.role, via: Via::House }
-}
-
-pub(crate) fn name_taken(error: store::Error, name: String) -> Error {
-    match error {
-        store::Error::Duplicate { .. } => Error::NameTaken { name },
-        other => Error::Store(other),
-    }
-}
-
-pub(crate) fn display_name(typed: &str, name: &LoginName) -> Result<String, Error> {
-    let shown = typed.trim();
-    if shown.chars().count() > 100 || shown.chars().any(char::is_control) {
-        return Err(Error::Invalid { field: "display_name", reason: "a display name has at most 100 characters" });
-    }
-    Ok(if shown.is_empty() { name.to_string() } else { shown.to_owned() })
 }

@@ -8,6 +8,7 @@ mod alias;
 mod key;
 mod mistake;
 mod read;
+mod reader;
 mod secret;
 mod source;
 mod suggest;

@@ -1,18 +1,18 @@
 //! `portico serve`: the parts joined into a running portal, in the order in which they need each other, and taken apart in the
 //! opposite one. What each part does lies in its crate.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use chat::Chat;
-use domain::{Clock, Ids, KeyScope, SystemClock, TenantId};
+use domain::{Clock, Ids, SystemClock, TenantId};
 use egress::Egress;
-use identity::{Cost, Envelope, FixedKey, Identity};
+use identity::{Cost, Envelope, Identity};
 use ledger::Ledger;
-use models::{Key, ModelConfig, Models, ProviderConfig, WorkerConfig};
+use models::Models;
 use server::{Catalog, Doors, Parts, Server, Tls};
 use store::{Place, Store};
 use tokio::net::TcpListener;
@@ -21,6 +21,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, Database, Metrics, Mistakes};
 use crate::data::DataFolder;
+use crate::options::{TEST_KEYS, fixed_keys, model_options, providers, way_out, workers};
 use crate::reload::Reload;
 use crate::{data, jobs, machine, port};
 
@@ -232,92 +233,4 @@ fn node_name(folder: &Path) -> anyhow::Result<String> {
     let name: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     std::fs::write(&file, format!("{name}\n")).with_context(|| file.display().to_string())?;
     Ok(name)
-}
-
-pub(crate) fn way_out(config: &Config) -> anyhow::Result<egress::Options> {
-    let allow = config.egress.allow.iter().map(|rule| rule.parse()).collect::<Result<_, _>>()?;
-    Ok(egress::Options {
-        allow,
-        connect_timeout: config.timeouts.connect,
-        offline: config.egress.offline,
-        ..egress::Options::default()
-    })
-}
-
-pub(crate) fn model_options(config: &Config) -> models::Options {
-    let timeouts = models::Timeouts {
-        first_token: config.timeouts.first_token,
-        idle: config.timeouts.idle,
-        total: config.timeouts.total,
-        ..models::Timeouts::default()
-    };
-    let retries = config.retries_before_first_token;
-    models::Options { timeouts, retries, waiting: config.queue, ..models::Options::default() }
-}
-
-pub(crate) fn providers(config: &Config) -> Vec<ProviderConfig> {
-    let model = |model: &crate::config::ProviderModel| ModelConfig {
-        name: model.name.clone(),
-        display_name: model.display_name.clone(),
-        enabled: model.enabled,
-        streaming: model.streaming,
-        max_concurrent: model.max_concurrent,
-    };
-    let provider = |provider: &crate::config::Provider| ProviderConfig {
-        slug: provider.slug.clone(),
-        name: provider.name.clone(),
-        kind: provider.kind.clone(),
-        base_url: provider.base_url.clone(),
-        key: provider.api_key.as_ref().map(|key| Key::new(key.reveal())),
-        models: Some(provider.models.iter().map(model).collect::<Vec<_>>()).filter(|models| !models.is_empty()),
-        enabled: provider.enabled,
-        timeouts: None,
-        max_concurrent: provider.max_concurrent,
-        warm_up: provider.warm_up,
-    };
-    config.providers.iter().map(provider).collect()
-}
-
-/// What `[[key]]` in the configuration is told about.
-pub(crate) const TEST_KEYS: &str =
-    "the configuration holds [[key]], API keys that whoever reads the file can use; they are for tests alone";
-
-pub(crate) fn fixed_keys(config: &Config) -> Vec<FixedKey> {
-    let key = |key: &crate::config::FixedKey| FixedKey {
-        text: key.value.reveal().to_owned(),
-        person: key.person.clone(),
-        role: key.role,
-        scope: KeyScope { models: key.models.clone(), ..KeyScope::default() },
-    };
-    config.keys.iter().map(key).collect()
-}
-
-/// One worker per local model: this very binary, started as `portico engine`.
-fn workers(config: &Config) -> anyhow::Result<Vec<WorkerConfig>> {
-    if config.models.is_empty() {
-        return Ok(Vec::new());
-    }
-    anyhow::ensure!(
-        cfg!(feature = "engine"),
-        "this portico was built without its engine, so it cannot run {}; build it with --features engine, or use a provider",
-        config.models[0].path.display()
-    );
-    let program: PathBuf = std::env::current_exe().context("the path of this program")?;
-    let worker = |model: &crate::config::LocalModel| {
-        let mut args: Vec<std::ffi::OsString> = vec!["engine".into(), "--model".into(), model.path.clone().into()];
-        args.extend([
-            "--name".into(),
-            model.name.clone().into(),
-            "--listen".into(),
-            "127.0.0.1:0".into(),
-            "--parent-watch".into(),
-        ]);
-        for (flag, value) in [("--context", model.context), ("--threads", model.threads)] {
-            if let Some(value) = value {
-                args.extend([flag.into(), value.to_string().into()]);
-            }
-        }
-        WorkerConfig { name: model.name.clone(), display_name: None, program: program.clone(), args, env: Vec::new() }
-    };
-    Ok(config.models.iter().map(worker).collect())
 }

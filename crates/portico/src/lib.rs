@@ -7,5 +7,6 @@ pub mod data;
 mod house;
 mod jobs;
 mod machine;
+mod options;
 pub mod port;
 mod reload;

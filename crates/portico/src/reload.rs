@@ -9,7 +9,7 @@ use domain::TenantId;
 use server::{Fixed, Server, Tls};
 
 use crate::config::{Config, Mistakes};
-use crate::house::{fixed_keys, providers};
+use crate::options::{fixed_keys, providers};
 
 /// What is in force, and where it is put.
 pub(crate) struct Reload {

@@ -3,7 +3,7 @@ import mermaid from "mermaid";
 import { useEffect, useId, useState } from "react";
 import { useT } from "@/lib/i18n";
 import { useTheme } from "@/lib/theme";
-import { CodeFrame } from "@/markdown/code-block";
+import { CodeFrame } from "@/markdown/code-frame";
 import { CopyButton } from "@/ui/copy-button";
 import { Segmented } from "@/ui/tabs";
 

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use super::{Place, print};
-use crate::house::TEST_KEYS;
+use crate::options::TEST_KEYS;
 
 pub(super) fn run(place: &Place) -> anyhow::Result<ExitCode> {
     let config = place.config()?;

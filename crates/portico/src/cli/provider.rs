@@ -16,7 +16,7 @@ use store::NewProvider;
 
 use super::house::{Absent, House, visit};
 use super::{Place, print};
-use crate::house;
+use crate::options;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
@@ -62,8 +62,8 @@ async fn list(house: &House) -> anyhow::Result<()> {
 async fn add(house: &House, import: &Import) -> anyhow::Result<()> {
     let text = std::fs::read_to_string(&import.file).with_context(|| import.file.display().to_string())?;
     let card = Card::read(&text).with_context(|| import.file.display().to_string())?;
-    let egress = Egress::new(house::way_out(&house.config)?, Arc::new(SystemClock::new()))?;
-    let models = Models::new(house::model_options(&house.config), Arc::new(egress));
+    let egress = Egress::new(options::way_out(&house.config)?, Arc::new(SystemClock::new()))?;
+    let models = Models::new(options::model_options(&house.config), Arc::new(egress));
     let plan = models.plan(&card, None).await.map_err(anyhow::Error::msg)?;
     models.shutdown().await;
     tell(&plan);

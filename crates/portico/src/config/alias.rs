@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use models::{AliasConfig, Balance, Target};
 
 use super::mistake::Mistake;
-use super::read::{Reader, small};
+use super::reader::{Reader, small};
 use super::source::{Found, Item, Section, Wrong};
 use super::suggest::nearest;
 

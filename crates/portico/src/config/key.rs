@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use domain::Role;
 
-use super::read::Reader;
+use super::reader::Reader;
 use super::source::{Section, Wrong};
 use super::{FixedKey, Secret};
 

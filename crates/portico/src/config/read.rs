@@ -12,6 +12,7 @@ use toml::de::{DeTable, Error};
 use super::alias;
 use super::key;
 use super::mistake::{Mistake, Place};
+use super::reader::{Reader, small};
 use super::source::{Found, Section, Source, Wrong};
 use super::suggest::nearest;
 use super::{
@@ -59,12 +60,6 @@ pub(super) fn config<'a>(
         environment,
         queue: queue(&root.section("queue")),
     }
-}
-
-pub(super) struct Reader<'s, 'a> {
-    pub(super) source: &'s Source<'a>,
-    /// Relative paths in the file start here.
-    folder: &'s Path,
 }
 
 impl<'a> Reader<'_, 'a> {
@@ -258,47 +253,6 @@ impl<'a> Reader<'_, 'a> {
             Err(why) => Err(Wrong::new(format!("the key file {} cannot be read: {why}", path.display()))),
         })
     }
-
-    fn path(&self, found: &Found<String>) -> PathBuf {
-        match found.place {
-            Place::File(_) => self.folder.join(&found.value),
-            _ => PathBuf::from(&found.value),
-        }
-    }
-
-    /// The path of a file that is there.
-    fn existing(&self, found: &Found<String>) -> Option<PathBuf> {
-        let path = self.path(found);
-        if path.is_file() {
-            return Some(path);
-        }
-        let mut mistake = Mistake::new(found.place.clone(), format!("there is no file {}", path.display()));
-        if path.is_dir() {
-            mistake = Mistake::new(found.place.clone(), format!("{} is a folder, not a file", path.display()));
-        } else if let (Place::File(_), true) = (&found.place, Path::new(&found.value).is_relative()) {
-            mistake = mistake.hint("relative paths start at the folder of this file");
-        }
-        self.source.mistake(mistake);
-        None
-    }
-
-    pub(super) fn each<T>(&self, list: Vec<Found<String>>, parse: impl Fn(String) -> Result<T, Wrong>) -> Vec<T> {
-        list.into_iter().filter_map(|found| found.parse(self.source, &parse)).collect()
-    }
-
-    /// A name that may not come twice.
-    fn once(&self, seen: &mut HashSet<String>, found: Found<String>, what: &str) -> Option<String> {
-        if found.value.is_empty() {
-            self.source.mistake(Mistake::new(found.place, format!("the name of a {what} cannot be empty")));
-            return None;
-        }
-        if !seen.insert(found.value.clone()) {
-            let sentence = format!("there is already a {what} called `{}`", found.value);
-            self.source.mistake(Mistake::new(found.place, sentence).hint("give each a name of its own"));
-            return None;
-        }
-        Some(found.value)
-    }
 }
 
 fn limits(section: &Section<'_, '_>) -> Limits {
@@ -326,10 +280,6 @@ fn queue(section: &Section<'_, '_>) -> Queue {
         longest: clock("max_wait_ms", usual.longest),
         batch_ages_after: clock("batch_ages_after_ms", usual.batch_ages_after),
     }
-}
-
-pub(super) fn small(number: Option<u64>) -> Option<u32> {
-    number.and_then(|number| u32::try_from(number).ok())
 }
 
 fn stem(path: &Path) -> String {
