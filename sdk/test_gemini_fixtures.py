@@ -86,6 +86,15 @@ def test_a_schema(client, ask):
     assert json.loads(answer.text) == {"answer": 42}
 
 
+@pytest.mark.parametrize("ask", [whole, streamed])
+def test_log_probabilities(client, ask):
+    answer = ask(client("logprobs"), response_logprobs=True, logprobs=1)
+    weights = [piece.candidates[0].logprobs_result for piece in answer.pieces]
+    chosen = [(one.token, one.log_probability) for weight in weights for one in weight.chosen_candidates]
+    assert (answer.text, chosen) == ("Yes.", [("Yes", -0.25), (".", -0.5)])
+    assert [step.candidates[0].token for weight in weights for step in weight.top_candidates] == ["Yes", "."]
+
+
 @pytest.mark.parametrize(("case", "finish"), [("stopped", "MAX_TOKENS"), ("declined", "SAFETY"), ("malformed", "MALFORMED_FUNCTION_CALL")])
 def test_endings(client, case, finish):
     assert streamed(client(case)).finish == finish

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use domain::Clock;
+use domain::{Clock, Timestamp};
 use http::header::{ACCEPT_ENCODING, HeaderValue, USER_AGENT};
 use http::{Request, Response, Uri};
 use http_body_util::Full;
@@ -97,6 +97,11 @@ impl Egress {
     /// Replaces all that was added by [`Egress::allow`], in one step.
     pub fn allow_only(&self, origins: Vec<Origin>) {
         self.policy.allow_only(origins);
+    }
+
+    /// What the clock says by which hosts are recorded.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// Whether a request to this address would be let out now.

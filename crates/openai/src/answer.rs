@@ -5,7 +5,7 @@ use domain::{Finish, Task, TurnEvent, Usage};
 
 use crate::{
     ChatChoice, ChatChunk, ChatCompletion, ChatMessage, ChunkChoice, Completion, CompletionChoice, Content, Delta,
-    Encoder, ErrorBody, FunctionPiece, ToolCallPiece, UsageBody, finish_to_word,
+    Encoder, ErrorBody, FunctionPiece, Logprobs, ToolCallPiece, UsageBody, finish_to_word,
 };
 
 /// Who an answer says it is.
@@ -55,6 +55,15 @@ impl ChunkWriter {
     /// The one error event of a stream that broke off.
     pub fn fault(error: &ErrorBody, out: &mut Encoder) {
         out.json(error);
+    }
+
+    /// Appends how likely what was just written is, as a chunk of its own. Of chats alone.
+    pub fn weigh(&mut self, logprobs: Logprobs, out: &mut Encoder) {
+        if logprobs.content.is_empty() {
+            return;
+        }
+        let choice = ChunkChoice { logprobs: Some(logprobs), ..ChunkChoice::default() };
+        out.json(&ChatChunk { choices: vec![choice], ..self.who.chunk() });
     }
 
     fn text(&mut self, text: String, out: &mut Encoder) {
@@ -124,6 +133,7 @@ pub struct Whole {
     text: String,
     thought: String,
     calls: Vec<ToolCallPiece>,
+    logprobs: Option<Logprobs>,
     usage: Option<Usage>,
     finish: Option<Finish>,
 }
@@ -132,7 +142,15 @@ impl Whole {
     /// As [`ChunkWriter::new`].
     pub fn new(task: Task, id: String, model: String, created: i64) -> Self {
         let who = Identity { id, model, created, task };
-        Whole { who, text: String::new(), thought: String::new(), calls: Vec::new(), usage: None, finish: None }
+        Whole {
+            who,
+            text: String::new(),
+            thought: String::new(),
+            calls: Vec::new(),
+            logprobs: None,
+            usage: None,
+            finish: None,
+        }
     }
 
     /// Takes one event.
@@ -150,6 +168,11 @@ impl Whole {
             TurnEvent::Finished { finish, .. } => self.finish = Some(*finish),
             _ => {}
         }
+    }
+
+    /// How likely the answer is. Of chats alone.
+    pub fn weigh(&mut self, logprobs: Logprobs) {
+        self.logprobs = Some(logprobs);
     }
 
     /// The body: a JSON object.
@@ -174,7 +197,7 @@ impl Whole {
             object: "chat.completion".to_owned(),
             created: self.who.created,
             model: self.who.model,
-            choices: vec![ChatChoice { message, finish_reason, ..ChatChoice::default() }],
+            choices: vec![ChatChoice { message, finish_reason, logprobs: self.logprobs, ..ChatChoice::default() }],
             usage,
             ..ChatCompletion::default()
         })

@@ -7,12 +7,13 @@ mod fault;
 mod listener;
 mod request;
 mod vectors;
+mod weighed;
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
-use domain::{BoxFuture, ModelError, ModelProvider, Offered, Prompt, Reply, Task, TimedOut};
+use domain::{BoxFuture, Dialect, ModelError, ModelProvider, Offered, Prompt, Reply, Task, TimedOut};
 use egress::Egress;
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{Method, Request, StatusCode, Uri};
@@ -28,6 +29,7 @@ use crate::{Key, Timeouts};
 use listener::Candidates;
 #[cfg(test)]
 pub(super) use request::TABLE;
+use weighed::Weighed;
 
 /// Its name in the configuration.
 pub(crate) const KIND: &str = "gemini";
@@ -79,9 +81,9 @@ impl Gemini {
 
     async fn chat(&self, prompt: Prompt) -> Result<Reply, ModelError> {
         let clocks = Clocks::new(Instant::now(), &self.timeouts, prompt.stream);
-        let (body, dropped) = request::write(&prompt, self.known(&prompt.model), &self.memory)?;
+        let written = request::write(&prompt, self.known(&prompt.model), &self.memory)?;
         let method = if prompt.stream { "streamGenerateContent?alt=sse" } else { "generateContent" };
-        let mut request = self.call(&prompt.model, method, body.to_string().into())?;
+        let mut request = self.call(&prompt.model, method, written.body.to_string().into())?;
         if prompt.stream {
             request.headers_mut().insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
         }
@@ -89,9 +91,12 @@ impl Gemini {
         if answer.status() != StatusCode::OK {
             return Err(fault::read(answer, &self.base, &prompt.model).await);
         }
-        let listener = Candidates::new(&self.base, &prompt.model, self.memory.clone());
-        let reply = reading::open(answer, listener, clocks, &self.base, prompt.stream, None).await?;
-        Ok(Reply { dropped, ..reply })
+        let usage = prompt.body.as_ref().is_some_and(|body| body.wants_usage);
+        let weighed = written.weighed.then(|| Weighed::new(&prompt.model, self.line.now(), usage));
+        let keeps = weighed.as_ref().map(|_| Dialect::OpenAi);
+        let listener = Candidates::new(&self.base, &prompt.model, self.memory.clone(), weighed);
+        let reply = reading::open(answer, listener, clocks, &self.base, prompt.stream, keeps).await?;
+        Ok(Reply { dropped: written.dropped, ..reply })
     }
 
     async fn embed(&self, prompt: Prompt) -> Result<Reply, ModelError> {

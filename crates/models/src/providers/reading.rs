@@ -31,13 +31,23 @@ pub(super) trait Listener: Send + Unpin + 'static {
     fn done(&self) -> bool;
     /// What it used, as far as it has said so.
     fn usage(&self) -> Option<Usage>;
+    /// The last words of a stream whose bytes are written here ([`Keep::Instead`]).
+    fn last(&mut self, _events: &[TurnEvent]) -> Vec<u8> {
+        Vec::new()
+    }
+    /// A whole answer, where its bytes are written here.
+    fn whole(&mut self, _events: &[TurnEvent]) -> Option<Bytes> {
+        None
+    }
 }
 
 /// What becomes of an event's bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Keep {
     AsItCame,
     Not,
+    /// These travel on in their place.
+    Instead(Vec<u8>),
 }
 
 /// An answer being read.
@@ -116,6 +126,7 @@ async fn whole<L: Listener>(
     };
     batch.events.extend(listener.usage().map(|usage| TurnEvent::Used { usage }));
     batch.events.push(TurnEvent::Finished { finish, failure: None });
+    let bytes = listener.whole(&batch.events).unwrap_or(bytes);
     batch.wire = keeps.map(|dialect| Wire { dialect, bytes });
     Ok(Reply::new(Box::pin(Once(Some(batch)))))
 }
@@ -210,6 +221,7 @@ impl<L: Listener> Reading<L> {
             match heard {
                 Ok(Keep::AsItCame) => kept.keep(frame.raw.len()),
                 Ok(Keep::Not) => kept.skip(frame.raw.len()),
+                Ok(Keep::Instead(bytes)) => kept.replace(frame.raw.len(), &bytes),
                 Err(error) => self.failed = Some(error),
             }
             if self.listener.done() || self.failed.is_some() {
@@ -227,8 +239,12 @@ impl<L: Listener> Reading<L> {
             self.failed = Some(ModelError::Cut { url: self.url.clone() });
             return batch;
         };
-        batch.events.extend(self.listener.usage().map(|usage| TurnEvent::Used { usage }));
-        batch.events.push(TurnEvent::Finished { finish, failure: None });
+        let finished = TurnEvent::Finished { finish, failure: None };
+        let ending: Vec<TurnEvent> =
+            self.listener.usage().map(|usage| TurnEvent::Used { usage }).into_iter().chain([finished]).collect();
+        let last = Bytes::from(self.listener.last(&ending));
+        let wire = self.keeps.filter(|_| !last.is_empty()).map(|dialect| Wire { dialect, bytes: last });
+        append(&mut batch, Batch { events: ending, wire });
         self.over = true;
         batch
     }

@@ -142,6 +142,13 @@ impl Asked {
         self.fields.get(name)
     }
 
+    /// Takes a parameter out of the request, and says so.
+    pub(super) fn leave_out(&mut self, name: &str) {
+        if self.fields.remove(name).is_some_and(|value| !is_neutral(name, &value)) {
+            self.drop(name);
+        }
+    }
+
     /// This parameter was left out after all.
     pub(super) fn drop(&mut self, name: &str) {
         note(&mut self.dropped, name);

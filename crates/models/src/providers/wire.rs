@@ -33,6 +33,11 @@ impl Line {
         Line { egress, headers }
     }
 
+    /// Seconds since 1970.
+    pub(super) fn now(&self) -> i64 {
+        self.egress.now().0 / 1_000
+    }
+
     /// The head of an answer, whatever its status.
     pub(super) async fn send(
         &self,

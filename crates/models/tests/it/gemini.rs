@@ -56,6 +56,8 @@ async fn each_parameter_that_has_a_word_is_said_in_it() {
         (json!({"seed": 4_294_967_303_u64}), "/generationConfig/seed", json!(7)),
         (json!({"presence_penalty": 0.5}), "/generationConfig/presencePenalty", json!(0.5)),
         (json!({"frequency_penalty": 0.5}), "/generationConfig/frequencyPenalty", json!(0.5)),
+        (json!({"logprobs": true}), "/generationConfig/responseLogprobs", json!(true)),
+        (json!({"logprobs": true, "top_logprobs": 2}), "/generationConfig/logprobs", json!(2)),
         (json!({"service_tier": "default"}), "/serviceTier", json!("standard")),
         (json!({"service_tier": "flex"}), "/serviceTier", json!("flex")),
         (
@@ -151,8 +153,6 @@ async fn each_parameter_without_a_word_is_dropped_and_named_or_refused() {
         assert_eq!(sent(&scripted, ":generateContent"), bare, "{name}");
     }
     for (name, value) in [
-        ("logprobs", json!(true)),
-        ("top_logprobs", json!(2)),
         ("n", json!(2)),
         ("audio", json!({"voice": "x"})),
         ("modalities", json!(["text", "audio"])),
@@ -309,4 +309,34 @@ async fn vectors_are_answered_in_openais_words() {
         matches!(&refused, ModelError::Rejected { status: 400, message, .. } if message.contains("token ids")),
         "{refused:?}"
     );
+}
+
+#[tokio::test]
+async fn an_answer_with_log_probabilities_is_written_in_openais_chunks() {
+    let (scripted, models) = start().await;
+    scripted.next("logprobs");
+    let wanted =
+        json!({"logprobs": true, "top_logprobs": 1, "stream": true, "stream_options": {"include_usage": true}});
+    let heard = hear(open(&models, chat(&wanted)).await.expect("an answer")).await;
+    assert_eq!((heard.text().as_str(), heard.usage(), heard.finish()), ("Yes.", Some((12, 8)), Some(Finish::Stop)));
+    let chunks = heard.chunks();
+    let texts: String = chunks.iter().filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str()).collect();
+    assert_eq!(texts, "Yes.");
+    let weights: Vec<Value> = chunks
+        .iter()
+        .flat_map(|chunk| chunk["choices"][0]["logprobs"]["content"].as_array().cloned())
+        .flatten()
+        .collect();
+    let token = |token: &str, logprob: f32, other: (&str, f32)| {
+        json!({"token": token, "logprob": logprob, "bytes": token.as_bytes(), "top_logprobs": [
+            {"token": other.0, "logprob": other.1, "bytes": other.0.as_bytes()},
+        ]})
+    };
+    assert_eq!(weights, [token("Yes", -0.25, ("Yes", -0.25)), token(".", -0.5, (".", -0.5))]);
+    let [.., ending, usage] = chunks.as_slice() else { unreachable!("{chunks:?}") };
+    assert_eq!((&ending["choices"][0]["finish_reason"], &usage["usage"]["total_tokens"]), (&json!("stop"), &json!(20)));
+    let heard = hear(open(&models, chat(&json!({"logprobs": true}))).await.expect("an answer")).await;
+    let whole: Value = serde_json::from_str(&heard.wire).expect("one body");
+    assert_eq!(whole["choices"][0]["message"]["content"], "Yes.");
+    assert_eq!(whole["choices"][0]["logprobs"]["content"][0]["logprob"], -0.25);
 }

@@ -4,11 +4,13 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use domain::{Finish, ModelError, Tokens, TurnEvent, Usage};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::fault::{self, Fault};
+use super::weighed::{self, Weighed};
 use crate::providers::memory::Memory;
 use crate::providers::reading::{Keep, Listener};
 
@@ -23,6 +25,10 @@ pub(super) struct Candidates {
     calls: u32,
     counts: Option<Counts>,
     finish: Option<Finish>,
+    /// Where the client asked for log probabilities.
+    weighed: Option<Weighed>,
+    /// How likely the response is that is being read.
+    weights: Option<weighed::Result>,
 }
 
 #[derive(Default, Deserialize)]
@@ -42,6 +48,7 @@ struct Candidate {
     content: Content,
     finish_reason: Option<String>,
     finish_message: Option<String>,
+    logprobs_result: Option<weighed::Result>,
 }
 
 #[derive(Default, Deserialize)]
@@ -86,7 +93,7 @@ struct Counts {
 }
 
 impl Candidates {
-    pub(super) fn new(url: &str, model: &str, memory: Arc<Memory>) -> Candidates {
+    pub(super) fn new(url: &str, model: &str, memory: Arc<Memory>, weighed: Option<Weighed>) -> Candidates {
         Candidates {
             url: url.to_owned(),
             model: model.to_owned(),
@@ -95,6 +102,8 @@ impl Candidates {
             calls: 0,
             counts: None,
             finish: None,
+            weighed,
+            weights: None,
         }
     }
 
@@ -116,6 +125,7 @@ impl Candidates {
             for part in candidate.content.parts {
                 self.part(part, events);
             }
+            self.weights = candidate.logprobs_result.or(self.weights.take());
             if let Some(reason) = candidate.finish_reason {
                 self.finish = Some(self.ending(&reason, candidate.finish_message)?);
             }
@@ -182,8 +192,12 @@ fn blocked(reason: &str, said: Option<String>) -> ModelError {
 
 impl Listener for Candidates {
     fn hear(&mut self, data: &[u8], events: &mut Vec<TurnEvent>) -> Result<Keep, ModelError> {
+        let before = events.len();
         self.take(data, events)?;
-        Ok(Keep::Not)
+        let weights = self.weights.take();
+        let new = events.get(before..).unwrap_or_default();
+        let written = self.weighed.as_mut().map(|weighed| weighed.write(&self.response, new, weights));
+        Ok(written.map_or(Keep::Not, Keep::Instead))
     }
 
     fn hear_whole(&mut self, body: &[u8], events: &mut Vec<TurnEvent>) -> Result<(), ModelError> {
@@ -197,6 +211,19 @@ impl Listener for Candidates {
     /// There is no end mark: the connection ends.
     fn done(&self) -> bool {
         false
+    }
+
+    fn last(&mut self, events: &[TurnEvent]) -> Vec<u8> {
+        // OpenAI's usage comes behind the end.
+        let (used, others): (Vec<_>, Vec<_>) =
+            events.iter().cloned().partition(|event| matches!(event, TurnEvent::Used { .. }));
+        let events = [others, used].concat();
+        self.weighed.as_mut().map(|weighed| weighed.write(&self.response, &events, None)).unwrap_or_default()
+    }
+
+    fn whole(&mut self, events: &[TurnEvent]) -> Option<Bytes> {
+        let weights = self.weights.take();
+        self.weighed.as_ref()?.whole(&self.response, events, weights)
     }
 
     fn usage(&self) -> Option<Usage> {

@@ -3,13 +3,13 @@
 
 use std::collections::HashMap;
 
-use domain::{ModelError, Prompt};
+use domain::{Dialect, ModelError, Prompt};
 use serde_json::{Map, Value, json};
 
 use super::{Known, bare};
 use crate::providers::memory::Memory;
 use crate::providers::translation::Fate::{Dropped, House, Mapped, Refused};
-use crate::providers::translation::{Asked, Assistant, Call, Choice, Format, Part, Table, Tool, Turn, wrong};
+use crate::providers::translation::{Asked, Assistant, Call, Choice, Format, Part, Table, Tool, Turn, client, wrong};
 
 const WHO: &str = "Gemini models";
 /// Stands for the signature of a call that another model made, or that is no longer known: Gemini 3 refuses calls without one
@@ -48,6 +48,10 @@ pub(in crate::providers) const TABLE: Table = &[
     ("reasoning_effort", Mapped),
     // `serviceTier`: `default` as `standard`, `flex`, `priority`; others are dropped.
     ("service_tier", Mapped),
+    // `generationConfig.responseLogprobs`
+    ("logprobs", Mapped),
+    // `generationConfig.logprobs`
+    ("top_logprobs", Mapped),
     ("parallel_tool_calls", Dropped),
     ("min_p", Dropped),
     ("repetition_penalty", Dropped),
@@ -60,8 +64,6 @@ pub(in crate::providers) const TABLE: Table = &[
     ("prompt_cache_key", Dropped),
     ("prompt_cache_retention", Dropped),
     ("verbosity", Dropped),
-    ("logprobs", Refused),
-    ("top_logprobs", Refused),
     ("n", Refused),
     ("audio", Refused),
     ("modalities", Refused),
@@ -70,9 +72,22 @@ pub(in crate::providers) const TABLE: Table = &[
     ("function_call", Refused),
 ];
 
-/// The request, and the parameters that were left out of it.
-pub(super) fn write(prompt: &Prompt, known: Known, memory: &Memory) -> Result<(Value, Vec<String>), ModelError> {
+/// A request as it goes out.
+pub(super) struct Written {
+    pub(super) body: Value,
+    /// The parameters that were left out of it.
+    pub(super) dropped: Vec<String>,
+    /// Whether log probabilities are asked for.
+    pub(super) weighed: bool,
+}
+
+/// The request.
+pub(super) fn write(prompt: &Prompt, known: Known, memory: &Memory) -> Result<Written, ModelError> {
     let mut asked = Asked::read(prompt, TABLE, WHO)?;
+    // Only OpenAI's chunks have room for them.
+    if asked.get("logprobs").is_some() && client(prompt) != Some(Dialect::OpenAi) {
+        asked.leave_out("logprobs");
+    }
     let signs = !is_before_three(&prompt.model);
     let (system, contents) = conversation(&asked.turns, memory, signs)?;
     let mut out = Map::new();
@@ -97,7 +112,8 @@ pub(super) fn write(prompt: &Prompt, known: Known, memory: &Memory) -> Result<(V
     if !config.is_empty() {
         out.insert("generationConfig".to_owned(), Value::Object(config));
     }
-    Ok((Value::Object(out), asked.dropped))
+    let weighed = out.get("generationConfig").is_some_and(|config| config.get("responseLogprobs").is_some());
+    Ok(Written { body: Value::Object(out), dropped: asked.dropped, weighed })
 }
 
 /// Whether a model thinks by budget and signs nothing that it insists on seeing again. The list of models does not tell.
@@ -265,6 +281,12 @@ fn generation(asked: &mut Asked, model: &str, known: Known) -> Map<String, Value
     }
     if let Format::Schema(schema) = &asked.format {
         put("responseJsonSchema", schema.clone());
+    }
+    if asked.get("logprobs") == Some(&Value::Bool(true)) {
+        put("responseLogprobs", true.into());
+        if let Some(alternatives) = asked.get("top_logprobs").filter(|most| most.as_u64() != Some(0)) {
+            put("logprobs", alternatives.clone());
+        }
     }
     if let Some(thinking) = thinking(asked, model, known) {
         put("thinkingConfig", thinking);
