@@ -4,7 +4,6 @@ one of its own where pytest is started by hand; and the clients, strict. A modul
 import json
 import os
 import sys
-import urllib.error
 import urllib.request
 from pathlib import Path
 from types import SimpleNamespace
@@ -28,27 +27,6 @@ def house():
     own = House()
     yield SimpleNamespace(url=own.url, key=own.key, keys=own.keys, upstream=own.upstream.url)
     own.stop()
-
-
-def pytest_configure(config):
-    config.addinivalue_line("markers", "door(path): what it asks at; skipped by name as long as Portico does not serve that")
-
-
-@pytest.fixture(autouse=True)
-def door(request):
-    mark = request.node.get_closest_marker("door")
-    if mark and not served(request.getfixturevalue("house"), mark.args[0]):
-        pytest.skip(f"{mark.args[0]} is not served yet")
-
-
-def served(house, path: str) -> bool:
-    """A door that is there minds the method or the body; one that is not there says that it is unknown."""
-    ask = urllib.request.Request(house.url + path, headers={"authorization": f"Bearer {house.key}"})
-    try:
-        with urllib.request.urlopen(ask, timeout=10):
-            return True
-    except urllib.error.HTTPError as told:
-        return b"unknown_url" not in told.read()
 
 
 @pytest.fixture

@@ -5,8 +5,6 @@ import pytest
 
 from conftest import MODEL
 
-pytestmark = pytest.mark.door("/v1/messages")
-
 WEATHER = {"name": "weather", "description": "The weather of a city", "input_schema": {
     "type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}}
 CLOCK = {"name": "clock", "input_schema": {"type": "object", "properties": {"zone": {"type": "string"}}, "required": ["zone"]}}

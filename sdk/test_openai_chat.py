@@ -163,7 +163,8 @@ def test_filling_in_the_middle(client):
 def test_models(client):
     names = [model.id for model in client.models.list()]
     assert MODEL in names
-    assert client.models.retrieve(MODEL).id == MODEL
+    one = client.models.retrieve(MODEL)
+    assert (one.id, one.object, one.created, one.owned_by) == (MODEL, "model", 1_700_000_000, "Echo")
 
 
 def test_many_at_once(house):

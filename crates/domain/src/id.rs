@@ -55,6 +55,8 @@ ids! {
     MessageId;
     /// One turn: a question on its way to its answer.
     TurnId;
+    /// A file that a program uploaded.
+    FileId;
     /// Saved questions asked again of another model.
     ReplayId;
 }

@@ -19,8 +19,8 @@ pub use caller::{Caller, Role, Via};
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use event::{Batch, Dialect, Failure, Finish, TurnEvent, Wire};
 pub use id::{
-    ConversationId, Ids, InvitationId, KeyId, MessageId, ParseIdError, PersonId, ProviderId, ReplayId, SessionId,
-    TenantId, TurnId,
+    ConversationId, FileId, Ids, InvitationId, KeyId, MessageId, ParseIdError, PersonId, ProviderId, ReplayId,
+    SessionId, TenantId, TurnId,
 };
 pub use message::{Author, Message};
 pub use model::{BoxFuture, BoxStream, ModelError, ModelProvider, ModelState, Offered, Reply, Route, TimedOut};

@@ -2,6 +2,7 @@
 //! so nothing passes unadmitted, unmetered or unaudited; errors are that dialect's error objects.
 
 pub(crate) mod completions;
+pub(crate) mod files;
 pub(crate) mod models;
 pub(crate) mod tasks;
 

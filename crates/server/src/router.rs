@@ -9,7 +9,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::csrf::CsrfLayer;
 
 use crate::anthropic;
-use crate::openai::{DialectProblem, completions, models as openai_models, tasks};
+use crate::openai::{DialectProblem, completions, files, models as openai_models, tasks};
 use crate::portal::models::{capabilities, families, found, import, installed};
 use crate::portal::{
     accounts, aliases, bootstrap, conversations, keys, models, people, replays, search, transfer, turns,
@@ -104,7 +104,7 @@ fn portal_routes() -> Router<Server> {
 }
 
 /// What a program is told where it asks for something else.
-const OPENAI_ROUTES: [&str; 12] = [
+const OPENAI_ROUTES: [&str; 13] = [
     "/v1/chat/completions",
     "/v1/completions",
     "/v1/responses",
@@ -114,6 +114,7 @@ const OPENAI_ROUTES: [&str; 12] = [
     "/v1/audio/translations",
     "/v1/audio/speech",
     "/v1/images/generations",
+    "/v1/files",
     "/v1/messages",
     "/v1/messages/count_tokens",
     "/v1/models",
@@ -136,6 +137,9 @@ fn openai_routes() -> Router<Server> {
         .route("/v1/images/generations", post(tasks::images))
         .route("/v1/messages", post(anthropic::messages))
         .route("/v1/messages/count_tokens", post(anthropic::count))
+        .route("/v1/files", get(files::list).post(files::upload))
+        .route("/v1/files/{id}", get(files::read).delete(files::delete))
+        .route("/v1/files/{id}/content", get(files::content))
         .route("/v1/models", get(openai_models::list))
         .route("/v1/models/{*id}", get(openai_models::one))
         .route("/v1/{*rest}", axum::routing::any(unknown_openai_route))

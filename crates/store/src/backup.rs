@@ -236,6 +236,12 @@ pub(crate) const TABLES: &[Table] = &[
     ),
     table("settings", "tenant, key", &["tenant", "key", "value"]),
     table("capabilities", "tenant, model", &["tenant", "model", "at#", "matrix"]),
+    table(
+        "files",
+        "id",
+        &["id", "tenant", "person", "name", "purpose", "bytes#", "created_at#", "expires_at#", "complete#"],
+    ),
+    table("file_pieces", "file, seq", &["file", "seq#", "data"]),
     table("responses", "id", &["id", "tenant", "person", "previous", "items", "body", "at#"]),
 ];
 

@@ -13,6 +13,7 @@ mod changes;
 mod conversations;
 mod database;
 mod error;
+mod files;
 mod insert;
 mod look;
 mod migrate;
@@ -48,6 +49,7 @@ pub use conversations::{
     Change, Conversation, Cursor, Exported, Message, NewConversation, Page, Shelf, TitledBy, Trimmed,
 };
 pub use error::Error;
+pub use files::{FileRow, Listing, NewFile};
 pub use look::Look;
 pub use recover::Recovered;
 pub use replays::{Compared, Replay, ReplayAnswer, ReplayState, Said};
