@@ -68,7 +68,7 @@ export function adminRoutes(state, { newId, refuse, live }) {
     provider.discover = body.models.length === 0;
     const named = body.models.length > 0 ? body.models : [{ name: "llama3.2:3b" }, { name: "qwen3:8b" }];
     const kept = state.models.filter((model) => model.provider !== provider.slug);
-    const made = named.map((model) => ({ id: `${provider.slug}/${model.name}`, name: model.display_name ?? model.name, provider: provider.slug, provider_name: provider.name, local: false, context: 32768, chat_template: true, enabled: model.enabled !== false, state: { state: "ready" }, alias: false, targets: [], modalities: ["text"] }));
+    const made = named.map((model) => ({ id: `${provider.slug}/${model.name}`, name: model.display_name ?? model.name, provider: provider.slug, provider_name: provider.name, local: false, context: 32768, chat_template: true, answers: true, enabled: model.enabled !== false, state: { state: "ready" }, alias: false, targets: [], modalities: ["text"] }));
     state.models.splice(0, state.models.length, ...kept, ...made);
   };
 

@@ -26,13 +26,13 @@ export const state = {
   models: process.env.MOCK_NO_MODEL
     ? []
     : [
-        { id: "main", name: "Main", provider: "alias", provider_name: "", local: false, context: 8192, chat_template: true, enabled: true, state: { state: "ready" }, alias: true, targets: ["vllm/llama3-70b", "vllm/glm-4-9b"], modalities: ["text"] },
-        { id: "fast", name: "Fast", provider: "alias", provider_name: "", local: false, context: 32768, chat_template: true, enabled: true, state: { state: "ready" }, alias: true, targets: ["local/qwen3-8b"], modalities: ["text"] },
-        { id: "local/qwen3-8b", name: "Qwen3 8B", provider: "local", provider_name: "本机 · This machine", local: true, context: 32768, chat_template: true, enabled: true, state: { state: process.env.MOCK_COLD ? "cold" : "ready" }, alias: false, targets: [], modalities: ["text"] },
-        { id: "vllm/llama3-70b", name: "Llama 3 70B", provider: "vllm", provider_name: "vLLM", local: false, context: 8192, chat_template: true, enabled: true, state: { state: "ready" }, alias: false, targets: [], modalities: ["text"] },
-        { id: "vllm/glm-4-9b", name: "GLM-4 9B", provider: "vllm", provider_name: "vLLM", local: false, context: 131072, chat_template: true, enabled: true, state: { state: "ready" }, alias: false, targets: [], modalities: ["text"] },
-        { id: "local/stories260k", name: "stories260K", provider: "local", provider_name: "本机 · This machine", local: true, context: 512, chat_template: false, enabled: true, state: { state: "cold" }, alias: false, targets: [], modalities: ["text"] },
-        { id: "ollama/mistral", name: "Mistral 7B", provider: "ollama", provider_name: "Ollama", local: false, context: 32768, chat_template: true, enabled: true, state: { state: "failed", code: "unreachable", message: "http://127.0.0.1:11434 refuses connections" }, alias: false, targets: [], modalities: ["text"] },
+        { id: "main", name: "Main", provider: "alias", provider_name: "", local: false, context: 8192, chat_template: true, answers: true, enabled: true, state: { state: "ready" }, alias: true, targets: ["vllm/llama3-70b", "vllm/glm-4-9b"], modalities: ["text"] },
+        { id: "fast", name: "Fast", provider: "alias", provider_name: "", local: false, context: 32768, chat_template: true, answers: true, enabled: true, state: { state: "ready" }, alias: true, targets: ["local/qwen3-8b"], modalities: ["text"] },
+        { id: "local/qwen3-8b", name: "Qwen3 8B", provider: "local", provider_name: "本机 · This machine", local: true, context: 32768, chat_template: true, answers: true, enabled: true, state: { state: process.env.MOCK_COLD ? "cold" : "ready" }, alias: false, targets: [], modalities: ["text"] },
+        { id: "vllm/llama3-70b", name: "Llama 3 70B", provider: "vllm", provider_name: "vLLM", local: false, context: 8192, chat_template: true, answers: true, enabled: true, state: { state: "ready" }, alias: false, targets: [], modalities: ["text"] },
+        { id: "vllm/glm-4-9b", name: "GLM-4 9B", provider: "vllm", provider_name: "vLLM", local: false, context: 131072, chat_template: true, answers: true, enabled: true, state: { state: "ready" }, alias: false, targets: [], modalities: ["text"] },
+        { id: "local/stories260k", name: "stories260K", provider: "local", provider_name: "本机 · This machine", local: true, context: 512, chat_template: false, answers: true, enabled: true, state: { state: "cold" }, alias: false, targets: [], modalities: ["text"] },
+        { id: "ollama/mistral", name: "Mistral 7B", provider: "ollama", provider_name: "Ollama", local: false, context: 32768, chat_template: true, answers: true, enabled: true, state: { state: "failed", code: "unreachable", message: "http://127.0.0.1:11434 refuses connections" }, alias: false, targets: [], modalities: ["text"] },
       ],
 };
 

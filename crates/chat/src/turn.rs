@@ -490,7 +490,7 @@ impl Passing {
 
 /// The model that is asked where nobody chose: the first one that answers, else the first there is.
 pub fn default_model(models: &Models) -> Option<ModelView> {
-    let mut offered: Vec<ModelView> = models.list().into_iter().filter(|view| view.enabled).collect();
+    let mut offered: Vec<ModelView> = models.list().into_iter().filter(|view| view.enabled && view.answers).collect();
     let ready = offered.iter().position(|view| view.state == ModelState::Ready).unwrap_or(0);
     (ready < offered.len()).then(|| offered.swap_remove(ready))
 }

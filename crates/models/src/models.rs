@@ -83,6 +83,8 @@ pub struct ModelView {
     pub modalities: Vec<String>,
     /// Whether it has a chat template, where known.
     pub chat_template: Option<bool>,
+    /// Whether it answers questions, as far as is known: embedders, rerankers, voices and painters do not.
+    pub answers: bool,
     /// Whether it is offered.
     pub enabled: bool,
     /// Where it stands; of an alias, the best of its targets.

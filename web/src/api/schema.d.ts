@@ -1374,6 +1374,8 @@ export interface components {
         Model: {
             /** @description Whether it is a name for others. */
             alias: boolean;
+            /** @description Whether it answers questions; embedders, rerankers, voices and painters do not. */
+            answers: boolean;
             chat_template?: boolean | null;
             /** Format: int32 */
             context?: number | null;

@@ -55,6 +55,8 @@ export type Model = {
   local: boolean;
   context: number | null;
   chat_template: boolean | null;
+  /** Whether it answers questions; embedders, rerankers, voices and painters do not. */
+  answers: boolean;
   enabled: boolean;
   state: ModelState;
   /** A name for others, its `targets`. */

@@ -13,10 +13,15 @@ export function useModels() {
 }
 
 export function modelsChanged(models: Model[]) {
-  queries.setQueryData<ModelList>(keys.models, (list) => ({ models, default: list?.default ?? models[0]?.id ?? null }));
+  queries.setQueryData<ModelList>(keys.models, (list) => ({ models, default: list?.default ?? forChat(models)[0]?.id ?? null }));
   // The default may have moved with the list; only the portal knows it.
   const list = queries.getQueryData<ModelList>(keys.models);
   if (list?.default && !models.some((model) => model.id === list.default)) void queries.invalidateQueries({ queryKey: keys.models });
+}
+
+/** Those that answer questions; embedders, rerankers and voices are for programs. */
+export function forChat(models: Model[] | undefined): Model[] {
+  return (models ?? []).filter((model) => model.answers);
 }
 
 /** The model chosen for the next new conversation, in this browser. */
@@ -32,7 +37,7 @@ export function useCurrentModel(conversationModel: string | null | undefined): M
   const { data } = useModels();
   const chosen = useChosen((state) => state.model);
   const preferred = useSession((state) => state.me?.settings.default_model);
-  const models = data?.models ?? [];
+  const models = forChat(data?.models);
   const wanted = [conversationModel, chosen, preferred, data?.default];
   for (const id of wanted) {
     const found = models.find((model) => model.id === id);

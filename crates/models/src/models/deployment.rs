@@ -269,6 +269,7 @@ impl Deployment {
             context: offered.and_then(|offered| offered.context).or(published.map(|model| model.context)),
             modalities: modalities(offered, published),
             chat_template: offered.and_then(|offered| offered.chat_template),
+            answers: answers(&self.name, offered.and_then(|offered| offered.capabilities.as_deref())),
             enabled: self.enabled,
             state: self.state(),
             created: offered.and_then(|offered| offered.created),
@@ -299,4 +300,15 @@ fn modalities(offered: Option<&Offered>, published: Option<&family::Model>) -> V
         Some(_) => vec!["text".to_owned()],
         None => published.map(|model| model.input.clone()).unwrap_or_default(),
     }
+}
+
+/// Whether a model answers questions, as far as its back end (`capabilities`, in its own words) or its name tells: embedders,
+/// rerankers, voices and painters are not for chat.
+pub(super) fn answers(name: &str, capabilities: Option<&[String]>) -> bool {
+    if let Some(can) = capabilities {
+        return can.iter().any(|word| word == "completion");
+    }
+    let name = name.to_lowercase();
+    let others = ["embed", "rerank", "whisper", "tts", "dall-e", "gpt-image", "moderation", "transcribe", "bge-"];
+    !others.iter().any(|word| name.contains(word))
 }

@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use tokio::time::sleep;
 use tokio_util::sync::DropGuard;
 
+use super::deployment::answers;
 use super::{Deployment, Inner, ModelView, Named};
 use crate::warm_up::warm_up;
 use crate::{ModelConfig, ProviderConfig, providers};
@@ -152,7 +153,7 @@ impl Provider {
         };
         self.set_problem(None, &house);
         if self.config.models.is_none() {
-            let chat = offered.iter().filter(|offer| answers(offer));
+            let chat = offered.iter().filter(|offer| answers(&offer.name, offer.capabilities.as_deref()));
             let models: Vec<ModelConfig> = chat.map(ModelConfig::from).collect();
             if self.adopt(&models, &house) {
                 house.regather();
@@ -239,15 +240,4 @@ async fn keep_asking(provider: Weak<Provider>, house: Weak<Inner>) {
 /// Ollama lists `llama3:latest` for what is asked as `llama3`, Gemini `models/gemini-pro` for `gemini-pro`.
 fn is_named(listed: &str, asked: &str) -> bool {
     listed == asked || listed.strip_suffix(":latest") == Some(asked) || listed.strip_prefix("models/") == Some(asked)
-}
-
-/// Whether a listed model answers questions, as far as its back end or its name tells: embedders, rerankers and voices are not
-/// for chat.
-fn answers(offer: &Offered) -> bool {
-    if let Some(can) = &offer.capabilities {
-        return can.iter().any(|word| word == "completion");
-    }
-    let name = offer.name.to_lowercase();
-    let others = ["embed", "rerank", "whisper", "tts", "dall-e", "moderation", "transcribe", "bge-"];
-    !others.iter().any(|word| name.contains(word))
 }

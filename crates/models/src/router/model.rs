@@ -114,6 +114,8 @@ impl Model {
             context: views.iter().filter_map(|view| view.context).min(),
             modalities: shared(&views),
             chat_template: views.iter().find_map(|view| view.chat_template),
+            // Of an alias whose deployments are gone nobody can say that it does not.
+            answers: views.is_empty() || views.iter().any(|view| view.answers),
             enabled: true,
             state: self.state(),
             created: views.iter().filter_map(|view| view.created).max(),

@@ -6,6 +6,7 @@ use domain::ModelState;
 use models::testing::Scripted;
 use models::{Models, ProviderConfig};
 
+use crate::aliases::alias;
 use crate::{chat, egress, hear, house, open, options, provider, until};
 
 fn failed(models: &Models, code: &str) -> bool {
@@ -45,6 +46,27 @@ async fn a_provider_without_a_list_offers_what_it_lists() {
     prompt.model = "mock/Qwen/Qwen3-8B".into();
     hear(open(&models, prompt).await.expect("an answer")).await;
     assert_eq!(scripted.latest().json()["model"], "Qwen/Qwen3-8B");
+}
+
+#[tokio::test]
+async fn an_embedder_that_is_named_is_there_for_programs_and_answers_no_questions() {
+    let scripted = Scripted::start_with("models=llama3,nomic-embed-text,bge-reranker-v2-m3").await;
+    let models = Models::new(options(), egress());
+    let named = ["nomic-embed-text", "bge-reranker-v2-m3", "llama3"].map(models::ModelConfig::named).to_vec();
+    models.configure(vec![ProviderConfig { models: Some(named), ..provider(&scripted.url) }]);
+    models.alias(vec![
+        alias("vectors", &["mock/nomic-embed-text"]),
+        alias("main", &["mock/nomic-embed-text", "mock/llama3"]),
+    ]);
+    let seen: Vec<_> = models.list().into_iter().map(|model| (model.id, model.answers)).collect();
+    let expected = [
+        ("vectors", false),
+        ("main", true),
+        ("mock/nomic-embed-text", false),
+        ("mock/bge-reranker-v2-m3", false),
+        ("mock/llama3", true),
+    ];
+    assert_eq!(seen, expected.map(|(id, answers)| (id.to_owned(), answers)));
 }
 
 #[tokio::test]

@@ -157,6 +157,8 @@ pub(crate) struct Model {
     /// What it takes: `text`, `image`, `audio`, `video`; empty where nobody tells.
     modalities: Vec<String>,
     chat_template: Option<bool>,
+    /// Whether it answers questions; embedders, rerankers, voices and painters do not.
+    answers: bool,
     enabled: bool,
     /// `{state: cold | loading | warming | ready | failed, ...}`
     #[schema(value_type = Object)]
@@ -178,6 +180,7 @@ impl From<models::ModelView> for Model {
             context: card.context,
             modalities: card.modalities,
             chat_template: card.chat_template,
+            answers: card.answers,
             enabled: card.enabled,
             state: card.state,
             alias: card.alias,

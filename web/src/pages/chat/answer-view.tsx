@@ -3,7 +3,7 @@ import { ChevronRight, Info, RefreshCw, Route, Scissors, Trash2, TriangleAlert }
 import { Suspense, lazy } from "react";
 import type { FellBack, Message } from "@/api/types";
 import { ui } from "@/app/ui";
-import { useModelName, useModels } from "@/chat/models";
+import { forChat, useModelName, useModels } from "@/chat/models";
 import { type Thread, useFellBack, useRunning } from "@/chat/thread";
 import { newId } from "@/lib/id";
 import { type Key, useT } from "@/lib/i18n";
@@ -135,7 +135,7 @@ function Quiet({ text, action }: { text: string; action?: React.ReactNode }) {
 function Actions({ thread, message, last, current }: { thread: Thread; message: Message; last: boolean; current: string | null }) {
   const t = useT("chat");
   const { data } = useModels();
-  const models = (data?.models ?? []).filter((one) => one.state.state !== "failed");
+  const models = forChat(data?.models).filter((one) => one.state.state !== "failed");
   const again = (id: string) => void regenerate(thread, message, id);
   return (
     <div className="mt-2 -ml-1.5 flex items-center gap-1 coarse:-ml-3.5">

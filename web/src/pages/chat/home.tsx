@@ -4,7 +4,7 @@ import { Boxes } from "lucide-react";
 import { useRef } from "react";
 import { RailButton } from "@/app/shell";
 import { useMe, useSession } from "@/app/session";
-import { useModels, useCurrentModel } from "@/chat/models";
+import { forChat, useCurrentModel, useModels } from "@/chat/models";
 import { askParameters, useNewParameters } from "@/chat/parameters";
 import { type Key, useT } from "@/lib/i18n";
 import { Composer, type ComposerHandle } from "@/pages/chat/composer";
@@ -22,7 +22,7 @@ export function HomePage() {
   const { data } = useModels();
   const model = useCurrentModel(null);
   const composer = useRef<ComposerHandle>(null);
-  const none = data !== undefined && data.models.length === 0;
+  const none = data !== undefined && forChat(data.models).length === 0;
 
   const send = async (text: string, askId: string) => {
     const { askNew } = await import("@/chat/thread");

@@ -1,7 +1,7 @@
 //! The model of this conversation, its state in a dot and in words, and the others there are.
 import { ChevronDown } from "lucide-react";
 import type { Model, ModelState } from "@/api/types";
-import { chooseModel, stateWords, useModels } from "@/chat/models";
+import { chooseModel, forChat, stateWords, useModels } from "@/chat/models";
 import { cx } from "@/lib/cx";
 import { translate, useT } from "@/lib/i18n";
 import { failureSentence } from "@/lib/problem";
@@ -23,7 +23,7 @@ export function StateDot({ state }: { state: ModelState }) {
 export function ModelPicker({ current, onPick }: { current: Model | null; onPick?: (model: string) => void }) {
   const t = useT("chat");
   const { data } = useModels();
-  const models = data?.models ?? [];
+  const models = forChat(data?.models);
   if (models.length === 0) return <span className="px-2.5 text-[15px] text-muted-foreground">{data ? t("model.none") : ""}</span>;
   const pick = (id: string) => {
     chooseModel(id);

@@ -1,7 +1,7 @@
 //! Language, theme, typing animation, the model a new conversation begins with.
 import { Monitor, Moon, Sun } from "lucide-react";
 import { useMe } from "@/app/session";
-import { useModels } from "@/chat/models";
+import { forChat, useModels } from "@/chat/models";
 import { LANGUAGES, setLanguage, useLanguage, useT } from "@/lib/i18n";
 import { useTheme } from "@/lib/theme";
 import { saveNow } from "@/pages/account/settings/save";
@@ -17,7 +17,7 @@ export function GeneralSettings() {
   const language = useLanguage();
   const { theme, setTheme } = useTheme();
   const { data } = useModels();
-  const models = data?.models ?? [];
+  const models = forChat(data?.models);
   const chosen = me.settings.default_model ?? "";
   const missing = chosen !== "" && data !== undefined && !models.some((model) => model.id === chosen);
 
