@@ -120,6 +120,12 @@ export async function signIn(page, house, name, { password = PASSWORD, here = fa
   await page.getByRole("button", { name: "Sign in", exact: true }).waitFor({ state: "detached" });
 }
 
+/** The signed-in person's language, which wins over the browser's. */
+export async function speak(page, house, language) {
+  const changed = await page.request.patch(`${house.url}/api/me`, { data: { language }, headers: { origin: house.url } });
+  if (!changed.ok()) throw new Error(`the language stays: ${changed.status()} ${await changed.text()}`);
+}
+
 export const composer = (page) => page.getByRole("textbox", { name: "Message", exact: true });
 export const log = (page) => page.getByRole("log", { name: "Conversation" });
 /** The last message on the page; after a question, its answer. */

@@ -68,7 +68,7 @@ export function newConversation(part = {}) {
   return made;
 }
 export function newMessage(conversation, part) {
-  const made = { id: newId(part.at), conversation: conversation.id, parent: null, author: "user", text: "", thought: null, at: Date.now(), model: null, turn: null, finish: null, failure: null, usage: null, ttft_ms: null, tpot_ms: null, trimmed: null, ...part };
+  const made = { id: newId(part.at), conversation: conversation.id, parent: null, author: "user", text: "", thought: null, at: Date.now(), model: null, turn: null, finish: null, failure: null, usage: null, ttft_ms: null, tpot_ms: null, trimmed: null, provenance: null, ...part };
   messages.set(made.id, made);
   conversation.head = made.id;
   return made;
@@ -97,6 +97,12 @@ function ask(body) {
   touch(conversation.id);
   void run(turn, answer, question, state.models.find((one) => one.id === model));
   return { turn: turn.id, conversation: shown(conversation), question: wire(question), answer: { ...wire(answer) } };
+}
+
+function provenanceOf(text, model) {
+  const tried = text.includes("/fallback") ? [{ model: "ollama/mistral", code: "unreachable" }] : [];
+  const dropped = text.includes("/unsaid") ? ["logit_bias", "frequency_penalty"] : [];
+  return { provider: model.provider, model: model.targets[0] ?? model.id, tried, queued_ms: text.includes("/queue") ? 4500 : 0, dropped };
 }
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -134,7 +140,7 @@ async function run(turn, answer, question, model) {
   const usage = { prompt: 42, completion: script.pieces.length, cached: 0, reasoning: script.thought?.length ?? 0, reported: true };
   emit({ type: "used", usage });
   const finish = turn.stopped ? "stopped" : script.failure ? "failed" : (script.finish ?? "stop");
-  Object.assign(answer, { finish, failure: turn.stopped ? null : (script.failure ?? null), usage, ttft_ms: first ? first - began : null, tpot_ms: 18.4 });
+  Object.assign(answer, { finish, failure: turn.stopped ? null : (script.failure ?? null), usage, ttft_ms: first ? first - began : null, tpot_ms: 18.4, provenance: provenanceOf(question.text, model) });
   turn.done = true;
   emit({ type: "finished", finish, failure: answer.failure, ttft_ms: answer.ttft_ms, tpot_ms: 18.4, message: wire(answer) });
   live({ type: "turn", turn: turn.id, conversation: turn.conversation, change: "finished" });

@@ -22,6 +22,7 @@ const message = (id: string, part: Partial<Message> = {}): Message => ({
   ttft_ms: null,
   tpot_ms: null,
   trimmed: null,
+  provenance: null,
   ...part,
 });
 

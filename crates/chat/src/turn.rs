@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use domain::{
     Author, Batch, Caller, ClientBody, ConversationId, Failure, Finish, KeyBudget, KeyScope, Message, MessageId,
-    ModelError, ModelState, Priority, Prompt, Reply, Sampling, Task, Tokens, TurnEvent, TurnId,
+    ModelError, ModelState, Priority, Prompt, Provenance, Reply, Sampling, Task, Tokens, TurnEvent, TurnId,
 };
 use futures_util::FutureExt;
 use ledger::{Outcome, Permit};
@@ -107,6 +107,15 @@ struct Work {
     system_prompt: Option<String>,
     sampling: Sampling,
     history: Vec<Message>,
+}
+
+/// What is kept with an answer beside what was said and measured.
+#[derive(Debug, Default)]
+struct Noted {
+    /// Messages and tokens that did not fit the context.
+    trimmed: Option<(u32, u32)>,
+    /// Absent as long as nobody has answered.
+    provenance: Option<Provenance>,
 }
 
 impl Chat {
@@ -321,8 +330,8 @@ impl House {
 
     /// Writes a kept answer from here to its end, and settles it exactly once, whatever happens on the way.
     async fn write_answer(self: Arc<Self>, live: Arc<LiveTurn>, mut permit: Permit, work: Work) {
-        let mut trimmed = None;
-        let answering = AssertUnwindSafe(self.answer(&live, &mut permit, work, &mut trimmed)).catch_unwind();
+        let mut noted = Noted::default();
+        let answering = AssertUnwindSafe(self.answer(&live, &mut permit, work, &mut noted)).catch_unwind();
         let ending = tokio::select! {
             biased;
             () = self.interrupt.cancelled() => None,
@@ -338,7 +347,8 @@ impl House {
             ..answer::never_began(Finish::Interrupted, None)
         });
         let (text, thought) = live.close();
-        let stored = FinalAnswer { id: live.place.answer, text, thought, trimmed };
+        let Noted { trimmed, provenance } = noted;
+        let stored = FinalAnswer { id: live.place.answer, text, thought, trimmed, provenance };
         let finished = |unsaved| Happened::Finished {
             finish: ending.finish,
             failure: ending.failure.clone(),
@@ -361,17 +371,11 @@ impl House {
     }
 
     /// Context, model, reply: what can be stopped.
-    async fn answer(
-        &self,
-        live: &Arc<LiveTurn>,
-        permit: &mut Permit,
-        work: Work,
-        trimmed: &mut Option<(u32, u32)>,
-    ) -> Ending {
+    async fn answer(&self, live: &Arc<LiveTurn>, permit: &mut Permit, work: Work, noted: &mut Noted) -> Ending {
         let asked = self.clock.monotonic();
         self.live.tell(live, vec![TurnEvent::Started { turn: live.turn, model: work.card.id.clone() }]);
         permit.answered_by(&work.card.provider);
-        let opening = self.open(live, permit, work, trimmed);
+        let opening = self.open(live, permit, work, noted);
         let opened = tokio::select! {
             biased;
             () = live.stop.cancelled() => return answer::never_began(Finish::Stopped, None),
@@ -405,14 +409,14 @@ impl House {
         live: &Arc<LiveTurn>,
         permit: &mut Permit,
         mut work: Work,
-        trimmed: &mut Option<(u32, u32)>,
+        noted: &mut Noted,
     ) -> Result<(Reply, Tokens), Failure> {
         let mut budget = context::prompt_budget(work.card.context, work.sampling.max_tokens);
         let mut attempts = 0;
         loop {
             let context = context::assemble(work.system_prompt.as_deref(), work.history.clone(), budget);
-            if context.trimmed != *trimmed {
-                *trimmed = context.trimmed;
+            if context.trimmed != noted.trimmed {
+                noted.trimmed = context.trimmed;
                 if let Some((messages, tokens)) = context.trimmed {
                     self.live.tell(live, vec![TurnEvent::Trimmed { messages, tokens }]);
                 }
@@ -436,6 +440,7 @@ impl House {
             match self.models.open(&caller, errand, prompt, &mut notice).await {
                 Ok(reply) => {
                     permit.answered_by(&reply.route.provider);
+                    noted.provenance = Some(Provenance { route: reply.route.clone(), dropped: reply.dropped.clone() });
                     return Ok((reply, context.tokens));
                 }
                 Err(ModelError::Rejected { code: Some(code), .. })

@@ -23,7 +23,9 @@ pub use id::{
     SessionId, TenantId, TurnId,
 };
 pub use message::{Author, Message};
-pub use model::{BoxFuture, BoxStream, ModelError, ModelProvider, ModelState, Offered, Reply, Route, TimedOut};
+pub use model::{
+    BoxFuture, BoxStream, ModelError, ModelProvider, ModelState, Offered, Provenance, Reply, Route, TimedOut, Tried,
+};
 pub use prompt::{ClientBody, Priority, Prompt, Sampling, Task};
 pub use scope::{KeyBudget, KeyScope};
 pub use usage::{Tokens, Usage};

@@ -1,5 +1,6 @@
 //! The port to models: whatever answers a prompt, near or far.
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
@@ -251,13 +252,36 @@ pub struct Reply {
     pub route: Route,
 }
 
-/// The deployment that answers, for the usage row and the details of an answer.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// The deployment that answers and the way to it, for the usage row and the details of an answer.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Route {
     /// Its provider's slug.
     pub provider: String,
-    /// The model's id, `provider/name`.
+    /// The deployment's id, `provider/name`.
     pub model: String,
+    /// Who was asked before it and gave no answer, in order.
+    pub tried: Vec<Tried>,
+    /// How long the request waited for a place, in milliseconds.
+    pub queued_ms: u32,
+}
+
+/// An attempt that gave no answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tried {
+    /// The deployment that was asked, `provider/name`; of a model of which none could be asked, that model.
+    pub model: String,
+    /// Why: a word of the error table.
+    pub code: Cow<'static, str>,
+}
+
+/// How a kept answer came about: its route, and what of the request never reached the model.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// Who answered, and who was asked before.
+    #[serde(flatten)]
+    pub route: Route,
+    /// As [`Reply::dropped`].
+    pub dropped: Vec<String>,
 }
 
 impl Reply {

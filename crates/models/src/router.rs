@@ -32,7 +32,7 @@ use crate::models::{Snapshot, Standing};
 use balance::Candidate;
 use place::Place;
 use queue::{Moved, Pass, Want};
-use tries::{Tries, another_may_answer};
+use tries::{Trail, Tries, another_may_answer};
 
 pub(crate) type Notice<'a> = &'a mut (dyn FnMut(TurnEvent) + Send);
 
@@ -59,13 +59,16 @@ impl Router<'_> {
             return Err(ModelError::NoSuchModel { url: "this portal".to_owned(), model: prompt.model });
         };
         let mut chain = Chain::default();
+        let mut trail = Trail::default();
         let mut first_error = None;
         loop {
             chain.enter(model);
-            let error = match self.ask(model, &asked, chain.next_is_ready(self.snapshot), notice).await {
+            let before = trail.tried.len();
+            let error = match self.ask(model, &asked, chain.next_is_ready(self.snapshot), &mut trail, notice).await {
                 Ok(reply) => return Ok(reply),
                 Err(error) => error,
             };
+            trail.leave(model, before, error.code());
             let next = if another_may_answer(&error) { chain.next(self.snapshot) } else { None };
             let (from, code) = (model.id.clone(), error.code());
             // Of several reasons the one of the model that was asked for is told.
@@ -85,9 +88,10 @@ impl Router<'_> {
         model: &Model,
         asked: &Asked<'_>,
         another_is_ready: bool,
+        trail: &mut Trail,
         notice: Notice<'_>,
     ) -> Result<Reply, ModelError> {
-        let mut tries = Tries::new(model, self.retries);
+        let mut tries = Tries::new(model, self.retries, trail);
         loop {
             let place = self.place(model, asked, &mut tries, another_is_ready, notice).await?;
             let deployment = place.deployment.clone();
@@ -98,7 +102,7 @@ impl Router<'_> {
             let error = match question(&place, asked.prompt).await {
                 Ok(reply) => {
                     deployment.succeed();
-                    return Ok(place.hold(reply));
+                    return Ok(place.hold(reply, tries.trail));
                 }
                 Err(error) => error,
             };
@@ -116,7 +120,7 @@ impl Router<'_> {
         &self,
         model: &Model,
         asked: &Asked<'_>,
-        tries: &mut Tries,
+        tries: &mut Tries<'_>,
         another_is_ready: bool,
         notice: Notice<'_>,
     ) -> Result<Place, ModelError> {
@@ -133,7 +137,9 @@ impl Router<'_> {
                     let began = Instant::now();
                     let waited = self.wait(model, asked, tries, choices, &mut changes, notice).await;
                     // The clock of the first token stands still in the queue, which has its own.
-                    tries.until += began.elapsed();
+                    let waiting = began.elapsed();
+                    tries.until += waiting;
+                    tries.trail.queued += waiting;
                     if let Some(place) = waited? {
                         return Ok(place);
                     }
@@ -159,7 +165,7 @@ impl Router<'_> {
         &self,
         model: &Model,
         asked: &Asked<'_>,
-        tries: &Tries,
+        tries: &Tries<'_>,
         choices: Vec<usize>,
         changes: &mut watch::Receiver<u64>,
         notice: Notice<'_>,
@@ -216,7 +222,7 @@ async fn question(place: &Place, prompt: &Prompt) -> Result<Reply, ModelError> {
 }
 
 /// The only deployment of a model, where it may be asked and has room: most requests, without a lock or an allocation.
-fn at_once(model: &Model, tries: &Tries) -> Option<Place> {
+fn at_once(model: &Model, tries: &Tries<'_>) -> Option<Place> {
     let [only] = model.choices.as_slice() else { return None };
     let asks = model.room.is_none() && !tries.has_failed(0) && only.deployment.standing().asks();
     let deployment = if asks { only.deployment.room.try_enter()? } else { return None };
@@ -236,7 +242,7 @@ enum Selected {
 }
 
 /// Looks for a place among the deployments that are readiest, as the model's balancer chooses.
-fn select(model: &Model, asked: &Asked<'_>, tries: &Tries) -> Selected {
+fn select(model: &Model, asked: &Asked<'_>, tries: &Tries<'_>) -> Selected {
     let (standing, mut left) = readiest(model, tries);
     match standing {
         Standing::Coming => return Selected::Coming,
@@ -272,7 +278,7 @@ fn select(model: &Model, asked: &Asked<'_>, tries: &Tries) -> Selected {
 }
 
 /// Those whom a request that already waits would wait for now.
-fn wanted(model: &Model, asked: &Asked<'_>, tries: &Tries) -> Vec<usize> {
+fn wanted(model: &Model, asked: &Asked<'_>, tries: &Tries<'_>) -> Vec<usize> {
     match readiest(model, tries) {
         (Standing::Coming | Standing::Out, _) => Vec::new(),
         (_, left) if model.balancer.waits() => vec![left[choose(model, asked, &left)]],
@@ -281,7 +287,7 @@ fn wanted(model: &Model, asked: &Asked<'_>, tries: &Tries) -> Vec<usize> {
 }
 
 /// The deployments that are asked before all others and did not fail just now; if they all did, who is still coming.
-fn readiest(model: &Model, tries: &Tries) -> (Standing, Vec<usize>) {
+fn readiest(model: &Model, tries: &Tries<'_>) -> (Standing, Vec<usize>) {
     let mut best = (Standing::Out, Vec::new());
     for (at, choice) in model.choices.iter().enumerate().filter(|(at, _)| !tries.has_failed(*at)) {
         let standing = choice.deployment.standing();

@@ -184,8 +184,13 @@ async fn kept(engine: &str, bench: &Bench, store: &Store, folder: Option<&Path>,
     );
     let ending = Instant::now();
     for asked in &asked {
-        let answer =
-            FinalAnswer { id: asked.answer.id, text: "An answer. ".repeat(100), thought: String::new(), trimmed: None };
+        let answer = FinalAnswer {
+            id: asked.answer.id,
+            text: "An answer. ".repeat(100),
+            thought: String::new(),
+            trimmed: None,
+            provenance: None,
+        };
         let settled = settled(bench, asked.turn, asked.at, Some(asked.conversation), Some(answer));
         receipts.push(store.writer().submit(Record::Settled(Box::new(settled))).await);
     }

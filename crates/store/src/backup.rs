@@ -150,6 +150,7 @@ pub(crate) const TABLES: &[Table] = &[
             "tpot_us#",
             "trimmed_messages#",
             "trimmed_tokens#",
+            "provenance",
             "deleted_with",
         ],
     ),

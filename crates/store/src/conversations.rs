@@ -5,7 +5,9 @@
 mod import;
 pub(crate) mod tree;
 
-use domain::{Author, Caller, ConversationId, Failure, Finish, MessageId, Sampling, Timestamp, TurnId, Usage};
+use domain::{
+    Author, Caller, ConversationId, Failure, Finish, MessageId, Provenance, Sampling, Timestamp, TurnId, Usage,
+};
 use serde::{Deserialize, Serialize};
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
@@ -123,6 +125,10 @@ pub struct Message {
     pub ttft_ms: Option<u32>,
     pub tpot_us: Option<u32>,
     pub trimmed: Option<Trimmed>,
+    /// Who answered, and what of the request did not reach them; absent in questions, where nobody answered, and in files of
+    /// before it was kept.
+    #[serde(default)]
+    pub provenance: Option<Provenance>,
 }
 
 impl Message {

@@ -31,6 +31,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     same_for_both(5, include_str!("../migrations/0005_aliases.sql")),
     same_for_both(6, include_str!("../migrations/0006_responses.sql")),
     same_for_both(7, include_str!("../migrations/0007_files.sql")),
+    same_for_both(8, include_str!("../migrations/0008_provenance.sql")),
 ];
 
 const fn same_for_both(version: i64, sql: &'static str) -> Migration {

@@ -57,7 +57,7 @@ impl Store {
         let reasoning = Tokens::estimate(&thought);
         let completion = Tokens::estimate(&text) + reasoning;
         let usage = Usage { prompt, completion, cached: Tokens(0), reasoning, reported: false };
-        let answer = open.answer.map(|id| FinalAnswer { id, text, thought, trimmed: None });
+        let answer = open.answer.map(|id| FinalAnswer { id, text, thought, trimmed: None, provenance: None });
         Ok(Settled {
             turn: open.turn,
             caller: open.caller,

@@ -54,6 +54,11 @@ pub(crate) trait Columns {
         serde_json::from_str(&text).map_err(|_| corrupt(column, &text))
     }
 
+    fn maybe_json<T: DeserializeOwned>(&self, column: &str) -> Result<Option<T>, Error> {
+        let Some(text) = self.maybe_text(column)? else { return Ok(None) };
+        serde_json::from_str(&text).map(Some).map_err(|_| corrupt(column, &text))
+    }
+
     fn word<T>(&self, column: &str, parse: fn(&str) -> Option<T>) -> Result<T, Error> {
         let text = self.text(column)?;
         parse(&text).ok_or_else(|| corrupt(column, &text))

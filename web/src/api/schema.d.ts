@@ -1360,6 +1360,7 @@ export interface components {
             id: string;
             model?: string | null;
             parent?: string | null;
+            provenance?: components["schemas"]["ProvenanceView"] | null;
             text: string;
             thought?: string | null;
             /** Format: double */
@@ -1487,6 +1488,22 @@ export interface components {
             enabled: boolean;
             name: string;
             streaming: boolean;
+        };
+        /** @description [`domain::Provenance`] in the description of the API. */
+        ProvenanceView: {
+            /** @description Parameters that the deployment's dialect has no word for and that were left out. */
+            dropped: string[];
+            /** @description The deployment that answered, `provider/name`. */
+            model: string;
+            /** @description The slug of the provider that answered. */
+            provider: string;
+            /**
+             * Format: int32
+             * @description How long the question waited for a place, in milliseconds.
+             */
+            queued_ms: number;
+            /** @description Who was asked before it and gave no answer, in order. */
+            tried: components["schemas"]["TriedView"][];
         };
         /** @description A provider to add, or what is to change in one. */
         ProviderBody: {
@@ -1795,6 +1812,13 @@ export interface components {
         Tree: {
             conversation: components["schemas"]["Conversation"];
             messages: components["schemas"]["Message"][];
+        };
+        /** @description [`domain::Tried`] in the description of the API. */
+        TriedView: {
+            /** @description Why: a word of the error table. */
+            code: string;
+            /** @description A deployment, `provider/name`; of a model of which none could be asked, that model. */
+            model: string;
         };
         /** @description History that did not fit the model's context. */
         Trimmed: {

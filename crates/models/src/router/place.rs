@@ -9,6 +9,7 @@ use domain::{Batch, BoxStream, ModelError, Reply, Route};
 use futures_core::Stream;
 
 use super::queue::Pass;
+use super::tries::Trail;
 use crate::models::Deployment;
 
 pub(super) struct Place {
@@ -17,9 +18,14 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// The reply, with this place held to its end and the name of who answers.
-    pub(super) fn hold(self, reply: Reply) -> Reply {
-        let route = Route { provider: self.deployment.provider.clone(), model: self.deployment.id.clone() };
+    /// The reply, with this place held to its end, the name of who answers, and the way there.
+    pub(super) fn hold(self, reply: Reply, trail: &mut Trail) -> Reply {
+        let route = Route {
+            provider: self.deployment.provider.clone(),
+            model: self.deployment.id.clone(),
+            tried: std::mem::take(&mut trail.tried),
+            queued_ms: u32::try_from(trail.queued.as_millis()).unwrap_or(u32::MAX),
+        };
         Reply { batches: Box::pin(Held { batches: reply.batches, place: Some(self) }), route, ..reply }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use domain::{ModelError, TurnEvent};
+use domain::{ModelError, Tried, TurnEvent};
 use tokio::time::{Instant, sleep};
 
 use super::{Model, Notice};
@@ -12,7 +12,26 @@ use crate::models::Deployment;
 /// How often a back end that is loading is asked again, where it does not say.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
-pub(super) struct Tries {
+/// What a request has behind it, over all the models that are asked for it.
+#[derive(Default)]
+pub(super) struct Trail {
+    /// Who was asked and gave no answer, in order.
+    pub(super) tried: Vec<Tried>,
+    /// How long it waited for a place.
+    pub(super) queued: Duration,
+}
+
+impl Trail {
+    /// A model is left behind. It is named where none of its deployments was asked: that too is part of the way.
+    pub(super) fn leave(&mut self, model: &Model, before: usize, code: &'static str) {
+        if self.tried.len() == before {
+            self.tried.push(Tried { model: model.id.clone(), code: code.into() });
+        }
+    }
+}
+
+pub(super) struct Tries<'t> {
+    pub(super) trail: &'t mut Trail,
     /// Those that failed since all of them were last asked.
     failed: Vec<usize>,
     repeated: u32,
@@ -21,11 +40,11 @@ pub(super) struct Tries {
     pub(super) until: Instant,
 }
 
-impl Tries {
+impl<'t> Tries<'t> {
     /// `most`: how often those that failed are asked again.
-    pub(super) fn new(model: &Model, most: u32) -> Tries {
+    pub(super) fn new(model: &Model, most: u32, trail: &'t mut Trail) -> Tries<'t> {
         let longest = model.choices.iter().map(|choice| choice.deployment.timeouts.first_token).max();
-        Tries { failed: Vec::new(), repeated: 0, most, until: Instant::now() + longest.unwrap_or_default() }
+        Tries { trail, failed: Vec::new(), repeated: 0, most, until: Instant::now() + longest.unwrap_or_default() }
     }
 
     pub(super) fn has_failed(&self, choice: usize) -> bool {
@@ -40,6 +59,7 @@ impl Tries {
         error: ModelError,
         notice: Notice<'_>,
     ) -> Result<(), ModelError> {
+        self.trail.tried.push(Tried { model: failed.id.clone(), code: error.code().into() });
         if !another_may_answer(&error) {
             return Err(error);
         }

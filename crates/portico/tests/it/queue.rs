@@ -4,7 +4,7 @@
 use models::testing::Scripted;
 use serde_json::{Value, json};
 
-use crate::portal::{Event, House, Place, call, chat, told};
+use crate::portal::{Asked, Event, House, Place, call, chat, told};
 
 /// Two upstreams, one request at a time each; `main` is one, then the other.
 async fn house() -> (House, Scripted) {
@@ -24,6 +24,11 @@ async fn house() -> (House, Scripted) {
     (House::at(one, &place).await, other)
 }
 
+/// What is kept of the way to an answer.
+async fn provenance(house: &House, asked: &Asked) -> Value {
+    house.owner.message(&asked.conversation, &asked.answer).await["provenance"].clone()
+}
+
 fn of_kind(events: &[Event], kind: &str) -> Vec<Value> {
     events.iter().map(Event::json).filter(|event| event["type"] == kind).collect()
 }
@@ -41,6 +46,8 @@ async fn a_question_that_waits_shows_its_position_and_is_answered() {
     assert_eq!(queued.first().map(|event| event["position"].clone()), Some(json!(2)), "{queued:?}");
     assert_eq!(queued.last().map(|event| event["position"].clone()), Some(json!(1)), "{queued:?}");
     assert_eq!(told(&waited), "t0 t1 ");
+    let provenance = provenance(&house, &third).await;
+    assert!(provenance["queued_ms"].as_u64().is_some_and(|ms| ms >= 20), "the details tell the wait: {provenance}");
     for turn in [&first, &second] {
         assert_eq!(of_kind(&house.owner.events(&turn.turn).await, "finished")[0]["finish"], "stop");
     }
@@ -95,6 +102,12 @@ async fn a_fallback_is_told_and_the_row_names_who_answered() {
         (Some("main"), Some("spare/m"), Some("upstream_failed"))
     );
     assert_eq!(other.stats().completed, 1);
+    // The way there is kept with the answer: every attempt in order, and who answered in the end.
+    let failed = json!({ "model": "mock/m", "code": "upstream_failed" });
+    let told = provenance(&house, &asked).await;
+    assert_eq!((&told["provider"], &told["model"], &told["tried"][0]), (&json!("spare"), &json!("spare/m"), &failed));
+    assert!(told["tried"].as_array().is_some_and(|tried| tried.iter().all(|one| *one == failed)), "{told}");
+    assert_eq!(told["dropped"], json!([]));
     let reply = house
         .key
         .post("/v1/chat/completions", &json!({ "model": "main", "messages": chat("", false)["messages"] }))

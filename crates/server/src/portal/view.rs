@@ -1,6 +1,6 @@
 //! What the portal shows: rows of the store in the words of the wire. No decisions here.
 
-use domain::{Author, Caller, ConversationId, Failure, Finish, ModelState, TurnId, Usage};
+use domain::{Author, Caller, ConversationId, Failure, Finish, ModelState, Provenance, TurnId, Usage};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -96,6 +96,35 @@ pub(crate) struct Message {
     pub(crate) ttft_ms: Option<u32>,
     pub(crate) tpot_ms: Option<f64>,
     pub(crate) trimmed: Option<Trimmed>,
+    /// Absent where nobody answered, and in answers of before it was kept.
+    #[schema(value_type = Option<ProvenanceView>)]
+    pub(crate) provenance: Option<Provenance>,
+}
+
+/// [`domain::Provenance`] in the description of the API.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct ProvenanceView {
+    /// The slug of the provider that answered.
+    provider: String,
+    /// The deployment that answered, `provider/name`.
+    model: String,
+    /// Who was asked before it and gave no answer, in order.
+    tried: Vec<TriedView>,
+    /// How long the question waited for a place, in milliseconds.
+    queued_ms: u32,
+    /// Parameters that the deployment's dialect has no word for and that were left out.
+    dropped: Vec<String>,
+}
+
+/// [`domain::Tried`] in the description of the API.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct TriedView {
+    /// A deployment, `provider/name`; of a model of which none could be asked, that model.
+    model: String,
+    /// Why: a word of the error table.
+    code: String,
 }
 
 /// History that did not fit the model's context.
@@ -122,6 +151,7 @@ impl From<store::Message> for Message {
             ttft_ms: row.ttft_ms,
             tpot_ms: row.tpot_us.map(|us| f64::from(us) / 1e3),
             trimmed: row.trimmed.map(|store::Trimmed { messages, tokens }| Trimmed { messages, tokens }),
+            provenance: row.provenance,
         }
     }
 }

@@ -148,8 +148,8 @@ async fn insert_message(connection: &mut AnyConnection, caller: &Caller, message
     let (tenant, person) = owner(caller);
     sqlx::query(
         "INSERT INTO messages (id, tenant, person, conversation, parent, author, text, thought, at, model, turn, finish, \
-         failure_code, failure_message, usage, ttft_ms, tpot_us, trimmed_messages, trimmed_tokens) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
+         failure_code, failure_message, usage, ttft_ms, tpot_us, trimmed_messages, trimmed_tokens, provenance) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
     )
     .bind(message.id.to_string())
     .bind(tenant)
@@ -170,6 +170,7 @@ async fn insert_message(connection: &mut AnyConnection, caller: &Caller, message
     .bind(message.tpot_us.map(i64::from))
     .bind(message.trimmed.map(|trimmed| i64::from(trimmed.messages)))
     .bind(message.trimmed.map(|trimmed| i64::from(trimmed.tokens)))
+    .bind(message.provenance.as_ref().map(json).transpose()?)
     .execute(connection)
     .await?;
     Ok(())

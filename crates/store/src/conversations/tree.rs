@@ -210,5 +210,6 @@ pub(super) fn message(row: &AnyRow) -> Result<Message, Error> {
         ttft_ms: row.maybe_number("ttft_ms")?,
         tpot_us: row.maybe_number("tpot_us")?,
         trimmed,
+        provenance: row.maybe_json("provenance")?,
     })
 }

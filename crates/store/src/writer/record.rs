@@ -1,7 +1,8 @@
 //! What can be handed to the writer. Text in here is stored as it is (but for U+0000, which PostgreSQL cannot hold).
 
 use domain::{
-    Act, Caller, ConversationId, Failure, Finish, KeyId, MessageId, PersonId, SessionId, Timestamp, TurnId, Usage,
+    Act, Caller, ConversationId, Failure, Finish, KeyId, MessageId, PersonId, Provenance, SessionId, Timestamp, TurnId,
+    Usage,
 };
 
 use crate::{NewConversation, NewResponse};
@@ -110,6 +111,8 @@ pub struct FinalAnswer {
     pub thought: String,
     /// Messages and tokens that did not fit the context.
     pub trimmed: Option<(u32, u32)>,
+    /// Who answered, and what of the request did not reach them.
+    pub provenance: Option<Provenance>,
 }
 
 /// Somebody was seen.

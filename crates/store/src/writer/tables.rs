@@ -270,8 +270,8 @@ pub(super) async fn answers(connection: &mut AnyConnection, engine: Engine, sett
         let (Some(answer), Some(conversation)) = (&settled.answer, settled.conversation) else { continue };
         sqlx::query(
             "UPDATE messages SET text = $1, thought = $2, model = $3, finish = $4, failure_code = $5, \
-             failure_message = $6, usage = $7, ttft_ms = $8, tpot_us = $9, trimmed_messages = $10, trimmed_tokens = $11 \
-             WHERE id = $12 AND tenant = $13 AND person = $14",
+             failure_message = $6, usage = $7, ttft_ms = $8, tpot_us = $9, trimmed_messages = $10, trimmed_tokens = $11, \
+             provenance = $12 WHERE id = $13 AND tenant = $14 AND person = $15",
         )
         .bind(clean(answer.text.clone()))
         .bind(clean(answer.thought.clone()))
@@ -284,6 +284,7 @@ pub(super) async fn answers(connection: &mut AnyConnection, engine: Engine, sett
         .bind(settled.tpot_us.map(i64::from))
         .bind(answer.trimmed.map(|(messages, _)| i64::from(messages)))
         .bind(answer.trimmed.map(|(_, tokens)| i64::from(tokens)))
+        .bind(answer.provenance.as_ref().map(json).transpose()?)
         .bind(answer.id.to_string())
         .bind(settled.caller.tenant.to_string())
         .bind(settled.caller.person.to_string())

@@ -171,7 +171,13 @@ impl House {
             finished_at: self.now(),
             ttft_ms: Some(12),
             tpot_us: Some(900),
-            answer: Some(FinalAnswer { id: asked.answer.id, text: text.into(), thought: String::new(), trimmed: None }),
+            answer: Some(FinalAnswer {
+                id: asked.answer.id,
+                text: text.into(),
+                thought: String::new(),
+                trimmed: None,
+                provenance: None,
+            }),
         }
     }
 
