@@ -70,11 +70,43 @@ test("its use stands in the list, and in the administration with its person", as
   await page.getByText("ada", { exact: false }).first().waitFor();
 });
 
+test("its use by day is a chart, read with the pointer or the arrow keys", async () => {
+  await page.goto(`${house.url}/settings/keys`);
+  const open = page.getByRole("button", { name: "Use of “Nightly report” by day" });
+  await open.click();
+  const chart = page.getByRole("slider", { name: /^Tokens a day/ });
+  await chart.waitFor();
+  assert.match(await chart.getAttribute("aria-valuetext"), /Read 7, Written 3, 1 request$/);
+  await chart.press("ArrowLeft");
+  assert.match(await chart.getAttribute("aria-valuetext"), /Read 0, Written 0, 0 requests$/);
+  assert.deepEqual(await violations(page), []);
+  await open.click();
+  await chart.waitFor({ state: "detached" });
+});
+
+test("bound to a task, a chat is refused with it", async () => {
+  await page.getByRole("button", { name: "Edit “Nightly report”" }).click();
+  await page.getByLabel("Chosen tasks only").check();
+  await page.getByRole("checkbox", { name: "Embeddings" }).check();
+  assert.deepEqual(await violations(page), []);
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByText("Key saved").last().waitFor();
+  await page.getByRole("listitem").filter({ hasText: "Nightly report" }).getByText("Embeddings").waitFor();
+  const refused = await curl("echo/echo");
+  assert.equal(refused.status, 403);
+  assert.equal(refused.body.error.code, "task_not_allowed");
+  await page.getByRole("button", { name: "Edit “Nightly report”" }).click();
+  await page.getByRole("radio", { name: "Everything" }).check();
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+  assert.equal((await curl("echo/echo")).status, 200);
+});
+
 test("narrowed to other addresses it is refused here, revoked it is nothing", async () => {
   await page.getByRole("button", { name: "Edit “Nightly report”" }).click();
   await page.getByLabel("Only from these addresses").fill("10.99.0.0/16");
   await page.getByRole("button", { name: "Save" }).click();
-  await page.getByText("Key saved").waitFor();
+  await page.getByText("Key saved").last().waitFor();
   assert.equal((await curl("echo/echo")).status, 403);
   await page.getByRole("button", { name: "Revoke: Nightly report" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Revoke" }).click();

@@ -106,6 +106,11 @@ export function adminRoutes(state, { newId, refuse, live }) {
       return Object.assign(state.me, { name: body.name, display_name: body.display_name, role: "member" });
     }],
     ["GET", /^\/api\/keys$/, (_, query) => (query.get("of") ? [...keys, ...others] : keys)],
+    ["GET", /^\/api\/keys\/(.+)\/usage$/, ([id]) => {
+      const key = [...keys, ...others].find((one) => one.id === id) ?? refuse(404, "not_found");
+      const days = Array.from({ length: 30 }, (_, back) => ({ day: new Date(now - (29 - back) * DAY).toISOString().slice(0, 10), prompt: Math.round(90_000 * (1 + Math.sin(back / 3)) * (back % 7 < 5 ? 1 : 0.15)), completion: Math.round(32_000 * (1 + Math.cos(back / 4)) * (back % 7 < 5 ? 1 : 0.2)), turns: 12 + back }));
+      return { tokens_today: key.tokens_today, tokens_per_day: key.scope.tokens_per_day, tokens_total: key.tokens_total, tokens_total_limit: key.scope.tokens_total, resets_at: now + DAY, days: key.tokens_today === 0 ? [] : days.filter((_, at) => at !== 11) };
+    }],
     ["PATCH", /^\/api\/keys\/(.+)$/, ([id], _, body) => Object.assign([...keys, ...others].find((one) => one.id === id) ?? refuse(404, "not_found"), body)],
     ["POST", /^\/api\/keys$/, (_, __, body) => {
       const made = keyOf(body.name, "pk-4bXw9Q", state.me.display_name, { created_at: Date.now(), expires_at: body.expires_at ?? null, scope: body.scope });

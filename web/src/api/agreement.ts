@@ -36,6 +36,8 @@ export type Agreement = [
   Holds<Agree<ours.Provider, Theirs["ProviderView"]>>,
   Holds<Agree<ours.ProviderModel, Theirs["ProviderModel"]>>,
   Holds<Agree<ours.ApiKey, Theirs["KeyView"]>>,
+  Holds<Agree<ours.KeyDay, Theirs["KeyDay"]>>,
+  Holds<Agree<ours.KeyUsage, Theirs["KeyUsage"]>>,
   Holds<Agree<ours.KeyScope, Theirs["Scope"]>>,
   Holds<Agree<ours.Alias, Theirs["AliasView"]>>,
   Holds<Agree<ours.AliasVersion, Theirs["VersionView"]>>,

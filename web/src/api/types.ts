@@ -198,6 +198,9 @@ export type ApiKey = {
   tokens_today: number;
   tokens_total: number;
 };
+/** Days (UTC) on which something was used with a key, oldest first. */
+export type KeyDay = { day: string; prompt: number; completion: number; turns: number };
+export type KeyUsage = { tokens_today: number; tokens_per_day: number | null; tokens_total: number; tokens_total_limit: number | null; resets_at: number; days: KeyDay[] };
 export type NewApiKey = ApiKey & { key: string };
 export type ProviderModel = { id: string; name: string; display_name: string | null; enabled: boolean; state: ModelState };
 export type Provider = {

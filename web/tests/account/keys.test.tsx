@@ -2,20 +2,23 @@
 import { QueryClientProvider } from "@tanstack/react-query";
 import { cleanup, fireEvent, render, screen, waitFor, within } from "@testing-library/react";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import type { ApiKey, KeyScope, Model } from "@/api/types";
+import type { ApiKey, KeyDay, KeyScope, Model } from "@/api/types";
 import { queries } from "@/app/queries";
 import { bodyOf, dayOf, fieldsOf, isRange } from "@/pages/account/settings/key-fields";
 import { entriesOf } from "@/pages/account/settings/key-models";
 import { KeySettings } from "@/pages/account/settings/keys";
 import { KeysPage } from "@/pages/admin/keys";
+import { ceiling } from "@/ui/bars";
 
 const SECRET = "pk-abcdefghijklmnopqrstuvwxyz";
 const OPEN: KeyScope = { models: [], tasks: [], addresses: [], tokens_per_day: null, tokens_total: null, requests_per_minute: null };
 const key = (part: Partial<ApiKey> = {}): ApiKey => ({ id: "k1", name: "Editor", prefix: "pk-abc", person: "p1", person_name: "Ada", scope: OPEN, created_at: 1, expires_at: null, last_used_at: null, tokens_today: 0, tokens_total: 0, ...part });
+const ALL = { models: null, tasks: null };
 const model = (id: string, part: Partial<Model> = {}): Model => ({ id, name: id.slice(id.indexOf("/") + 1), provider: "gpu", provider_name: "GPU", local: false, context: null, chat_template: true, answers: true, enabled: true, state: { state: "ready" }, alias: false, targets: [], modalities: [], ...part });
 const MODELS = [model("main", { alias: true, name: "Main", targets: ["gpu/llama3"] }), model("gpu/llama3"), model("gpu/qwen3")];
 
 let keys: ApiKey[] = [];
+let used: KeyDay[] = [];
 let sent: { method: string; path: string; body: unknown }[] = [];
 
 beforeEach(() => {
@@ -26,6 +29,7 @@ beforeEach(() => {
     const json = (body: unknown) => new Response(JSON.stringify(body), { headers: { "content-type": "application/json" } });
     const method = String(init.method);
     if (path === "/api/models") return json({ models: MODELS, default: "gpu/qwen3" });
+    if (path.includes("/usage")) return json({ tokens_today: 30, tokens_per_day: null, tokens_total: 130, tokens_total_limit: null, resets_at: 0, days: used });
     if (method === "GET") return json(path.includes("of=everybody") ? [...keys, key({ id: "k9", name: "Bot", person_name: "Grace" })] : keys);
     const body = typeof init.body === "string" ? (JSON.parse(init.body) as Partial<ApiKey>) : null;
     sent.push({ method, path, body });
@@ -112,6 +116,43 @@ test("changing one thing keeps the rest: the moment it ends, its tasks, a model 
   expect(sent[0]).toEqual({ method: "PATCH", path: "/api/keys/k1", body: { name: "Editor at work", expires_at: ends, scope: { ...OPEN, models: ["old/gone"], tasks: ["embeddings"], tokens_total: 9 } } });
 });
 
+test("bound to tasks, which are shown; none ticked is not everything", async () => {
+  keys = [key()];
+  show(<KeySettings />);
+  fireEvent.click(await screen.findByRole("button", { name: "Edit “Editor”" }));
+  fireEvent.click(await screen.findByLabelText("Chosen tasks only"));
+  expect((screen.getByRole("button", { name: "Save" }) as HTMLButtonElement).disabled).toBe(true);
+  fireEvent.click(screen.getByRole("checkbox", { name: "Embeddings" }));
+  fireEvent.click(screen.getByRole("checkbox", { name: "Reranking" }));
+  press("Save");
+  await waitFor(() => expect(sent).toHaveLength(1));
+  expect(sent[0]?.body).toMatchObject({ scope: { ...OPEN, tasks: ["embeddings", "rerank"] } });
+  await screen.findByText("Embeddings, Reranking");
+});
+
+test("its use by day is read out with the arrow keys", async () => {
+  const today = new Date().toISOString().slice(0, 10);
+  const yesterday = new Date(Date.now() - 86_400_000).toISOString().slice(0, 10);
+  keys = [key()];
+  used = [
+    { day: yesterday, prompt: 70, completion: 30, turns: 4 },
+    { day: today, prompt: 20, completion: 10, turns: 1 },
+  ];
+  show(<KeySettings />);
+  fireEvent.click(await screen.findByRole("button", { name: "Use of “Editor” by day" }));
+  const chart = await screen.findByRole("slider", { name: "Tokens a day with “Editor”" });
+  expect(chart.getAttribute("aria-valuetext")).toMatch(/Read 20, Written 10, 1 request$/);
+  fireEvent.keyDown(chart, { key: "ArrowLeft" });
+  expect(chart.getAttribute("aria-valuetext")).toMatch(/Read 70, Written 30, 4 requests$/);
+  fireEvent.keyDown(chart, { key: "Home" });
+  expect(chart.getAttribute("aria-valuetext")).toMatch(/Read 0, Written 0, 0 requests$/);
+  expect(chart.getAttribute("aria-valuenow")).toBe("1");
+});
+
+test("the scale ends at a round number", () => {
+  expect([0, 1, 3, 10, 11, 24, 47, 900, 12_000].map(ceiling)).toEqual([1, 1, 5, 10, 20, 25, 50, 1000, 20_000]);
+});
+
 test("revoked only after a second word", async () => {
   keys = [key()];
   show(<KeySettings />);
@@ -139,8 +180,8 @@ test("an address, a range, or neither", () => {
 
 test("a day means its last moment, and no end is none", () => {
   const fields = fieldsOf(null);
-  expect(bodyOf(fields, null, null)).toEqual({ name: "", expires_at: null, scope: OPEN });
-  const end = bodyOf({ ...fields, life: "date", date: "2031-02-03" }, null, null).expires_at as number;
+  expect(bodyOf(fields, ALL, null)).toEqual({ name: "", expires_at: null, scope: OPEN });
+  const end = bodyOf({ ...fields, life: "date", date: "2031-02-03" }, ALL, null).expires_at as number;
   expect(new Date(end).getHours()).toBe(23);
   expect(dayOf(end)).toBe("2031-02-03");
 });

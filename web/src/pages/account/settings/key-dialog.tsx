@@ -10,6 +10,7 @@ import { type Key, useT } from "@/lib/i18n";
 import { sentence } from "@/lib/problem";
 import { type KeyFields, LIVES, bodyOf, dayOf, fieldsOf, keySchema } from "@/pages/account/settings/key-fields";
 import { KeyModels } from "@/pages/account/settings/key-models";
+import { KeyTasks } from "@/pages/account/settings/key-tasks";
 import { MadeKey } from "@/pages/account/settings/made-key";
 import { Button } from "@/ui/button";
 import { Dialog } from "@/ui/dialog";
@@ -24,10 +25,11 @@ export function KeyDialog({ item, onClose, onDone }: Props) {
   const c = useT("common");
   const [made, setMade] = useState<NewApiKey | null>(null);
   const [models, setModels] = useState<string[] | null>(item && item.scope.models.length > 0 ? item.scope.models : null);
+  const [tasks, setTasks] = useState<string[] | null>(item && item.scope.tasks.length > 0 ? item.scope.tasks : null);
   const { register, handleSubmit, control, formState } = useForm<KeyFields>({ resolver: zodResolver(keySchema), defaultValues: fieldsOf(item) });
   const life = useWatch({ control, name: "life" });
   const save = useMutation({
-    mutationFn: (fields: KeyFields) => (item ? api.patch(`/api/keys/${item.id}`, bodyOf(fields, models, item)) : api.post<NewApiKey>("/api/keys", bodyOf(fields, models, null))),
+    mutationFn: (fields: KeyFields) => (item ? api.patch(`/api/keys/${item.id}`, bodyOf(fields, { models, tasks }, item)) : api.post<NewApiKey>("/api/keys", bodyOf(fields, { models, tasks }, null))),
     onSuccess: async (answer) => {
       await onDone();
       if (!item) return setMade(answer as NewApiKey);
@@ -49,7 +51,7 @@ export function KeyDialog({ item, onClose, onDone }: Props) {
       footer={
         <>
           <Button onClick={onClose}>{c("cancel")}</Button>
-          <Button variant="primary" type="submit" form="key" busy={save.isPending} disabled={models !== null && models.length === 0}>
+          <Button variant="primary" type="submit" form="key" busy={save.isPending} disabled={models?.length === 0 || tasks?.length === 0}>
             {item ? c("save") : t("keys.make")}
           </Button>
         </>
@@ -81,6 +83,7 @@ export function KeyDialog({ item, onClose, onDone }: Props) {
           ) : null}
         </div>
         <KeyModels value={models} onChange={setModels} />
+        <KeyTasks value={tasks} onChange={setTasks} />
         <Limits open={item !== null && limited(item)} invalid={["tokens_per_day", "tokens_total", "requests_per_minute", "addresses"].some((field) => field in formState.errors)}>
           <div className="grid gap-4 sm:grid-cols-3">
             {(["tokens_per_day", "tokens_total", "requests_per_minute"] as const).map((field) => (

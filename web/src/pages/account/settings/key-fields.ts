@@ -38,12 +38,14 @@ export function fieldsOf(key: ApiKey | null): KeyFields {
   };
 }
 
-/** `models`: null for all. What this form does not show of a scope stays as it is. */
-export function bodyOf(fields: KeyFields, models: string[] | null, key: ApiKey | null) {
+/** What is ticked; null for everything. */
+type Ticked = { models: string[] | null; tasks: string[] | null };
+
+export function bodyOf(fields: KeyFields, { models, tasks }: Ticked, key: ApiKey | null) {
   const count = (text: string) => (text === "" ? null : Number(text));
   const scope: KeyScope = {
     models: models ?? [],
-    tasks: key?.scope.tasks ?? [],
+    tasks: tasks ?? [],
     addresses: lines(fields.addresses),
     tokens_per_day: count(fields.tokens_per_day),
     tokens_total: count(fields.tokens_total),

@@ -3,18 +3,14 @@ import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
 import { api } from "@/api/client";
 import type { ApiKey } from "@/api/types";
-import { queries } from "@/app/queries";
 import { useT } from "@/lib/i18n";
 import { sentence } from "@/lib/problem";
 import { KeyDialog } from "@/pages/account/settings/key-dialog";
+import { keysChanged } from "@/pages/account/settings/key-queries";
 import { KeyRow } from "@/pages/account/settings/key-row";
 import { ConfirmDialog } from "@/ui/dialog";
 import { Card } from "@/ui/page";
 import { toast } from "@/ui/toast";
-
-/** Both lists begin with this: a key changed in one is changed in the other. */
-export const KEYS = ["keys"] as const;
-export const keysChanged = () => queries.invalidateQueries({ queryKey: KEYS });
 
 export function KeyList({ items, owner = false }: { items: ApiKey[]; owner?: boolean }) {
   const t = useT("account");

@@ -22,7 +22,7 @@ export function KeyModels({ value, onChange }: Props) {
   const shown = entries.filter((entry) => `${entry.label} ${entry.value}`.toLowerCase().includes(wanted));
   const tick = (name: string, on: boolean) => onChange(on ? [...chosen, name] : chosen.filter((one) => one !== name));
   return (
-    <fieldset className="flex flex-col gap-2">
+    <fieldset className="flex min-w-0 flex-col gap-2">
       <legend className="mb-1.5 text-ui font-medium">{t("keys.models")}</legend>
       <label className="flex min-h-6 items-center gap-2.5 text-ui coarse:min-h-11">
         <input type="radio" name={group} className="size-4 accent-foreground" checked={value === null} onChange={() => onChange(null)} />

@@ -1,10 +1,12 @@
 //! One key in a list: what it is for, how long it works, what it may do, and what was used with it.
-import { Clock, Layers, Network, Pencil } from "lucide-react";
-import type { ReactNode } from "react";
+import { ChartColumn, Clock, Layers, ListChecks, Network, Pencil } from "lucide-react";
+import { type ReactNode, useState } from "react";
 import type { ApiKey } from "@/api/types";
 import { useModelName } from "@/chat/models";
 import { useLanguage, useT } from "@/lib/i18n";
 import { formatAgo, formatDateTime } from "@/lib/time";
+import { taskKey } from "@/pages/account/settings/key-tasks";
+import { KeyUsageChart } from "@/pages/account/settings/key-usage";
 import { Button, IconButton } from "@/ui/button";
 import { Meter } from "@/ui/meter";
 import { Badge } from "@/ui/page";
@@ -17,6 +19,7 @@ type Props = { item: ApiKey; /** Says also whose it is. */ owner?: boolean; now:
 export function KeyRow({ item, owner = false, now, onEdit, onRevoke }: Props) {
   const t = useT("account");
   const language = useLanguage();
+  const [charted, setCharted] = useState(false);
   const used = item.last_used_at === null ? t("keys.never_used") : t("keys.used", { ago: formatAgo(item.last_used_at, now, language) });
   return (
     <li className="flex flex-wrap items-start gap-x-4 gap-y-3 border-b px-4 py-3.5 last:border-b-0">
@@ -31,6 +34,9 @@ export function KeyRow({ item, owner = false, now, onEdit, onRevoke }: Props) {
       </div>
       <Usage item={item} />
       <div className="flex shrink-0 items-center gap-1 max-sm:ml-auto">
+        <IconButton label={t("keys.use", { name: item.name })} aria-expanded={charted} className="aria-expanded:bg-hover" onClick={() => setCharted(!charted)}>
+          <ChartColumn />
+        </IconButton>
         <IconButton label={t("keys.edit_title", { name: item.name })} onClick={onEdit}>
           <Pencil />
         </IconButton>
@@ -38,6 +44,11 @@ export function KeyRow({ item, owner = false, now, onEdit, onRevoke }: Props) {
           {t("keys.revoke")}
         </Button>
       </div>
+      {charted ? (
+        <div className="w-full pt-2 pb-1">
+          <KeyUsageChart item={item} now={now} />
+        </div>
+      ) : null}
     </li>
   );
 }
@@ -54,8 +65,9 @@ function Expiry({ at, now }: { at: number | null; now: number }) {
 /** Only what narrows it; a key that may do everything says nothing. */
 function Scope({ item }: { item: ApiKey }) {
   const t = useT("account");
-  const { models, addresses, requests_per_minute } = item.scope;
-  if (models.length === 0 && addresses.length === 0 && requests_per_minute === null) return null;
+  const language = useLanguage();
+  const { models, tasks, addresses, requests_per_minute } = item.scope;
+  if (models.length === 0 && tasks.length === 0 && addresses.length === 0 && requests_per_minute === null) return null;
   return (
     <ul className="mt-2 flex flex-wrap gap-1.5">
       {models.map((name) => (
@@ -63,6 +75,7 @@ function Scope({ item }: { item: ApiKey }) {
           <ModelName id={name} />
         </Chip>
       ))}
+      {tasks.length === 0 ? null : <Chip icon={<ListChecks />}>{new Intl.ListFormat(language, { type: "unit" }).format(tasks.map((task) => t(taskKey(task))))}</Chip>}
       {addresses.map((address) => (
         <Chip key={address} icon={<Network />}>
           <span className="font-mono">{address}</span>
