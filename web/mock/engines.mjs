@@ -46,6 +46,19 @@ export function engineRoutes(state, { newId, refuse, live, providers }) {
   };
 
   return [
+    ["GET", /^\/api\/deployments$/, () => {
+      const beat = Date.now() / 9000;
+      return state.models.filter((model) => !model.alias).map((model, at) => {
+        const failed = model.state.state === "failed";
+        const limit = model.local ? 4 : at % 2 ? null : 16;
+        const load = failed ? 0 : Math.max(0, Math.round((limit ?? 9) * (0.6 + 0.5 * Math.sin(beat + at))));
+        const capped = Math.min(load, limit ?? load);
+        return {
+          id: model.id, name: model.name, provider_name: model.provider_name, state: model.state, breaker: failed ? "open" : at === 2 ? "cooling" : "closed", draining: at === 2,
+          load: capped, limit, waiting: load - capped, first_token: failed || model.state.state === "cold" ? null : { p50_ms: 38 + at * 120.5, p95_ms: 96 + at * 640, answers: 256 - at * 90 },
+        };
+      });
+    }],
     ["GET", /^\/api\/aliases$/, list],
     ["POST", /^\/api\/aliases$/, (_, __, { name, environment = null, note, ...rest }) => {
       if (past.get(keyOf(name, environment))?.[0].content) refuse(409, "name_taken");

@@ -30,5 +30,5 @@ pub use probe::Probed;
 pub use providers::KINDS;
 pub use providers::ollama::{Installed, Loaded};
 pub use pulls::{PullState, PullView};
-pub use router::BreakerState;
+pub use router::{BreakerState, FirstToken};
 pub use supervisor::{LOCAL, WorkerView};

@@ -23,7 +23,7 @@ use tokio_util::task::TaskTracker;
 use crate::discovery::Discovery;
 use crate::providers;
 use crate::pulls::Pulls;
-use crate::router::{BreakerState, Queue, Router};
+use crate::router::{BreakerState, FirstToken, Queue, Router};
 use crate::supervisor::{House, LOCAL, Worker};
 use crate::{AliasConfig, Errand, Key, Options, Probed, ProviderConfig, WorkerConfig, WorkerView};
 pub(crate) use deployment::{Deployment, Named, Standing};
@@ -102,6 +102,12 @@ pub struct ModelView {
 pub struct DeploymentView {
     /// `provider/name`
     pub id: String,
+    /// Its name for people.
+    pub name: String,
+    /// Its provider's name for people.
+    pub provider_name: String,
+    /// Whether it is offered.
+    pub enabled: bool,
     /// Where it stands.
     pub state: ModelState,
     /// Whether it is left alone, and why.
@@ -114,6 +120,8 @@ pub struct DeploymentView {
     pub limit: Option<usize>,
     /// How many wait for a place there.
     pub waiting: usize,
+    /// How soon it answers; absent where it has not yet.
+    pub first_token: Option<FirstToken>,
 }
 
 impl DeploymentView {
@@ -121,12 +129,16 @@ impl DeploymentView {
         let room = &deployment.room;
         DeploymentView {
             id: deployment.id.clone(),
+            name: deployment.display_name.clone(),
+            provider_name: deployment.provider_name.clone(),
+            enabled: deployment.enabled,
             state: deployment.state(),
             breaker: deployment.breaker.state(),
             draining: deployment.draining(),
             load: room.taken(),
             limit: room.limit(),
             waiting: room.waiting(),
+            first_token: deployment.latency.first_token(),
         }
     }
 }

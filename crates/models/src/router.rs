@@ -7,6 +7,7 @@
 mod asked;
 mod balance;
 mod breaker;
+mod latency;
 mod model;
 mod place;
 mod queue;
@@ -23,6 +24,8 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 pub(crate) use asked::Asked;
 pub(crate) use breaker::Breaker;
 pub use breaker::BreakerState;
+pub use latency::FirstToken;
+pub(crate) use latency::Latency;
 pub(crate) use model::Model;
 pub(crate) use queue::Queue;
 pub(crate) use room::Room;
@@ -99,9 +102,14 @@ impl Router<'_> {
             if wakes {
                 notice(TurnEvent::Warming { state: deployment.state() });
             }
+            let began = Instant::now();
             let error = match question(&place, asked.prompt).await {
                 Ok(reply) => {
                     deployment.succeed();
+                    // A reply is there with its first event: of an answer in one piece that is its end, which is no first token.
+                    if asked.prompt.stream && deployment.streaming {
+                        deployment.latency.note(began.elapsed());
+                    }
                     return Ok(place.hold(reply, tries.trail));
                 }
                 Err(error) => error,

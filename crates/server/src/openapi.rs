@@ -59,6 +59,7 @@ use crate::portal::{
         replays::cancel,
         models::capabilities::read,
         models::capabilities::test,
+        models::deployments::list,
         models::families::list,
         models::found::newest,
         models::found::look,

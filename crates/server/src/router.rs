@@ -10,7 +10,7 @@ use tower_http::csrf::CsrfLayer;
 
 use crate::anthropic;
 use crate::openai::{DialectProblem, completions, files, models as openai_models, tasks};
-use crate::portal::models::{capabilities, families, found, import, installed};
+use crate::portal::models::{capabilities, deployments, families, found, import, installed};
 use crate::portal::{
     accounts, aliases, bootstrap, conversations, keys, models, people, replays, search, transfer, turns,
 };
@@ -60,6 +60,7 @@ fn portal_routes() -> Router<Server> {
         // models
         .route("/models", get(models::list))
         .route("/models/{id}/capabilities", get(capabilities::read).post(capabilities::test))
+        .route("/deployments", get(deployments::list))
         .route("/catalog/models", get(families::list))
         .route("/providers", get(models::providers).post(models::add))
         .route("/providers/presets", get(models::presets))

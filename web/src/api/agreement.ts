@@ -44,6 +44,7 @@ export type Agreement = [
   Holds<Agree<ours.ReplayResult, Theirs["ReplayResult"]>>,
   Holds<Agree<ours.Compared, Theirs["ComparedView"]>>,
   Holds<Agree<ours.Said, Theirs["SaidView"]>>,
+  Holds<Agree<ours.Deployment, Theirs["DeploymentView"]>>,
   Holds<Agree<ours.Matrix, Theirs["Matrix"]>>,
   Holds<Agree<ours.Evidence, Theirs["Row"]>>,
   Holds<Agree<ours.Found, Theirs["FoundServer"]>>,

@@ -212,6 +212,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/deployments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/invitations": {
         parameters: {
             query?: never;
@@ -1091,6 +1107,29 @@ export interface components {
             /** Format: int32 */
             tokens: number;
         };
+        /** @description One deployment. */
+        DeploymentView: {
+            /**
+             * @description `closed`: it is asked. `open`: it failed several times in a row and is left alone. `half_open`: the next request tries it.
+             *     `cooling`: it asked to be left alone for a while.
+             */
+            breaker: string;
+            /** @description Whether it finishes what it has and gets nothing new. */
+            draining: boolean;
+            first_token?: components["schemas"]["FirstTokenView"] | null;
+            /** @description `provider/name` */
+            id: string;
+            /** @description How many it gets at most, where that is bounded. */
+            limit?: number | null;
+            /** @description How many requests it has under way. */
+            load: number;
+            name: string;
+            provider_name: string;
+            /** @description `{state: cold | loading | warming | ready | failed, ...}` */
+            state: Record<string, never>;
+            /** @description How many wait for a place there. */
+            waiting: number;
+        };
         /** @description [`domain::Failure`] in the description of the API. */
         FailureView: {
             code: string;
@@ -1113,6 +1152,15 @@ export interface components {
              * @description Mean time to the first token.
              */
             ttft_ms?: number | null;
+        };
+        /** @description The time to the first token of its latest streamed answers, at most 256 of them. */
+        FirstTokenView: {
+            /** @description How many answers that is said of. */
+            answers: number;
+            /** Format: double */
+            p50_ms: number;
+            /** Format: double */
+            p95_ms: number;
         };
         /** @description What was found, best first. */
         Found: {
@@ -2316,6 +2364,25 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Conversation"];
+                };
+            };
+        };
+    };
+    list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeploymentView"][];
                 };
             };
         };

@@ -256,6 +256,20 @@ export type Installed = {
 /** A model on its way to a disk. One that failed or was cancelled goes on where it was when asked for again. */
 export type Pull = { id: string; provider: string; model: string; state: "running" | "done" | "failed" | "cancelled"; status: string; total: number; completed: number; failure: Failure | null };
 
+/** A deployment as the router sees it now. `limit` null: as many as come; `first_token` null: it has not answered yet. */
+export type Deployment = {
+  id: string;
+  name: string;
+  provider_name: string;
+  state: ModelState;
+  breaker: "closed" | "open" | "half_open" | "cooling";
+  draining: boolean;
+  load: number;
+  limit: number | null;
+  waiting: number;
+  first_token: { p50_ms: number; p95_ms: number; answers: number } | null;
+};
+
 export type Balance = "least_busy" | "weighted" | "prefix_aware" | "sticky";
 /** What an alias says: a name that stays while the models behind it change. */
 export type AliasContent = {

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::ModelView;
 use crate::Timeouts;
 use crate::family;
-use crate::router::{Breaker, Queue, Room};
+use crate::router::{Breaker, Latency, Queue, Room};
 
 /// How long a back end is asked last that is over its limit and does not say for how long.
 const REST: Duration = Duration::from_secs(1);
@@ -21,6 +21,7 @@ pub(crate) struct Deployment {
     pub(crate) timeouts: Timeouts,
     pub(crate) room: Arc<Room>,
     pub(crate) breaker: Breaker,
+    pub(crate) latency: Latency,
     /// What its back end tells of it, once it has.
     offered: RwLock<Option<Offered>>,
     /// What its maker publishes of it, by its name.
@@ -101,6 +102,7 @@ impl Deployment {
             timeouts,
             room: Room::new(most, queue),
             breaker: Breaker::default(),
+            latency: Latency::default(),
             offered: RwLock::default(),
             published: OnceLock::new(),
             answered: AtomicBool::new(false),

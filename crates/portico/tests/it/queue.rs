@@ -118,6 +118,45 @@ async fn a_fallback_is_told_and_the_row_names_who_answered() {
 }
 
 #[tokio::test]
+async fn what_each_deployment_has_to_do_is_there_for_administrators() {
+    let (house, _other) = house().await;
+    let load = async || {
+        let all = house.owner.get("/api/deployments").await;
+        let of = |id: &str| all.as_array().expect("a list").iter().find(|one| one["id"] == id).expect(id).clone();
+        (of("mock/m"), of("spare/m"))
+    };
+    let (idle, _) = load().await;
+    assert_eq!((&idle["load"], &idle["limit"], &idle["waiting"]), (&json!(0), &json!(1), &json!(0)));
+    assert_eq!(
+        (&idle["breaker"], &idle["draining"], &idle["first_token"]),
+        (&json!("closed"), &json!(false), &json!(null))
+    );
+    let ask = async |text: &str| house.owner.ask_with(json!({ "text": text, "model": "mock/m" })).await;
+    let first = ask("mock;n=3;ttft=30").await;
+    house.owner.events(&first.turn).await;
+    let busy = ask("mock;fault=stall@1").await;
+    house.scripted.until(|stats| stats.active == 1).await;
+    let waiting = ask("mock;n=1").await;
+    let mut seen = load().await;
+    for _ in 0..200 {
+        if seen.0["waiting"] == 1 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        seen = load().await;
+    }
+    let (one, spare) = seen;
+    assert_eq!((&one["load"], &one["waiting"]), (&json!(1), &json!(1)), "{one}");
+    assert!(one["first_token"]["p95_ms"].as_f64().is_some_and(|ms| ms >= 30.0), "{one}");
+    assert_eq!((&spare["load"], &spare["first_token"]), (&json!(0), &json!(null)));
+    for asked in [&busy, &waiting] {
+        house.owner.call("POST", &format!("/api/turns/{}/stop", asked.turn), None).await;
+    }
+    let stranger = call(house.portal.address, "GET", "/api/deployments", &[], b"").await;
+    assert_eq!(stranger.status, 401);
+}
+
+#[tokio::test]
 async fn readiness_is_told_for_each_model() {
     let (house, _other) = house().await;
     let ready = async |query: &str| call(house.portal.address, "GET", &format!("/readyz{query}"), &[], b"").await;

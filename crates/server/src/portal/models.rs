@@ -1,6 +1,7 @@
 //! Models that may be asked, and where they come from: providers are added, tested, changed and removed here.
 
 pub(crate) mod capabilities;
+pub(crate) mod deployments;
 pub(crate) mod families;
 pub(crate) mod found;
 pub(crate) mod import;

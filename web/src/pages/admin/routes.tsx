@@ -52,6 +52,11 @@ const sections = [
   }),
   createRoute({
     getParentRoute: () => adminRoute,
+    path: "/load",
+    component: lazyRouteComponent(() => import("@/pages/admin/load/page"), "LoadPage"),
+  }),
+  createRoute({
+    getParentRoute: () => adminRoute,
     path: "/keys",
     loader: () => loadWords("account"),
     component: lazyRouteComponent(() => import("@/pages/admin/keys"), "KeysPage"),
