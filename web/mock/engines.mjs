@@ -1,4 +1,5 @@
-//! The mock's routes for aliases, their replays, and an Ollama's disk.
+//! The mock's routes for aliases, their replays, the load of deployments, the catalogue, and an Ollama's disk.
+import { readFileSync, readdirSync } from "node:fs";
 
 const now = Date.now();
 const MIN = 60_000;
@@ -10,6 +11,24 @@ const QUESTIONS = [
   ["Release notes", "Write one line of release notes for the new queue.", "Requests now wait in a fair queue and show their place and how long it will take.", "Requests now wait in a fair queue and show their place and how long it will take."],
   ["vLLM 部署排障", "vLLM 启动报显存不足，怎么办？", "把 `--gpu-memory-utilization` 调低到 0.85 试试。", null],
 ];
+
+/** The catalogue's own files, as far as their TOML goes: tables, strings, numbers, lists of strings. */
+function families() {
+  const folder = new URL("../../catalog/models/", import.meta.url);
+  return readdirSync(folder).map((file) => {
+    const family = { models: [] };
+    let into = family;
+    for (const line of readFileSync(new URL(file, folder), "utf8").split("\n")) {
+      const table = /^\[+model\.?(\w*)\]+$/.exec(line);
+      const [, key, value] = /^([\w.-]+) = (.+)$/.exec(line) ?? [];
+      if (table && table[1] === "") family.models.push((into = { licence: null, parameters: null, active: null, max_output: null, kv_bytes_per_token: null, price: null, sizes: {} }));
+      else if (table) into = family.models.at(-1)[table[1]] = table[1] === "price" ? { cached: null } : {};
+      else if (key) into[key.replaceAll('"', "")] = JSON.parse(/^[\d_]+$/.test(value) ? value.replaceAll("_", "") : value);
+    }
+    for (const model of family.models) model.kv_bytes_per_token ??= model.layers ? 4 * model.layers * model.kv_heads * model.head_dim : null;
+    return family;
+  });
+}
 
 export function engineRoutes(state, { newId, refuse, live, providers }) {
   const content = (part) => ({ title: null, balance: "least_busy", fallbacks: [], max_concurrent: null, catch_all: false, ...part });
@@ -46,6 +65,7 @@ export function engineRoutes(state, { newId, refuse, live, providers }) {
   };
 
   return [
+    ["GET", /^\/api\/catalog\/models$/, () => ({ families: families() })],
     ["GET", /^\/api\/deployments$/, () => {
       const beat = Date.now() / 9000;
       return state.models.filter((model) => !model.alias).map((model, at) => {

@@ -270,6 +270,23 @@ export type Deployment = {
   first_token: { p50_ms: number; p95_ms: number; answers: number } | null;
 };
 
+/** What a maker publishes of a model. Sizes are bytes by quantisation; prices millionths of the currency for a million tokens. */
+export type FamilyModel = {
+  name: string;
+  licence: string | null;
+  parameters: number | null;
+  active: number | null;
+  context: number;
+  max_output: number | null;
+  input: string[];
+  output: string[];
+  capabilities: string[];
+  kv_bytes_per_token: number | null;
+  price: { input: number; output: number; cached: number | null; currency: string; source: string; date: string } | null;
+  sizes: Record<string, number>;
+};
+export type Family = { slug: string; name: string; name_zh: string; maker: string; licence: string; licence_url: string; source: string; models: FamilyModel[] };
+
 export type Balance = "least_busy" | "weighted" | "prefix_aware" | "sticky";
 /** What an alias says: a name that stays while the models behind it change. */
 export type AliasContent = {

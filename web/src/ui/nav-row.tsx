@@ -12,7 +12,7 @@ export function NavRow({ label, sections }: { label: string; sections: Section[]
   }, [open]);
   return (
     <nav ref={row} aria-label={label} className="-mx-4 mb-8 overflow-x-auto px-4 [scrollbar-width:none] sm:mx-0 sm:px-0">
-      <div className="flex min-w-full gap-1 border-b">
+      <div className="flex w-max min-w-full gap-1 border-b">
         {sections.map((section) => (
           <Link
             key={section.to}

@@ -52,6 +52,11 @@ const sections = [
   }),
   createRoute({
     getParentRoute: () => adminRoute,
+    path: "/catalogue",
+    component: lazyRouteComponent(() => import("@/pages/admin/catalogue/page"), "CataloguePage"),
+  }),
+  createRoute({
+    getParentRoute: () => adminRoute,
     path: "/load",
     component: lazyRouteComponent(() => import("@/pages/admin/load/page"), "LoadPage"),
   }),
