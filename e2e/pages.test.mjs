@@ -2,7 +2,7 @@
 //! origin, nothing in the console, nothing wider than the window.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { ask, becomeOwner, composer, openPage, reads, startBrowser, startHouse, violations } from "./house.mjs";
+import { ask, becomeOwner, composer, openPage, reads, speak, startBrowser, startHouse, violations } from "./house.mjs";
 import { startModel } from "./model.mjs";
 
 const RICH = "# Plan\n\nA **bold** word, a [link](https://example.org), `code`.\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n- [x] done\n- [ ] open\n\n```rust\nfn main() {}\n```\n\n合同第三条：甲方应当支付。\n";
@@ -42,6 +42,7 @@ for (const colorScheme of ["light", "dark"]) {
     for (const locale of ["en-GB", "zh-CN"]) {
       test(`pages, ${colorScheme}, ${size}, ${locale}`, { timeout: 240_000 }, async () => {
         const page = await openPage(browser, house, { storageState: state, colorScheme, viewport, locale, reducedMotion: "reduce" });
+        await speak(page, house, locale === "zh-CN" ? "zh-CN" : "en");
         for (const place of [talk, ...PLACES]) {
           await page.goto(house.url + place);
           await page.locator("main, [role=main], form").first().waitFor();
@@ -49,6 +50,7 @@ for (const colorScheme of ["light", "dark"]) {
           assert.deepEqual(await violations(page), [], `${place}: accessibility`);
           const over = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
           assert.ok(over <= 0, `${place}: ${over} px wider than the window`);
+          assert.equal(await page.evaluate(() => document.documentElement.lang), locale === "zh-CN" ? "zh-CN" : "en", place);
         }
         assert.deepEqual(page.strangers, []);
         assert.deepEqual(page.complaints, []);
