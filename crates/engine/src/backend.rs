@@ -8,9 +8,14 @@ pub mod scripted;
 /// A token's id in its vocabulary.
 pub type Token = i32;
 
-/// A place in the backend's cache that one sequence holds, from 0 to [`Facts::slots`].
+/// A sequence in the backend's cache, from 0 to [`Facts::slots`]: one that is being continued, or one that is kept because others may begin
+/// as it does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Slot(pub u32);
+
+/// A loaded LoRA adapter, from 0 to [`Facts::adapters`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Adapter(pub u32);
 
 /// What is known of a loaded model.
 #[derive(Debug, Clone, Default)]
@@ -19,8 +24,14 @@ pub struct Facts {
     pub context: u32,
     /// Tokens that all sequences together may hold.
     pub cells: u32,
-    /// Most sequences at once.
+    /// Sequences that the cache holds at once, with those that are only kept.
     pub slots: u32,
+    /// Sequences that are continued at once, at most [`Facts::slots`].
+    pub parallel: u32,
+    /// Whether sequences may have a beginning in common; models with a running state cannot.
+    pub shares: bool,
+    /// Adapters that are loaded.
+    pub adapters: u32,
     /// Most tokens of one [`Backend::decode`].
     pub batch: u32,
     /// Number of weights.
@@ -64,23 +75,39 @@ pub struct Input {
     pub wants_logits: bool,
 }
 
-/// A computation failed. The sequences of the batch are lost, the backend is not.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("the model failed to compute: {0}")]
-pub struct Failed(pub String);
+/// A computation failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Failed {
+    /// The cache has no room for the batch: less may still go.
+    #[error("the cache of the model is full")]
+    Full,
+    /// What the backend says.
+    #[error("the model failed to compute: {0}")]
+    Broken(String),
+}
 
 /// A loaded model that continues sequences.
+///
+/// A slot's tokens have the positions from 0 without gaps. Tokens that slots share take their cells once.
 pub trait Backend: Send {
     /// What is known of the model.
     fn facts(&self) -> &Facts;
     /// Its vocabulary.
     fn vocabulary(&self) -> Arc<dyn Vocabulary>;
-    /// Computes `batch`, at most [`Facts::batch`] tokens, and calls `row` with the index in `batch` and the logits of each input that
-    /// wants them, in order. A sequence's logits do not depend on the other sequences, but for the rounding of the sums.
+    /// Computes `batch`, at most [`Facts::batch`] tokens, all with `adapter` or all without one, and calls `row` with the index in `batch`
+    /// and the logits of each input that wants them, in order. A sequence's logits do not depend on the other sequences, but for the
+    /// rounding of the sums.
     ///
     /// # Errors
-    /// [`Failed`] when nothing was computed; no row was given then.
-    fn decode(&mut self, batch: &[Input], row: &mut dyn FnMut(usize, &[f32])) -> Result<(), Failed>;
-    /// Empties a slot.
-    fn forget(&mut self, slot: Slot);
+    /// [`Failed`], when no row was given. The slots of the batch then hold what they held, and perhaps some tokens more.
+    fn decode(
+        &mut self,
+        batch: &[Input],
+        adapter: Option<Adapter>,
+        row: &mut dyn FnMut(usize, &[f32]),
+    ) -> Result<(), Failed>;
+    /// Gives `to`, which is empty, the first `len` tokens of `from` with all that was computed of them. Asked only where [`Facts::shares`].
+    fn share(&mut self, from: Slot, to: Slot, len: u32);
+    /// Leaves a slot its first `len` tokens; where not [`Facts::shares`], `len` is 0 or what it held before a failure.
+    fn truncate(&mut self, slot: Slot, len: u32);
 }

@@ -97,7 +97,7 @@ async fn models(State(door): Shared) -> Json<Value> {
             "size": facts.size,
             "description": facts.description,
             "has_chat_template": template.is_some(),
-            "parallel": facts.slots,
+            "parallel": facts.parallel,
         });
     }
     Json(json!({"object": "list", "data": [model]}))
@@ -239,10 +239,14 @@ async fn answer(
         stops: wish.stops,
         likelihoods: wish.likelihoods,
         ignore_end: wish.ignore_end,
+        person: wish.person,
+        priority: wish.priority,
+        ..Asked::default()
     };
     let events = ready.scheduler.submit(asked).map_err(|not_taken| match not_taken {
-        NotTaken::Busy => Problem::Busy,
+        NotTaken::Busy(_) => Problem::Busy,
         NotTaken::Gone => Problem::Gone,
+        never => Problem::invalid("prompt", never.to_string()),
     })?;
     if wish.stream {
         return following::streamed(events, envelope).await;

@@ -5,15 +5,19 @@ use std::{path::Path, sync::Arc};
 
 use crate::{
     Error, Options, Progress,
-    backend::{Backend, Facts, Failed, Input, Slot, Token, Vocabulary},
+    backend::{Adapter, Backend, Facts, Failed, Input, Slot, Token, Vocabulary},
     gguf::{self, Head},
 };
 
 mod machine;
 mod native;
 
-/// Sequences at once.
-const SLOTS: u32 = 8;
+/// Sequences that are continued at once.
+const PARALLEL: u32 = 16;
+/// Sequences that the cache holds, with those that are kept for their beginnings.
+const SLOTS: u32 = 64;
+/// Contexts of full length that the cache has room for where memory allows: what is in common takes its room once, and who finds none waits.
+const FULL_CONTEXTS: u32 = 8;
 /// Tokens of one batch.
 const BATCH: u32 = 512;
 /// Context when none is asked for and the model has more.
@@ -45,12 +49,15 @@ pub(crate) fn load(options: &Options, progress: &Progress) -> Result<Box<dyn Bac
     let threads = options.threads.unwrap_or(enough).max(1);
     let model = native::Model::load(path, progress).map_err(|reason| unsupported(path, reason))?;
     let model = Arc::new(model);
-    let limits = native::Limits { cells, slots: SLOTS, batch: BATCH, threads };
+    let limits = native::Limits { cells, slots: SLOTS, outputs: PARALLEL, batch: BATCH, threads };
     let context_of = native::Context::new(Arc::clone(&model), limits).map_err(|reason| unsupported(path, reason))?;
     let facts = Facts {
         context,
         cells,
         slots: SLOTS,
+        parallel: PARALLEL,
+        shares: model.shares(),
+        adapters: 0,
         batch: BATCH,
         parameters: model.parameters(),
         size: model.size(),
@@ -79,11 +86,11 @@ fn cache_per_token(head: &Head) -> u64 {
     layers.saturating_mul(key_value_heads).saturating_mul(key.saturating_add(value)).saturating_mul(CACHE_NUMBER)
 }
 
-/// How many tokens the cache is to hold: `context` for every slot where that takes no more than a quarter of the memory that is free, else
-/// as many as that quarter holds, and never fewer than one context.
+/// How many tokens the cache is to hold: several contexts where they take no more than a quarter of the memory that is free, else as many as
+/// that quarter holds, and never fewer than one context.
 fn cells(path: &Path, weights: u64, per_token: u64, context: u32) -> Result<u32, Error> {
     let cache = |tokens: u32| per_token.saturating_mul(u64::from(tokens));
-    let wanted = context.saturating_mul(SLOTS);
+    let wanted = context.saturating_mul(FULL_CONTEXTS);
     let Some(free) = machine::free_memory() else { return Ok(wanted) };
     if weights.saturating_add(cache(context)) > free {
         return Err(Error::TooLarge { path: path.to_owned(), weights, cache: cache(context), context, free });
@@ -107,17 +114,32 @@ impl Backend for Llama {
         Arc::clone(&self.words) as Arc<dyn Vocabulary>
     }
 
-    fn decode(&mut self, batch: &[Input], row: &mut dyn FnMut(usize, &[f32])) -> Result<(), Failed> {
-        self.context.decode(batch).map_err(Failed)?;
-        for (index, _) in batch.iter().enumerate().filter(|(_, input)| input.wants_logits) {
-            let logits = self.context.logits(index).ok_or_else(|| Failed("llama.cpp gave no logits".into()))?;
+    fn decode(
+        &mut self,
+        batch: &[Input],
+        adapter: Option<Adapter>,
+        row: &mut dyn FnMut(usize, &[f32]),
+    ) -> Result<(), Failed> {
+        if let Some(Adapter(adapter)) = adapter {
+            return Err(Failed::Broken(format!("there is no adapter {adapter}")));
+        }
+        self.context.decode(batch)?;
+        let rows = batch.iter().enumerate().filter(|(_, input)| input.wants_logits);
+        let rows = rows.map(|(index, _)| Some((index, self.context.logits(index)?)));
+        // All before any is told: an answer that has gone on cannot be taken back.
+        let rows: Option<Vec<_>> = rows.collect();
+        for (index, logits) in rows.ok_or_else(|| Failed::Broken("llama.cpp gave no logits".into()))? {
             row(index, logits);
         }
         Ok(())
     }
 
-    fn forget(&mut self, slot: Slot) {
-        self.context.forget(slot);
+    fn share(&mut self, from: Slot, to: Slot, len: u32) {
+        self.context.share(from, to, len);
+    }
+
+    fn truncate(&mut self, slot: Slot, len: u32) {
+        self.context.truncate(slot, len);
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::{
 
 use crate::{
     backend::{Backend, Facts, Vocabulary},
-    scheduler::{Scheduler, Work},
+    scheduler::{STEP_TARGET, Scheduler, Work},
     template::{Refused, Template},
 };
 
@@ -70,7 +70,7 @@ impl Model {
         if let Some(Err(refused)) = &template {
             tracing::warn!(%refused, "chats will be refused");
         }
-        let (scheduler, work) = Scheduler::new(backend);
+        let (scheduler, work) = Scheduler::new(backend, STEP_TARGET);
         let _ = self.ready.set(Ready { facts, vocabulary, template, scheduler });
         work
     }

@@ -1,13 +1,17 @@
-//! A backend that says what it was told to, for tests without C++. It keeps the promises of the port strictly: a gap in positions, a
-//! forgotten `forget` or an oversized batch is a failure here, where llama.cpp might only compute nonsense.
+//! A backend that says what it was told to, for tests without C++. It keeps the promises of the port strictly: a gap in positions, a cell too
+//! many or an oversized batch is a failure here, where llama.cpp might only compute nonsense. And what it says follows from what its cells
+//! hold, so that cells that were mixed up are heard.
 
 use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
-use super::{Backend, Facts, Failed, Input, Slot, Token, Vocabulary};
+use super::{Adapter, Backend, Facts, Failed, Input, Slot, Token, Vocabulary};
 
 /// Its first 256 tokens are bytes, then BOS and EOS, then the pieces given.
 const BOS: Token = 256;
@@ -17,10 +21,16 @@ const FIRST_PIECE: Token = 258;
 /// The script and its pace.
 #[derive(Debug, Clone, Default)]
 pub struct Script {
-    /// What the model answers to everything, piece by piece; a piece is a token and may be any bytes.
+    /// What the model answers to everything, piece by piece; a piece is a token and may be any bytes. The piece after the last one that
+    /// the sequence holds comes next.
     pub answer: Vec<Vec<u8>>,
+    /// Instead of the answer: each token is a letter, or the end, by a function of all tokens before it and the adapters that they were
+    /// computed with.
+    pub recalls: bool,
     /// How long one step takes.
     pub step: Duration,
+    /// How much longer it takes for each token.
+    pub token: Duration,
     /// The step, counted from 1, that fails.
     pub fails_at: Option<u64>,
     /// What the model is; the zeros are filled in.
@@ -38,15 +48,20 @@ impl Script {
 pub struct Scripted {
     script: Script,
     pieces: Arc<Pieces>,
-    slots: HashMap<Slot, Sequence>,
+    cells: Vec<Cell>,
     steps: u64,
     log: Arc<Mutex<Vec<Vec<Input>>>>,
+    broken: Arc<AtomicU32>,
 }
 
-#[derive(Default)]
-struct Sequence {
-    tokens: u32,
-    answered: usize,
+/// A computed token.
+#[derive(Debug, Clone)]
+struct Cell {
+    position: u32,
+    token: Token,
+    /// Stands for what was computed: of this token, its adapter and all before it.
+    state: u64,
+    slots: Vec<Slot>,
 }
 
 impl Scripted {
@@ -55,7 +70,8 @@ impl Scripted {
         let facts = &mut script.facts;
         for (value, default) in [
             (&mut facts.context, 1024),
-            (&mut facts.slots, 8),
+            (&mut facts.parallel, 8),
+            (&mut facts.slots, 24),
             (&mut facts.batch, 64),
             (&mut facts.trained_context, 1024),
         ] {
@@ -63,11 +79,13 @@ impl Scripted {
                 *value = default;
             }
         }
+        facts.slots = facts.slots.max(facts.parallel);
+        facts.shares = true;
         if facts.cells == 0 {
-            facts.cells = facts.context * facts.slots;
+            facts.cells = facts.context * facts.parallel;
         }
         let pieces = Arc::new(Pieces(script.answer.clone()));
-        Scripted { script, pieces, slots: HashMap::new(), steps: 0, log: Arc::default() }
+        Scripted { script, pieces, cells: Vec::new(), steps: 0, log: Arc::default(), broken: Arc::default() }
     }
 
     /// Every batch so far, for tests that look at how work was laid out.
@@ -75,20 +93,62 @@ impl Scripted {
         Arc::clone(&self.log)
     }
 
-    fn accept(&mut self, input: &Input) -> Result<(), Failed> {
-        if input.slot.0 >= self.script.facts.slots {
-            return Err(Failed(format!("no slot {}", input.slot.0)));
+    /// How often a promise of the port was broken by whoever uses this, for tests that must not see it mended.
+    pub fn broken(&self) -> Arc<AtomicU32> {
+        Arc::clone(&self.broken)
+    }
+
+    /// Computes one token from the cells of its slot.
+    fn accept(&mut self, input: &Input, adapter: Option<Adapter>) -> Result<(), Failed> {
+        let Input { slot, position, token, .. } = *input;
+        if slot.0 >= self.script.facts.slots {
+            return Err(Failed::Broken(format!("no slot {}", slot.0)));
         }
-        let sequence = self.slots.entry(input.slot).or_default();
-        if sequence.tokens != input.position {
-            return Err(Failed(format!("slot {} is at {}, not {}", input.slot.0, sequence.tokens, input.position)));
+        let before: Vec<_> = self.held(slot).collect();
+        let whole = before.iter().zip(0..).all(|(cell, at)| cell.position == at);
+        if !whole || before.len() != position as usize {
+            return Err(Failed::Broken(format!(
+                "slot {} holds {} tokens, and {position} is next",
+                slot.0,
+                before.len()
+            )));
         }
-        sequence.tokens += 1;
-        let held: u32 = self.slots.values().map(|sequence| sequence.tokens).sum();
-        if held > self.script.facts.cells {
-            return Err(Failed(format!("{held} tokens in {} cells", self.script.facts.cells)));
+        let mut hasher = DefaultHasher::new();
+        (before.last().map(|cell| cell.state), position, token, adapter).hash(&mut hasher);
+        let state = hasher.finish();
+        if self.cells.len() >= self.script.facts.cells as usize {
+            return Err(Failed::Full);
         }
+        self.cells.push(Cell { position, token, state, slots: vec![slot] });
         Ok(())
+    }
+
+    fn accept_all(&mut self, batch: &[Input], adapter: Option<Adapter>) -> Result<(), Failed> {
+        if batch.is_empty() || batch.len() > self.script.facts.batch as usize {
+            return Err(Failed::Broken(format!("a batch of {}", batch.len())));
+        }
+        if adapter.is_some_and(|adapter| adapter.0 >= self.script.facts.adapters) {
+            return Err(Failed::Broken(format!("no such adapter: {adapter:?}")));
+        }
+        batch.iter().try_for_each(|input| self.accept(input, adapter))
+    }
+
+    /// The cells of a slot, in the order of their positions: that in which they were computed.
+    fn held(&self, slot: Slot) -> impl Iterator<Item = &Cell> {
+        self.cells.iter().filter(move |cell| cell.slots.contains(&slot))
+    }
+
+    fn next(&self, input: &Input) -> Token {
+        let cells = self.held(input.slot).filter(|cell| cell.position <= input.position);
+        if self.script.recalls {
+            let state = cells.last().map_or(0, |cell| cell.state);
+            let letter = Token::try_from(state % 26).unwrap_or(0) + Token::from(b'a');
+            return if state / 26 % 32 == 0 { EOS } else { letter };
+        }
+        let answered = cells.filter_map(|cell| usize::try_from(cell.token - FIRST_PIECE).ok()).last();
+        let piece = answered.map_or(0, |piece| piece + 1);
+        let said = piece < self.script.answer.len();
+        Token::try_from(piece).ok().filter(|_| said).map_or(EOS, |piece| FIRST_PIECE + piece)
     }
 }
 
@@ -101,29 +161,23 @@ impl Backend for Scripted {
         Arc::clone(&self.pieces) as Arc<dyn Vocabulary>
     }
 
-    fn decode(&mut self, batch: &[Input], row: &mut dyn FnMut(usize, &[f32])) -> Result<(), Failed> {
+    fn decode(
+        &mut self,
+        batch: &[Input],
+        adapter: Option<Adapter>,
+        row: &mut dyn FnMut(usize, &[f32]),
+    ) -> Result<(), Failed> {
         self.steps += 1;
-        std::thread::sleep(self.script.step);
+        std::thread::sleep(self.script.step + self.script.token * u32::try_from(batch.len()).unwrap_or(0));
         if self.script.fails_at == Some(self.steps) {
-            return Err(Failed("the script says so".into()));
-        }
-        if batch.is_empty() || batch.len() > self.script.facts.batch as usize {
-            return Err(Failed(format!("a batch of {}", batch.len())));
+            return Err(Failed::Broken("the script says so".into()));
         }
         self.log.lock().unwrap_or_else(PoisonError::into_inner).push(batch.to_vec());
-        for input in batch {
-            self.accept(input)?;
-        }
+        self.accept_all(batch, adapter).inspect_err(|_| _ = self.broken.fetch_add(1, Ordering::Relaxed))?;
         let mut logits = vec![0.0; self.pieces.size()];
         for (index, input) in batch.iter().enumerate().filter(|(_, input)| input.wants_logits) {
-            let sequence = self.slots.entry(input.slot).or_default();
-            let next = match self.script.answer.get(sequence.answered) {
-                Some(_) => FIRST_PIECE + Token::try_from(sequence.answered).unwrap_or(0),
-                None => EOS,
-            };
-            sequence.answered += 1;
             logits.fill(0.0);
-            if let Some(logit) = usize::try_from(next).ok().and_then(|next| logits.get_mut(next)) {
+            if let Some(logit) = usize::try_from(self.next(input)).ok().and_then(|next| logits.get_mut(next)) {
                 *logit = 10.0;
             }
             row(index, &logits);
@@ -131,8 +185,20 @@ impl Backend for Scripted {
         Ok(())
     }
 
-    fn forget(&mut self, slot: Slot) {
-        self.slots.remove(&slot);
+    fn share(&mut self, from: Slot, to: Slot, len: u32) {
+        if self.held(to).next().is_some() || self.held(from).count() < len as usize {
+            self.broken.fetch_add(1, Ordering::Relaxed);
+        }
+        for cell in self.cells.iter_mut().filter(|cell| cell.position < len && cell.slots.contains(&from)) {
+            cell.slots.push(to);
+        }
+    }
+
+    fn truncate(&mut self, slot: Slot, len: u32) {
+        for cell in self.cells.iter_mut().filter(|cell| cell.position >= len) {
+            cell.slots.retain(|&other| other != slot);
+        }
+        self.cells.retain(|cell| !cell.slots.is_empty());
     }
 }
 

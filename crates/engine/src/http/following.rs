@@ -27,6 +27,7 @@ pub(super) async fn plain(mut events: Receiver<Event>, envelope: Envelope, score
                 return Ok(Json(envelope.plain(&answer, scored, finish, usage)).into_response());
             }
             Event::Failed(why) => return Err(Problem::Failed { why }),
+            Event::Queued { .. } => {}
         }
     }
     Err(Problem::Gone)
@@ -88,6 +89,7 @@ impl Stream {
                 frame(out, &self.envelope.delta(&delta, self.letters));
                 self.letters += delta.text.chars().count();
             }
+            Event::Queued { .. } => {}
             Event::Finished(finish, usage) => {
                 self.envelope.last(finish, usage).iter().for_each(|chunk| frame(out, chunk));
                 out.extend_from_slice(b"data: [DONE]\n\n");

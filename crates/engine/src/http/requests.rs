@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::problem::Problem;
-use crate::{backend::Token, sampler::Sampling};
+use crate::{backend::Token, sampler::Sampling, scheduler::Priority};
 
 const MOST_STOPS: usize = 16;
 const MOST_ALTERNATIVES: u32 = 20;
@@ -68,6 +68,8 @@ struct Shared {
     n: Option<u32>,
     best_of: Option<u32>,
     response_format: Option<Value>,
+    user: Option<String>,
+    service_tier: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -93,6 +95,8 @@ pub(super) struct Wish {
     pub(super) stops: Vec<String>,
     pub(super) likelihoods: Option<usize>,
     pub(super) ignore_end: bool,
+    pub(super) person: String,
+    pub(super) priority: Priority,
 }
 
 /// Reads a body.
@@ -190,6 +194,12 @@ impl Shared {
             stops: self.stops()?,
             likelihoods: likelihoods.map(|count| count as usize),
             ignore_end: self.ignore_eos.unwrap_or(false),
+            person: self.user.clone().unwrap_or_default(),
+            // OpenAI's word for what may take longer.
+            priority: match self.service_tier.as_deref() {
+                Some("flex") => Priority::Batch,
+                _ => Priority::Interactive,
+            },
         })
     }
 

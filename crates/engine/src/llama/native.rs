@@ -17,7 +17,7 @@ use llama_cpp_sys_2 as sys;
 
 use crate::{
     Progress,
-    backend::{Input, Slot, Token},
+    backend::{Failed, Input, Slot, Token},
 };
 
 /// Numbers below this name tensor types, with gaps.
@@ -91,6 +91,14 @@ impl Model {
         // SAFETY: at most 256 bytes are written, a zero last.
         unsafe { sys::llama_model_desc(self.model.as_ptr(), buffer.as_mut_ptr().cast(), buffer.len()) };
         CStr::from_bytes_until_nul(&buffer).map(|text| text.to_string_lossy().into_owned()).unwrap_or_default()
+    }
+
+    /// Whether sequences can have a beginning in common: not where a state runs through all tokens.
+    pub(super) fn shares(&self) -> bool {
+        let model = self.model.as_ptr();
+        // SAFETY: the model is live.
+        let (recurs, in_part) = unsafe { (sys::llama_model_is_recurrent(model), sys::llama_model_is_hybrid(model)) };
+        !recurs && !in_part
     }
 
     /// Why this model cannot continue text, if it cannot.
@@ -195,6 +203,8 @@ impl Model {
 pub(super) struct Limits {
     pub(super) cells: u32,
     pub(super) slots: u32,
+    /// Most inputs of one batch that want logits.
+    pub(super) outputs: u32,
     pub(super) batch: u32,
     pub(super) threads: u32,
 }
@@ -233,7 +243,7 @@ impl Context {
         parameters.n_batch = limits.batch;
         parameters.n_ubatch = limits.batch;
         parameters.n_seq_max = limits.slots;
-        parameters.n_outputs_max = limits.slots;
+        parameters.n_outputs_max = limits.outputs;
         parameters.n_threads = threads;
         parameters.n_threads_batch = threads;
         parameters.kv_unified = true;
@@ -247,13 +257,20 @@ impl Context {
         Ok(Context { context, batch, limits, model })
     }
 
-    pub(super) fn decode(&mut self, inputs: &[Input]) -> Result<(), String> {
-        if inputs.is_empty() || inputs.len() > self.limits.batch as usize {
-            return Err(format!("a batch of {} tokens", inputs.len()));
+    pub(super) fn decode(&mut self, inputs: &[Input]) -> Result<(), Failed> {
+        let broken = |why: String| Failed::Broken(why);
+        let Limits { batch, outputs, .. } = self.limits;
+        let rows = inputs.iter().filter(|input| input.wants_logits).count();
+        if inputs.is_empty() || inputs.len() > batch as usize || rows > outputs as usize {
+            let sizes = format!(
+                "a batch of {} tokens (at most {batch}) that wants {rows} rows (at most {outputs})",
+                inputs.len()
+            );
+            return Err(broken(sizes));
         }
         for (index, input) in inputs.iter().enumerate() {
-            let position = i32::try_from(input.position).map_err(|_| "a position past 2^31".to_owned())?;
-            let slot = i32::try_from(input.slot.0).map_err(|_| "a slot past 2^31".to_owned())?;
+            let position = i32::try_from(input.position).map_err(|_| broken("a position past 2^31".into()))?;
+            let slot = i32::try_from(input.slot.0).map_err(|_| broken("a slot past 2^31".into()))?;
             // SAFETY: `index` is below the length that the arrays were allocated with, and each holds room for one sequence.
             unsafe {
                 self.batch.token.add(index).write(input.token);
@@ -267,8 +284,8 @@ impl Context {
         // SAFETY: the batch's first n_tokens entries have just been written; llama.cpp checks tokens and slots.
         match unsafe { sys::llama_decode(self.context.as_ptr(), self.batch) } {
             0 => Ok(()),
-            1 => Err("the cache is full".into()),
-            code => Err(format!("llama_decode returned {code}")),
+            1 => Err(Failed::Full),
+            code => Err(broken(format!("llama_decode returned {code}"))),
         }
     }
 
@@ -281,10 +298,20 @@ impl Context {
         Some(unsafe { std::slice::from_raw_parts(row.as_ptr(), self.model.vocabulary_size()) })
     }
 
-    pub(super) fn forget(&mut self, slot: Slot) {
-        let Ok(slot) = i32::try_from(slot.0) else { return };
-        // SAFETY: the context is live; removing a whole sequence never fails.
-        unsafe { sys::llama_memory_seq_rm(sys::llama_get_memory(self.context.as_ptr()), slot, -1, -1) };
+    /// `to`, which is empty, begins with the first `len` tokens of `from`: the same cells belong to both.
+    pub(super) fn share(&mut self, from: Slot, to: Slot, len: u32) {
+        if let (Ok(from), Ok(to), Ok(len)) = (i32::try_from(from.0), i32::try_from(to.0), i32::try_from(len)) {
+            // SAFETY: the context is live; the cache is one for all sequences, where a copy marks cells and any range is allowed.
+            unsafe { sys::llama_memory_seq_cp(sys::llama_get_memory(self.context.as_ptr()), from, to, 0, len) };
+        }
+    }
+
+    pub(super) fn truncate(&mut self, slot: Slot, len: u32) {
+        if let (Ok(slot), Ok(len)) = (i32::try_from(slot.0), i32::try_from(len)) {
+            // SAFETY: the context is live; removing a whole sequence never fails, and a part only where there is a running state, of which
+            // no part is asked for.
+            unsafe { sys::llama_memory_seq_rm(sys::llama_get_memory(self.context.as_ptr()), slot, len, -1) };
+        }
     }
 }
 

@@ -1,12 +1,16 @@
-//! One request from its prompt to its last token: what it feeds, what it chose, what it may show. It knows no other sequence.
+//! One request from its prompt to its last token: what it chose, what it may show. It knows no other sequence, and nothing of itself is lost
+//! when its place in the cache is: prompt and answer are one history, of which the cache holds a beginning.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::Duration};
 
 use tokio::sync::mpsc::Sender;
 
-use super::KEPT_FREE;
+use super::{
+    KEPT_FREE,
+    turns::{Flow, Priority},
+};
 use crate::{
-    backend::{Failed, Input, Slot, Token, Vocabulary},
+    backend::{Adapter, Failed, Slot, Token, Vocabulary},
     sampler::{Likelihood, Sampler, Sampling},
     text::Text,
 };
@@ -28,6 +32,14 @@ pub struct Request {
     pub likelihoods: Option<usize>,
     /// Goes on after a token that would end the answer (for measurements).
     pub ignore_end: bool,
+    /// Who asks: people share the model evenly, however many requests each has. Nobody in particular by default.
+    pub person: String,
+    /// How urgent it is.
+    pub priority: Priority,
+    /// The adapter to answer with.
+    pub adapter: Option<Adapter>,
+    /// Whether to tell its place while it waits ([`Event::Queued`]).
+    pub tell_place: bool,
 }
 
 /// A request with the way back to its reader.
@@ -36,15 +48,16 @@ pub(super) struct Ask {
     pub(super) events: Sender<Event>,
 }
 
-impl Ask {
-    pub(super) fn cells(&self) -> u32 {
-        u32::try_from(self.request.prompt.len()).unwrap_or(u32::MAX).saturating_add(self.request.max_tokens)
-    }
-}
-
 /// What a reader gets: deltas, then one end.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
+    /// It waits, `position` from 1, and will begin in about `wait` where that can be told. Again whenever it has moved up.
+    Queued {
+        /// 1 is the next to begin.
+        position: u32,
+        /// From what has begun lately.
+        wait: Option<Duration>,
+    },
     /// More of the answer.
     Delta(Delta),
     /// The answer is whole.
@@ -94,11 +107,20 @@ pub struct Usage {
 }
 
 pub(super) struct Sequence {
-    slot: Slot,
     ask: Ask,
-    fed: usize,
-    next: Option<Token>,
-    answered: u32,
+    /// Counts requests in the order that they came.
+    pub(super) arrival: u64,
+    pub(super) flow: Flow,
+    /// Its place in the cache while it runs.
+    pub(super) slot: Option<Slot>,
+    /// How often it had to give its place to others.
+    pub(super) preempted: u32,
+    /// It was in a batch that failed: it is tried alone.
+    pub(super) suspect: bool,
+    /// The prompt and what was answered.
+    history: Vec<Token>,
+    prompt: usize,
+    told_position: u32,
     sampler: Sampler,
     text: Text,
     bytes_taken: usize,
@@ -108,14 +130,19 @@ pub(super) struct Sequence {
 }
 
 impl Sequence {
-    pub(super) fn new(ask: Ask, slot: Slot) -> Self {
-        let request = &ask.request;
+    pub(super) fn new(mut ask: Ask, arrival: u64) -> Self {
+        let request = &mut ask.request;
+        let history = std::mem::take(&mut request.prompt);
         Sequence {
-            slot,
-            fed: 0,
-            next: None,
-            answered: 0,
-            sampler: Sampler::new(request.sampling.clone(), &request.prompt),
+            arrival,
+            flow: Flow { person: std::mem::take(&mut request.person).into(), priority: request.priority },
+            slot: None,
+            preempted: 0,
+            suspect: false,
+            prompt: history.len(),
+            told_position: 0,
+            sampler: Sampler::new(request.sampling.clone(), &history),
+            history,
             text: Text::new(request.stops.clone()),
             bytes_taken: 0,
             bytes_shown: 0,
@@ -125,12 +152,27 @@ impl Sequence {
         }
     }
 
-    pub(super) fn slot(&self) -> Slot {
-        self.slot
+    pub(super) fn adapter(&self) -> Option<Adapter> {
+        self.ask.request.adapter
     }
 
-    pub(super) fn cells(&self) -> u32 {
-        self.ask.cells()
+    /// Prompt and answer so far; the last token has always still to be computed.
+    pub(super) fn history(&self) -> &[Token] {
+        &self.history
+    }
+
+    /// Tokens of the history, of which the cache holds `held`, that have to be computed.
+    pub(super) fn pending(&self, held: u32) -> u32 {
+        u32::try_from(self.history.len()).unwrap_or(u32::MAX).saturating_sub(held)
+    }
+
+    /// Tokens that may still be answered.
+    pub(super) fn left(&self) -> u32 {
+        self.ask.request.max_tokens.saturating_sub(self.answered())
+    }
+
+    fn answered(&self) -> u32 {
+        u32::try_from(self.history.len() - self.prompt).unwrap_or(u32::MAX)
     }
 
     pub(super) fn has_ended(&self) -> bool {
@@ -147,35 +189,25 @@ impl Sequence {
         self.ended |= self.ask.events.is_closed();
     }
 
-    /// The token to compute next, when the prompt is done.
-    pub(super) fn next_input(&self) -> Option<Input> {
-        if self.is_paused() {
-            return None;
+    /// Tells a reader who wants to know its place in the queue where it has changed.
+    pub(super) fn tell_position(&mut self, position: u32, wait: Option<Duration>) {
+        let worth_telling = self.ask.request.tell_place && self.answered() == 0 && position != self.told_position;
+        // A reader with little room left is behind already, and such news grow old.
+        if worth_telling && self.ask.events.capacity() > 2 * KEPT_FREE {
+            self.told_position = position;
+            self.send(Event::Queued { position, wait });
         }
-        let position = u32::try_from(self.ask.request.prompt.len()).ok()? + self.answered - 1;
-        Some(Input { slot: self.slot, position, token: self.next?, wants_logits: true })
-    }
-
-    /// Adds up to `room` tokens of the prompt to `batch`.
-    pub(super) fn feed_prompt(&mut self, room: usize, batch: &mut Vec<Input>) {
-        let prompt = &self.ask.request.prompt;
-        let end = prompt.len().min(self.fed.saturating_add(room));
-        for (position, &token) in (0_u32..).zip(prompt).take(end).skip(self.fed) {
-            let wants_logits = position as usize + 1 == prompt.len();
-            batch.push(Input { slot: self.slot, position, token, wants_logits });
-        }
-        self.fed = end;
     }
 
     /// Chooses a token from `logits` and tells the reader what it brings.
     pub(super) fn continue_with(&mut self, logits: &[f32], vocabulary: &dyn Vocabulary) {
         let token = self.sampler.choose(logits);
-        self.answered += 1;
+        self.history.push(token);
         if vocabulary.ends(token) && !self.ask.request.ignore_end {
             return self.finish(Finish::Stop);
         }
         let mut bytes = Vec::new();
-        vocabulary.decode(token, self.ask.request.opening && self.answered == 1, &mut bytes);
+        vocabulary.decode(token, self.ask.request.opening && self.answered() == 1, &mut bytes);
         self.score(token, &bytes, logits, vocabulary);
         self.bytes_taken += bytes.len();
         let shown = self.text.push(&bytes);
@@ -183,10 +215,9 @@ impl Sequence {
         if shown.stopped {
             return self.end(Event::Finished(Finish::Stop, self.usage()));
         }
-        if self.answered >= self.ask.request.max_tokens {
-            return self.finish(Finish::Length);
+        if self.left() == 0 {
+            self.finish(Finish::Length);
         }
-        self.next = Some(token);
     }
 
     fn score(&mut self, token: Token, bytes: &[u8], logits: &[f32], vocabulary: &dyn Vocabulary) {
@@ -225,13 +256,12 @@ impl Sequence {
         self.end(Event::Finished(why, self.usage()));
     }
 
-    pub(super) fn fail(&mut self, failed: Failed) {
+    pub(super) fn fail(&mut self, failed: &Failed) {
         self.end(Event::Failed(failed.to_string()));
     }
 
     fn usage(&self) -> Usage {
-        let prompt = u32::try_from(self.ask.request.prompt.len()).unwrap_or(u32::MAX);
-        Usage { prompt, completion: self.answered }
+        Usage { prompt: u32::try_from(self.prompt).unwrap_or(u32::MAX), completion: self.answered() }
     }
 
     fn end(&mut self, event: Event) {

@@ -49,11 +49,11 @@ fn asked_in_a_chat_it_tells_the_rest_of_the_story() {
 }
 
 #[test]
-fn eight_streams_at_once_beside_other_prompts_tell_the_same_text() {
+fn sixteen_streams_at_once_beside_other_prompts_tell_the_same_text() {
     let Some((worker, expected)) = story() else { return };
     std::thread::scope(|scope| {
         let worker = &worker;
-        let streams: Vec<_> = (0..8)
+        let streams: Vec<_> = (0..16)
             .map(|_| {
                 scope.spawn(move || {
                     let mut ask = from_nothing();
@@ -70,6 +70,23 @@ fn eight_streams_at_once_beside_other_prompts_tell_the_same_text() {
             assert_eq!(stream.join().expect("told"), (expected.clone(), Some("length".into()), true));
         }
     });
+}
+
+#[test]
+fn what_was_computed_for_one_is_what_another_goes_on_from() {
+    let Some((worker, expected)) = story() else { return };
+    assert_eq!(worker.post("/v1/completions", &from_nothing()).json()["choices"][0]["text"], expected);
+    // Each begins as the whole story does, ends at another word of it, and goes on as it does; some at once, some after one another.
+    let goes_on = |at: usize| {
+        let (before, after) = expected.split_at(at);
+        let ask = json!({"prompt": before, "max_tokens": 10, "temperature": 0});
+        let told = worker.post("/v1/completions", &ask).json()["choices"][0]["text"].as_str().expect("text").to_owned();
+        assert!(!told.is_empty() && after.starts_with(&told), "{told:?} after {before:?}");
+    };
+    let words: Vec<_> = expected.match_indices(' ').map(|(at, _)| at).skip(12).step_by(9).take(8).collect();
+    words.iter().for_each(|&at| goes_on(at));
+    std::thread::scope(|scope| words.iter().for_each(|&at| _ = scope.spawn(move || goes_on(at))));
+    assert_eq!(worker.post("/v1/completions", &from_nothing()).json()["choices"][0]["text"], expected);
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod life;
 #[cfg(feature = "llama")]
 mod llama;
 mod refusals;
+mod schedules;
 mod scheduling;
 mod templates;
 mod texts;

@@ -11,9 +11,8 @@ use engine::{
         scripted::{Script, Scripted},
     },
     sampler::Sampling,
-    scheduler::{Event, Finish, Request, Scheduler, Usage},
+    scheduler::{Event, Finish, NotTaken, Priority, Request, STEP_TARGET, Scheduler, Usage},
 };
-use proptest::prelude::*;
 use tokio::sync::mpsc::{Receiver, error::TryRecvError};
 
 struct Run {
@@ -22,9 +21,13 @@ struct Run {
 }
 
 fn run(script: Script) -> Run {
+    run_with(script, STEP_TARGET)
+}
+
+fn run_with(script: Script, step_target: Duration) -> Run {
     let backend = Scripted::new(script);
     let log = backend.log();
-    let (scheduler, work) = Scheduler::new(Box::new(backend));
+    let (scheduler, work) = Scheduler::new(Box::new(backend), step_target);
     std::thread::spawn(move || work.run());
     Run { scheduler, log }
 }
@@ -71,19 +74,131 @@ fn more_requests_than_slots_are_all_answered_and_share_batches() {
 
 #[test]
 fn a_long_prompt_does_not_hold_up_those_who_are_answering() {
-    let facts = Facts { batch: 256, context: 2000, ..Facts::default() };
-    let run = run(Script { step: Duration::from_millis(2), facts, ..counting(60) });
+    let facts = Facts { batch: 512, context: 2000, ..Facts::default() };
+    let (step, token) = (Duration::from_millis(2), Duration::from_micros(200));
+    let run = run_with(Script { step, token, facts, ..counting(60) }, Duration::from_millis(20));
     let mut answering = run.scheduler.submit(ask(3, 60)).expect("taken");
     answering.blocking_recv().expect("a first delta");
     let long = run.scheduler.submit(ask(900, 2)).expect("taken");
     whole(long);
     whole(answering);
     let log = run.log.lock().expect("the log");
-    let beside: Vec<_> = log.iter().filter(|batch| batch.len() > 3 && batch.len() < 100).collect();
-    assert!(beside.len() >= 10, "the prompt came in pieces: {:?}", log.iter().map(Vec::len).collect::<Vec<_>>());
-    for batch in beside.iter().take(10) {
-        assert!(batch[0].wants_logits && batch[0].slot != batch[1].slot, "each piece beside a token of the other");
+    let beside: Vec<_> = log.iter().filter(|batch| batch.len() > 3 && batch[0].wants_logits).collect();
+    let sizes: Vec<_> = beside.iter().map(|batch| batch.len()).collect();
+    assert!(sizes.len() >= 8, "the prompt came in pieces: {sizes:?}");
+    assert!(
+        sizes.iter().any(|&size| size > 40) && sizes.iter().all(|&size| size <= 110),
+        "as long as the target: {sizes:?}"
+    );
+    assert!(beside.iter().all(|batch| batch[0].slot != batch[1].slot), "each piece beside a token of the other");
+}
+
+#[test]
+fn a_beginning_in_common_is_computed_once_for_all_who_come_at_once_and_for_who_comes_later() {
+    let run = run(Script { step: Duration::from_millis(1), ..counting(20) });
+    let asks = || {
+        (0..8_u8).map(|person| Request { prompt: [vec![65; 600], vec![i32::from(person); 5]].concat(), ..ask(0, 30) })
+    };
+    let running: Vec<_> = asks().map(|ask| run.scheduler.submit(ask).expect("taken")).collect();
+    for events in running {
+        let (text, end) = whole(events);
+        assert_eq!((text, end), (counted(20), Event::Finished(Finish::Stop, Usage { prompt: 605, completion: 21 })));
     }
+    let computed = || run.log.lock().expect("the log").iter().map(Vec::len).sum::<usize>();
+    let first = computed();
+    assert!(first <= 600 + 8 * (5 + 21), "{first} tokens were computed");
+    for ask in asks() {
+        assert_eq!(whole(run.scheduler.submit(ask).expect("taken")).0, counted(20));
+    }
+    let again = computed() - first;
+    assert!(again <= 8 * 25, "{again} tokens were computed again");
+}
+
+#[test]
+fn what_is_kept_makes_way_the_least_useful_first() {
+    let facts = Facts { cells: 700, context: 500, ..Facts::default() };
+    let run = run(Script { facts, ..counting(3) });
+    let told = |prompt: i32, len: usize| {
+        let before = run.log.lock().expect("the log").iter().map(Vec::len).sum::<usize>();
+        let ask = Request { prompt: vec![prompt; len], ..ask(0, 5) };
+        assert_eq!(whole(run.scheduler.submit(ask).expect("taken")).0, counted(3));
+        run.log.lock().expect("the log").iter().map(Vec::len).sum::<usize>() - before
+    };
+    assert!(told(1, 400) >= 400);
+    assert!(told(1, 400) <= 5, "kept and used");
+    assert!(told(2, 200) >= 200);
+    assert!(told(3, 150) >= 150, "for which the one that nobody has used goes");
+    assert!(told(1, 400) <= 5, "and not the long one that has been used");
+    assert!(told(2, 200) >= 200);
+}
+
+#[test]
+fn people_take_turns_however_much_one_of_them_asks() {
+    let facts = Facts { parallel: 2, ..Facts::default() };
+    let run = run(Script { step: Duration::from_millis(2), facts, ..counting(20) });
+    let of = |person: &str| Request { person: person.into(), ..ask(5, 20) };
+    let many: Vec<_> = (0..20).map(|_| run.scheduler.submit(of("ann")).expect("taken")).collect();
+    let one = run.scheduler.submit(of("ben")).expect("taken");
+    assert_eq!(whole(one).0, counted(20));
+    assert!(run.scheduler.load().queued() >= 14, "{} of the others still wait", run.scheduler.load().queued());
+    for events in many {
+        assert_eq!(whole(events).0, counted(20));
+    }
+}
+
+#[test]
+fn a_batch_makes_way_for_who_waits_and_comes_to_its_end() {
+    let facts = Facts { parallel: 2, ..Facts::default() };
+    let run = run(Script { step: Duration::from_millis(1), facts, ..counting(400) });
+    let long = || Request { priority: Priority::Batch, ..ask(5, 400) };
+    let batches: Vec<_> = (0..4).map(|_| run.scheduler.submit(long()).expect("taken")).collect();
+    while run.scheduler.load().active() < 2 {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    for _ in 0..5 {
+        assert_eq!(whole(run.scheduler.submit(ask(5, 10)).expect("taken")).0, counted(10));
+    }
+    assert_eq!(run.scheduler.load().queued() + run.scheduler.load().active(), 4, "no batch was at its end before");
+    for events in batches {
+        assert_eq!(whole(events).0, counted(400));
+    }
+}
+
+#[test]
+fn who_waits_is_told_its_place_and_for_how_long() {
+    let facts = Facts { parallel: 1, ..Facts::default() };
+    let run = run(Script { step: Duration::from_millis(3), facts, ..counting(10) });
+    let asked: Vec<_> =
+        (0..4).map(|_| run.scheduler.submit(Request { tell_place: true, ..ask(5, 10) }).expect("taken")).collect();
+    let mut told = Vec::new();
+    for mut events in asked {
+        let mut places = Vec::new();
+        while let Some(event) = events.blocking_recv() {
+            if let Event::Queued { position, wait } = event {
+                places.push((position, wait));
+            }
+        }
+        told.push(places);
+    }
+    let positions: Vec<Vec<u32>> =
+        told.iter().map(|places| places.iter().map(|(position, _)| *position).collect()).collect();
+    let last = &positions[3];
+    assert!(last.contains(&3) && last.contains(&1) && last.is_sorted_by(|left, right| left > right), "{positions:?}");
+    let wait = told[3].last().and_then(|(_, wait)| *wait).expect("known by then");
+    assert!((Duration::from_millis(20)..Duration::from_secs(2)).contains(&wait), "{wait:?}");
+}
+
+#[test]
+fn what_can_never_be_computed_is_refused_with_figures() {
+    let facts = Facts { cells: 100, context: 200, adapters: 1, ..Facts::default() };
+    let run = run(Script { facts, ..counting(3) });
+    let refused = |request| run.scheduler.submit(request).expect_err("refused").to_string();
+    assert_eq!(refused(ask(90, 20)), "prompt (90 tokens) and answer (at most 20) need 110 of cache, which has 100");
+    assert_eq!(refused(ask(0, 20)), "the prompt is empty");
+    let adapter = Some(engine::backend::Adapter(1));
+    assert_eq!(refused(Request { adapter, ..ask(5, 5) }), "there is no adapter 1");
+    assert!(matches!(run.scheduler.submit(ask(1, 100)), Err(NotTaken::TooLong { .. })));
+    assert_eq!(whole(run.scheduler.submit(ask(90, 10)).expect("taken")).0, counted(3));
 }
 
 #[test]
@@ -157,35 +272,4 @@ fn characters_split_over_tokens_arrive_whole() {
         deltas.push(delta.text);
     }
     assert_eq!(deltas, ["h", "\u{e9}", "\u{4f60}", "\u{597d}", "\u{1f600}", "!"]);
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
-
-    #[test]
-    fn any_mix_of_requests_is_answered_each_as_if_alone(
-        asks in proptest::collection::vec((1_usize..80, 1_u32..40, any::<bool>()), 1..30),
-        batch in 8_u32..64,
-        cells in 120_u32..400,
-    ) {
-        let facts = Facts { batch, cells, context: 120, ..Facts::default() };
-        let run = run(Script { facts, ..counting(25) });
-        let mut running = Vec::new();
-        for (prompt, max_tokens, leaves) in asks {
-            let events = run.scheduler.submit(ask(prompt, max_tokens)).expect("taken");
-            if !leaves {
-                running.push((events, prompt, max_tokens));
-            }
-        }
-        for (events, prompt, max_tokens) in running {
-            let (text, end) = whole(events);
-            let (words, finish) = if max_tokens <= 25 { (max_tokens, Finish::Length) } else { (25, Finish::Stop) };
-            prop_assert_eq!(text, counted(words as usize));
-            let completion = if finish == Finish::Stop { words + 1 } else { words };
-            prop_assert_eq!(end, Event::Finished(finish, Usage { prompt: u32::try_from(prompt).expect("small"), completion }));
-        }
-        while run.scheduler.load().active() + run.scheduler.load().queued() > 0 {
-            std::thread::yield_now();
-        }
-    }
 }

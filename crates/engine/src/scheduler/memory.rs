@@ -1,0 +1,210 @@
+//! The backend with the book of its cache: the one owner of slots, positions and cells. Sequences that run hold a slot each; those that ended
+//! are kept, as far as there is room, for whoever begins as they did. Who may run is decided elsewhere.
+//!
+//! What is kept goes by cost: a kept sequence is worth the tokens that would have to be computed again times its uses, and ages as others go
+//! (GreedyDual: Cao and Irani, "Cost-Aware WWW Proxy Caching Algorithms", 1997).
+
+use crate::backend::{Adapter, Backend, Facts, Failed, Input, Slot, Token};
+
+use super::tree::Tree;
+
+/// Beginnings in common that are shorter are computed again: that is cheaper than to keep account of them.
+pub(super) const WORTH_SHARING: u32 = 16;
+
+/// Backend and book. See the module.
+pub(super) struct Memory {
+    backend: Box<dyn Backend>,
+    tree: Tree,
+    free: Vec<Slot>,
+    running: Vec<Slot>,
+    kept: Vec<Kept>,
+    /// The worth of what was last evicted: new worth is counted from here.
+    age: u64,
+}
+
+struct Kept {
+    slot: Slot,
+    uses: u32,
+    worth: u64,
+}
+
+/// The next tokens of a running sequence.
+pub(super) struct Piece<'a> {
+    pub(super) slot: Slot,
+    pub(super) tokens: &'a [Token],
+    /// The logits of the tokens from this index on are wanted.
+    pub(super) wants_from: usize,
+}
+
+impl Memory {
+    pub(super) fn new(backend: Box<dyn Backend>) -> Self {
+        let free = (0..backend.facts().slots).rev().map(Slot).collect();
+        Memory { backend, tree: Tree::default(), free, running: Vec::new(), kept: Vec::new(), age: 0 }
+    }
+
+    pub(super) fn facts(&self) -> &Facts {
+        self.backend.facts()
+    }
+
+    /// A slot for a sequence that is to hold `tokens`, with the beginning that is there already. `None` when every slot runs.
+    pub(super) fn open(&mut self, adapter: Option<Adapter>, tokens: &[Token]) -> Option<Slot> {
+        if self.free.is_empty() {
+            self.evict(self.find(adapter, tokens).map(|(slot, _)| slot));
+        }
+        let slot = self.free.pop()?;
+        self.tree.open(slot, adapter);
+        self.running.push(slot);
+        self.catch_up(slot, adapter, tokens);
+        Some(slot)
+    }
+
+    /// Gives a running slot a longer beginning of its `tokens` where one has been computed meanwhile.
+    pub(super) fn catch_up(&mut self, slot: Slot, adapter: Option<Adapter>, tokens: &[Token]) {
+        let Some((from, len)) = self.find(adapter, tokens) else { return };
+        if len < self.tree.len(slot).saturating_add(WORTH_SHARING) || from == slot {
+            return;
+        }
+        self.cut(slot, 0);
+        self.tree.share(from, slot, len);
+        self.backend.share(from, slot, len);
+        self.used(from);
+        self.drop_contained();
+    }
+
+    /// Cells of [`room`](Self::room) that a newcomer with `tokens` would take: those that no running sequence holds already.
+    pub(super) fn need(&self, adapter: Option<Adapter>, tokens: &[Token]) -> u32 {
+        let all = u32::try_from(tokens.len()).unwrap_or(u32::MAX);
+        let Some((slot, len)) = self.find(adapter, tokens) else { return all };
+        let running = || self.running.iter().copied();
+        let added = self.tree.cells_of(running().chain([slot])) - self.tree.cells_of(running());
+        all - len.min(self.tree.len(slot) - added)
+    }
+
+    /// The last of `tokens` has to be computed in any case, for its logits.
+    fn find(&self, adapter: Option<Adapter>, tokens: &[Token]) -> Option<(Slot, u32)> {
+        if !self.facts().shares {
+            return None;
+        }
+        let all_but_last = tokens.split_last()?.1;
+        let found = self.tree.find(adapter, all_but_last)?;
+        (found.len >= WORTH_SHARING).then_some((found.slot, found.len))
+    }
+
+    /// Tokens that a slot holds.
+    pub(super) fn len(&self, slot: Slot) -> u32 {
+        self.tree.len(slot)
+    }
+
+    /// Cells that running sequences do not hold: free, or kept and to be had.
+    pub(super) fn room(&self) -> u32 {
+        self.room_beside(self.running.iter().copied())
+    }
+
+    /// Cells that `slots` leave.
+    pub(super) fn room_beside(&self, slots: impl Iterator<Item = Slot>) -> u32 {
+        self.facts().cells.saturating_sub(self.tree.cells_of(slots))
+    }
+
+    /// Computes the next tokens of running sequences; `row` gets the index of the piece, that of the token in it, and its logits. There must be
+    /// [`room`](Self::room) for them; what is kept makes way.
+    ///
+    /// # Errors
+    /// [`Failed`]; the book is then true all the same, and no row was given.
+    pub(super) fn compute(
+        &mut self,
+        adapter: Option<Adapter>,
+        pieces: &[Piece<'_>],
+        row: &mut dyn FnMut(usize, usize, &[f32]),
+    ) -> Result<(), Failed> {
+        let (mut batch, mut origins) = (Vec::new(), Vec::new());
+        for (index, piece) in pieces.iter().enumerate() {
+            let begin = self.tree.len(piece.slot);
+            for ((nth, &token), position) in piece.tokens.iter().enumerate().zip(begin..) {
+                batch.push(Input { slot: piece.slot, position, token, wants_logits: nth >= piece.wants_from });
+                origins.push((index, nth));
+            }
+        }
+        self.make_room(u32::try_from(batch.len()).unwrap_or(u32::MAX));
+        let computed = self.backend.decode(&batch, adapter, &mut |at, logits| {
+            if let Some(&(index, nth)) = origins.get(at) {
+                row(index, nth, logits);
+            }
+        });
+        for piece in pieces {
+            match &computed {
+                Ok(()) => self.tree.push(piece.slot, piece.tokens),
+                Err(_) if self.facts().shares => self.backend.truncate(piece.slot, self.tree.len(piece.slot)),
+                Err(_) => {
+                    // A running state cannot go back: it is computed again.
+                    self.tree.truncate(piece.slot, 0);
+                    self.backend.truncate(piece.slot, 0);
+                }
+            }
+        }
+        computed
+    }
+
+    /// Ends a running sequence; what it holds is kept for others as long as there is room, where `keep` says so.
+    pub(super) fn close(&mut self, slot: Slot, keep: bool) {
+        self.running.retain(|&running| running != slot);
+        if !keep || !self.facts().shares || self.tree.only_of(slot) < WORTH_SHARING {
+            return self.release(slot);
+        }
+        let worth = self.worth(slot, 1);
+        self.kept.push(Kept { slot, uses: 1, worth });
+        self.drop_contained();
+    }
+
+    /// Leaves a running slot its first `len` tokens.
+    pub(super) fn cut(&mut self, slot: Slot, len: u32) {
+        if self.tree.len(slot) > len {
+            self.tree.truncate(slot, len);
+            self.backend.truncate(slot, len);
+        }
+    }
+
+    fn make_room(&mut self, cells: u32) {
+        while self.tree.cells().saturating_add(cells) > self.facts().cells && self.evict(None) {}
+    }
+
+    /// Gives up the kept sequence that is worth least, `spare` last of all; false when none is kept.
+    fn evict(&mut self, spare: Option<Slot>) -> bool {
+        let worth = |&index: &usize| (Some(self.kept[index].slot) == spare, self.kept[index].worth);
+        let Some(index) = (0..self.kept.len()).min_by_key(worth) else { return false };
+        let Kept { slot, worth, .. } = self.kept.swap_remove(index);
+        self.age = self.age.max(worth);
+        self.release(slot);
+        true
+    }
+
+    /// Gives up all that is kept.
+    pub(super) fn drop_kept(&mut self) {
+        while self.evict(None) {}
+    }
+
+    /// Gives up kept sequences that are wholly the beginning of others: they cost a slot and save nothing.
+    fn drop_contained(&mut self) {
+        while let Some(index) = self.kept.iter().position(|kept| self.tree.only_of(kept.slot) == 0) {
+            let kept = self.kept.swap_remove(index);
+            self.release(kept.slot);
+        }
+    }
+
+    fn used(&mut self, slot: Slot) {
+        let Some(index) = self.kept.iter().position(|kept| kept.slot == slot) else { return };
+        let uses = self.kept[index].uses.saturating_add(1);
+        let worth = self.worth(slot, uses);
+        let kept = &mut self.kept[index];
+        (kept.uses, kept.worth) = (uses, worth);
+    }
+
+    fn worth(&self, slot: Slot, uses: u32) -> u64 {
+        self.age.saturating_add(u64::from(self.tree.len(slot)).saturating_mul(u64::from(uses)))
+    }
+
+    fn release(&mut self, slot: Slot) {
+        self.tree.close(slot);
+        self.backend.truncate(slot, 0);
+        self.free.push(slot);
+    }
+}

@@ -1,0 +1,94 @@
+//! How much of a prompt goes into one step: as much as leaves the step about as long as `step_target`, by what steps have taken so far.
+
+use std::time::Duration;
+
+/// Tokens of the first piece, before anything has been measured.
+const FIRST: u32 = 16;
+/// A piece is at least this long, so that a prompt gets on even where a token takes longer than the target.
+const LEAST: u32 = 4;
+/// How much longer than the target a step may be that keeps nobody waiting: it has only to end soon enough for who comes or leaves.
+const ALONE: u32 = 4;
+/// What a new measurement counts against all before it.
+const NEW: f64 = 0.3;
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Pace {
+    target: Duration,
+    /// Seconds of a step without any prompt.
+    answers: Option<f64>,
+    /// Seconds of a prompt's token.
+    token: Option<f64>,
+    longest: u32,
+}
+
+impl Pace {
+    pub(super) fn new(target: Duration) -> Self {
+        Pace { target, answers: None, token: None, longest: FIRST }
+    }
+
+    /// Tokens of prompts that the next step may take beside `answering` sequences.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to what fits")]
+    pub(super) fn prompt_tokens(&self, answering: usize) -> u32 {
+        let Some(token) = self.token else { return FIRST };
+        let (time, base) = match answering {
+            0 => (self.target * ALONE, 0.0),
+            _ => (self.target, self.answers.unwrap_or(0.0)),
+        };
+        let tokens = ((time.as_secs_f64() - base) / token).clamp(f64::from(LEAST), f64::from(u32::MAX)) as u32;
+        // Twice the longest that has been tried: a measurement of few tokens says little about many.
+        tokens.min(self.longest.saturating_mul(2))
+    }
+
+    /// A step with `prompt` tokens of prompts beside `answering` sequences took `time`.
+    pub(super) fn observe(&mut self, prompt: u32, answering: usize, time: Duration) {
+        let time = time.as_secs_f64();
+        if prompt == 0 {
+            return blend(&mut self.answers, time);
+        }
+        self.longest = self.longest.max(prompt);
+        let base = if answering > 0 { self.answers.unwrap_or(0.0) } else { 0.0 };
+        // Never nothing: answers alone may have taken longer than usual, too.
+        let token = ((time - base) / f64::from(prompt)).max(1e-7);
+        // A few tokens cost as much as one, whose weights are read for all: they would make a token look dear.
+        if prompt >= FIRST || self.token.is_none_or(|known| token < known) {
+            blend(&mut self.token, token);
+        }
+    }
+}
+
+fn blend(known: &mut Option<f64>, new: f64) {
+    *known = Some(known.map_or(new, |known| known + (new - known) * NEW));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{FIRST, LEAST, Pace};
+
+    #[test]
+    fn pieces_grow_to_the_target_and_follow_a_machine_that_slows_down() {
+        let mut pace = Pace::new(Duration::from_millis(400));
+        assert_eq!(pace.prompt_tokens(3), FIRST);
+        let mut step = |answering: usize, token_ms: u64, times: usize| {
+            let mut took = Vec::new();
+            for _ in 0..times {
+                pace.observe(0, answering, Duration::from_millis(50));
+                let tokens = pace.prompt_tokens(answering);
+                let time = Duration::from_millis(50 + u64::from(tokens) * token_ms);
+                pace.observe(tokens, answering, time);
+                took.push((tokens, time));
+            }
+            took
+        };
+        let took = step(3, 2, 20);
+        assert!(took.iter().all(|(_, time)| *time <= Duration::from_millis(420)), "{took:?}");
+        assert!((165..=180).contains(&took[19].0), "{took:?}");
+        let took = step(3, 10, 20);
+        assert!((34..=37).contains(&took[19].0), "{took:?}");
+        assert!(took[8..].iter().all(|(_, time)| *time <= Duration::from_millis(500)), "{took:?}");
+        let took = step(3, 1000, 30);
+        assert_eq!(took[29].0, LEAST);
+    }
+}

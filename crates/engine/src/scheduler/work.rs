@@ -1,0 +1,436 @@
+//! The loop of the scheduler's thread: take in, admit, lay out one batch, compute it, retire. A sequence that has to make way loses its place in
+//! the cache and nothing else: it waits, and is computed again up to where it was.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::Ordering,
+        mpsc::{Receiver, RecvTimeoutError, TryRecvError},
+    },
+    time::{Duration, Instant},
+};
+
+use super::{
+    Load, Message,
+    adapters::Adapters,
+    memory::{Memory, Piece, WORTH_SHARING},
+    pace::Pace,
+    sequence::Sequence,
+    tree,
+    turns::{Priority, Turns},
+};
+use crate::backend::{Backend, Failed, Slot, Token, Vocabulary};
+
+/// How often sequences that cannot go on look whether they can.
+const PAUSE: Duration = Duration::from_millis(2);
+/// Cells that are left to each running sequence to answer into when one more is admitted: it is not to be thrown out again at once.
+const RESERVE: u32 = 64;
+/// A batch that has made way this often makes way no more, so that it comes to its end.
+const PATIENCE: u32 = 3;
+/// What a new measurement of the queue's pace counts against all before it.
+const NEW: f64 = 0.3;
+
+/// The scheduler's own side: backend, queue and running sequences.
+pub struct Work {
+    memory: Memory,
+    vocabulary: Arc<dyn Vocabulary>,
+    inbox: Receiver<Message>,
+    waiting: Vec<Sequence>,
+    running: Vec<Sequence>,
+    turns: Turns,
+    adapters: Adapters,
+    pace: Pace,
+    load: Arc<Load>,
+    arrivals: u64,
+    /// Whether the last turn found nothing to compute.
+    idle: bool,
+    /// Seconds between two requests that leave the queue, and since when the first has been waiting to.
+    between: Option<f64>,
+    queue_stands: Option<Instant>,
+}
+
+/// What one sequence has in a step.
+struct Part {
+    arrival: u64,
+    slot: Slot,
+    tokens: Vec<Token>,
+    /// Whether these are its last tokens, after which the next is chosen.
+    completes: bool,
+    /// Whether this is a piece of a longer text to read, not one token.
+    reads: bool,
+}
+
+impl Work {
+    pub(super) fn new(
+        backend: Box<dyn Backend>,
+        inbox: Receiver<Message>,
+        load: Arc<Load>,
+        step_target: Duration,
+    ) -> Self {
+        Work {
+            vocabulary: backend.vocabulary(),
+            memory: Memory::new(backend),
+            inbox,
+            waiting: Vec::new(),
+            running: Vec::new(),
+            turns: Turns::default(),
+            adapters: Adapters::default(),
+            pace: Pace::new(step_target),
+            load,
+            arrivals: 0,
+            idle: false,
+            between: None,
+            queue_stands: None,
+        }
+    }
+
+    /// Works until it is stopped, or nobody can ask any more.
+    pub fn run(mut self) {
+        while self.wait_and_take_in() {
+            self.turn();
+        }
+    }
+
+    /// Takes in what has been asked and computes at most one step, without waiting. False when it is over. For who needs to know what happens
+    /// between two steps; [`run`](Self::run) does all of it.
+    pub fn advance(&mut self) -> bool {
+        let first = self.inbox.try_recv();
+        let goes_on = self.take_in(first);
+        if goes_on {
+            self.turn();
+        }
+        goes_on
+    }
+
+    fn turn(&mut self) {
+        self.drop_left();
+        self.admit();
+        self.tell_positions();
+        let step = self.lay_out();
+        self.idle = step.is_empty();
+        if !step.is_empty() {
+            self.compute(&step);
+        }
+        self.retire();
+    }
+
+    fn wait_and_take_in(&mut self) -> bool {
+        let first = if self.waiting.is_empty() && self.running.is_empty() {
+            self.inbox.recv().map_err(|_| TryRecvError::Disconnected)
+        } else if self.idle {
+            self.inbox.recv_timeout(PAUSE).map_err(|error| match error {
+                RecvTimeoutError::Timeout => TryRecvError::Empty,
+                RecvTimeoutError::Disconnected => TryRecvError::Disconnected,
+            })
+        } else {
+            self.inbox.try_recv()
+        };
+        self.take_in(first)
+    }
+
+    fn take_in(&mut self, first: Result<Message, TryRecvError>) -> bool {
+        let mut message = first;
+        loop {
+            match message {
+                Ok(Message::Ask(ask)) => {
+                    self.arrivals += 1;
+                    let sequence = Sequence::new(ask, self.arrivals);
+                    self.turns.enter(&sequence.flow);
+                    self.waiting.push(sequence);
+                }
+                Ok(Message::Stop) | Err(TryRecvError::Disconnected) => return false,
+                Err(TryRecvError::Empty) => return true,
+            }
+            message = self.inbox.try_recv();
+        }
+    }
+
+    fn drop_left(&mut self) {
+        for sequence in self.waiting.iter_mut().chain(&mut self.running) {
+            sequence.notice_reader();
+        }
+        for sequence in self.waiting.extract_if(.., |sequence| sequence.has_ended()) {
+            self.turns.leave(&sequence.flow);
+            self.load.queued.fetch_sub(1, Ordering::Relaxed);
+        }
+        self.retire();
+    }
+
+    /// Starts who is next as long as there is a place; what waits behind it waits, too, so that large requests come to their turn. Only
+    /// somebody who waits for an answer may go before a batch whose turn it would be, in the place of another batch.
+    fn admit(&mut self) {
+        while let Some(next) = self.next_waiting(|_| true) {
+            if self.has_place(next, |_| true) {
+                self.start(next);
+                continue;
+            }
+            let urgent = self.next_waiting(|sequence| sequence.flow.priority == Priority::Interactive);
+            match urgent {
+                Some(urgent) if self.make_way(urgent) => self.start(urgent),
+                _ => break,
+            }
+        }
+        match self.waiting.is_empty() {
+            true => self.queue_stands = None,
+            false => _ = self.queue_stands.get_or_insert_with(Instant::now),
+        }
+    }
+
+    fn next_waiting(&self, may: impl Fn(&Sequence) -> bool) -> Option<usize> {
+        let order = |&index: &usize| (self.turns.order(&self.waiting[index].flow), self.waiting[index].arrival);
+        let ready = |&index: &usize| !self.waiting[index].is_paused() && may(&self.waiting[index]);
+        (0..self.waiting.len()).filter(ready).min_by_key(order)
+    }
+
+    /// Whether a waiting sequence could run beside those of the running ones that stay: itself, what they have still to read, and something to
+    /// answer into for all.
+    fn has_place(&self, index: usize, stays: impl Fn(&Sequence) -> bool) -> bool {
+        let newcomer = &self.waiting[index];
+        let staying = || self.running.iter().filter(|sequence| stays(sequence));
+        let count = staying().count();
+        if count >= self.memory.facts().parallel as usize {
+            return false;
+        }
+        let to_read = |sequence: &Sequence| sequence.pending(sequence.slot.map_or(0, |slot| self.memory.len(slot)));
+        let answers = |sequence: &Sequence| sequence.left().min(RESERVE);
+        let theirs: u32 = staying().map(|sequence| to_read(sequence).saturating_add(answers(sequence))).sum();
+        let own = self.memory.need(newcomer.adapter(), newcomer.history()).saturating_add(answers(newcomer));
+        count == 0
+            || theirs.saturating_add(own) <= self.memory.room_beside(staying().filter_map(|sequence| sequence.slot))
+    }
+
+    /// Lets running batches make way for a waiting sequence; false where that does not help.
+    fn make_way(&mut self, index: usize) -> bool {
+        let yields = |sequence: &Sequence| rank(sequence).1;
+        if !self.has_place(index, |running| !yields(running)) {
+            return false;
+        }
+        while !self.has_place(index, |_| true) {
+            let batches = (0..self.running.len()).filter(|&at| yields(&self.running[at]));
+            let Some(victim) = batches.max_by_key(|&at| rank(&self.running[at])) else { return false };
+            self.preempt(victim);
+        }
+        true
+    }
+
+    fn start(&mut self, index: usize) {
+        let mut sequence = self.waiting.remove(index);
+        // There is a slot: no more than `parallel` run, and what is kept makes way.
+        sequence.slot = self.memory.open(sequence.adapter(), sequence.history());
+        if let Some(since) = self.queue_stands.replace(Instant::now()) {
+            let seconds = since.elapsed().as_secs_f64();
+            self.between = Some(self.between.map_or(seconds, |known| known + (seconds - known) * NEW));
+        }
+        self.load.queued.fetch_sub(1, Ordering::Relaxed);
+        self.load.active.fetch_add(1, Ordering::Relaxed);
+        self.running.push(sequence);
+    }
+
+    /// Takes a running sequence's place away. What it held is kept as long as nobody needs the room.
+    fn preempt(&mut self, index: usize) {
+        let mut sequence = self.running.remove(index);
+        if let Some(slot) = sequence.slot.take() {
+            self.memory.close(slot, true);
+        }
+        sequence.preempted += 1;
+        tracing::debug!(request = sequence.arrival, times = sequence.preempted, "a sequence makes way");
+        self.load.active.fetch_sub(1, Ordering::Relaxed);
+        self.load.queued.fetch_add(1, Ordering::Relaxed);
+        self.waiting.push(sequence);
+    }
+
+    fn tell_positions(&mut self) {
+        let turns = &self.turns;
+        let mut queue: Vec<_> = self.waiting.iter_mut().collect();
+        queue.sort_by_key(|sequence| (turns.order(&sequence.flow), sequence.arrival));
+        for (position, sequence) in (1_u32..).zip(queue) {
+            let wait = self.between.and_then(|seconds| Duration::try_from_secs_f64(seconds * f64::from(position)).ok());
+            sequence.tell_position(position, wait);
+        }
+    }
+
+    /// The next step: one token of each sequence that is answering, then pieces of what is still to be read, all with one adapter.
+    fn lay_out(&mut self) -> Vec<Part> {
+        if let Some(suspect) = self.running.iter().position(|sequence| sequence.suspect && !sequence.is_paused()) {
+            let part = self.part(suspect, self.pace.prompt_tokens(0).min(self.memory.facts().batch));
+            return part.into_iter().collect();
+        }
+        let ready = self.running.iter().filter(|sequence| !sequence.is_paused()).map(Sequence::adapter);
+        let Some(adapter) = self.adapters.next(ready) else { return Vec::new() };
+        let of_step = |sequence: &Sequence| sequence.adapter() == adapter && !sequence.is_paused();
+        let answers = |work: &Work| -> Vec<usize> {
+            let answering = |&index: &usize| of_step(&work.running[index]) && work.pending(index) == 1;
+            (0..work.running.len()).filter(answering).collect()
+        };
+        while (self.memory.room() as usize) < answers(self).len() && self.running.len() > 1 {
+            self.preempt_last(&[], None);
+        }
+        let batch = self.memory.facts().batch as usize;
+        let mut step: Vec<Part> =
+            answers(self).into_iter().take(batch).filter_map(|index| self.part(index, 1)).collect();
+        self.add_reading(&mut step, of_step);
+        step
+    }
+
+    /// Adds pieces of what is still to be read, those first who have had least.
+    fn add_reading(&mut self, step: &mut Vec<Part>, of_step: impl Fn(&Sequence) -> bool) {
+        let most = self.memory.facts().batch.saturating_sub(size(step)).min(self.pace.prompt_tokens(step.len()));
+        let mut left = most;
+        let mut reading: Vec<_> = (0..self.running.len())
+            .filter(|&index| of_step(&self.running[index]) && self.pending(index) > 1)
+            .map(|index| (self.turns.order(&self.running[index].flow), self.running[index].arrival))
+            .collect();
+        reading.sort_unstable();
+        for (_, arrival) in reading {
+            let Some(index) = self.index_of(arrival) else { continue };
+            self.catch_up(index);
+            if left == 0 || self.is_read_by_another(index, step) {
+                continue;
+            }
+            let wanted = left.min(self.pending(index));
+            while self.memory.room() < size(step) + wanted && self.preempt_last(step, Some(arrival)) {}
+            let room = self.memory.room().saturating_sub(size(step));
+            let Some(index) = self.index_of(arrival) else { continue };
+            if let Some(part) = self.part(index, wanted.min(room)) {
+                left -= wanted.min(room);
+                step.push(part);
+            }
+        }
+    }
+
+    fn catch_up(&mut self, index: usize) {
+        let sequence = &self.running[index];
+        if let Some(slot) = sequence.slot {
+            self.memory.catch_up(slot, sequence.adapter(), sequence.history());
+        }
+    }
+
+    /// Whether what a sequence has to read next is being read by another in this step: then it waits, and shares it.
+    fn is_read_by_another(&self, index: usize, step: &[Part]) -> bool {
+        if !self.memory.facts().shares {
+            return false;
+        }
+        let history = self.running[index].history();
+        let held = history.len() - self.pending(index) as usize;
+        let reading = step.iter().filter(|part| part.reads).filter_map(|part| self.index_of(part.arrival));
+        reading.into_iter().any(|other| {
+            let in_common = tree::common(history, self.running[other].history()).min(history.len() - 1);
+            in_common >= held + WORTH_SHARING as usize
+        })
+    }
+
+    /// The last in rank makes way: not one of `step`, and none that ranks before `arrival`. False when there is none.
+    fn preempt_last(&mut self, step: &[Part], arrival: Option<u64>) -> bool {
+        let least = arrival.and_then(|arrival| self.index_of(arrival)).map(|index| rank(&self.running[index]));
+        let may = |&index: &usize| {
+            let sequence = &self.running[index];
+            least.is_none_or(|least| rank(sequence) > least)
+                && !step.iter().any(|part| part.arrival == sequence.arrival)
+        };
+        let victim = (0..self.running.len()).filter(may).max_by_key(|&index| rank(&self.running[index]));
+        victim.is_some_and(|victim| {
+            self.preempt(victim);
+            true
+        })
+    }
+
+    fn index_of(&self, arrival: u64) -> Option<usize> {
+        self.running.iter().position(|sequence| sequence.arrival == arrival)
+    }
+
+    fn pending(&self, index: usize) -> u32 {
+        let sequence = &self.running[index];
+        sequence.pending(sequence.slot.map_or(0, |slot| self.memory.len(slot)))
+    }
+
+    /// The next `most` tokens of a running sequence.
+    fn part(&self, index: usize, most: u32) -> Option<Part> {
+        let sequence = &self.running[index];
+        let pending = self.pending(index);
+        let history = sequence.history();
+        let begin = history.len() - pending as usize;
+        let end = begin + pending.min(most) as usize;
+        let tokens = history.get(begin..end)?.to_vec();
+        let part = Part {
+            arrival: sequence.arrival,
+            slot: sequence.slot?,
+            tokens,
+            completes: end == history.len(),
+            reads: pending > 1,
+        };
+        (!part.tokens.is_empty()).then_some(part)
+    }
+
+    fn compute(&mut self, step: &[Part]) {
+        let adapter =
+            step.first().and_then(|part| self.index_of(part.arrival)).and_then(|at| self.running[at].adapter());
+        let wants_from = |part: &Part| part.tokens.len() - usize::from(part.completes);
+        let pieces: Vec<_> = step
+            .iter()
+            .map(|part| Piece { slot: part.slot, tokens: &part.tokens, wants_from: wants_from(part) })
+            .collect();
+        let began = Instant::now();
+        let (running, vocabulary) = (&mut self.running, &*self.vocabulary);
+        let computed = self.memory.compute(adapter, &pieces, &mut |part, _, logits| {
+            let arrival = step.get(part).map(|part| part.arrival);
+            if let Some(sequence) = running.iter_mut().find(|sequence| Some(sequence.arrival) == arrival) {
+                sequence.continue_with(logits, vocabulary);
+            }
+        });
+        match computed {
+            Ok(()) => self.book(step, began.elapsed()),
+            Err(failed) => self.bear(step, &failed),
+        }
+    }
+
+    fn book(&mut self, step: &[Part], time: Duration) {
+        let read: u32 = step.iter().filter(|part| part.reads).map(|part| count(&part.tokens)).sum();
+        self.pace.observe(read, step.iter().filter(|part| !part.reads).count(), time);
+        for part in step {
+            let Some(index) = self.index_of(part.arrival) else { continue };
+            let sequence = &mut self.running[index];
+            sequence.suspect = false;
+            let (read, answered) = if part.reads { (count(&part.tokens), 0) } else { (0, 1) };
+            self.turns.charge(&sequence.flow, read, answered);
+        }
+    }
+
+    /// A step failed: what was in it is tried again one by one, and what fails alone ends.
+    fn bear(&mut self, step: &[Part], failed: &Failed) {
+        tracing::warn!(error = %failed, tokens = size(step), sequences = step.len(), "a step failed");
+        self.memory.drop_kept();
+        for part in step {
+            let Some(index) = self.index_of(part.arrival) else { continue };
+            match step.len() {
+                1 => self.running[index].fail(failed),
+                _ => self.running[index].suspect = true,
+            }
+        }
+    }
+
+    /// Frees what ended sequences held.
+    fn retire(&mut self) {
+        for sequence in self.running.extract_if(.., |sequence| sequence.has_ended()) {
+            if let Some(slot) = sequence.slot {
+                self.memory.close(slot, !sequence.suspect);
+            }
+            self.turns.leave(&sequence.flow);
+            self.load.active.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Who makes way last comes first: nobody for one whose reader does not read, a batch that still has patience for those who wait, and else
+/// who came later for who came earlier; so the earliest always comes to its end.
+fn rank(sequence: &Sequence) -> (bool, bool, u64) {
+    let yields = sequence.flow.priority == Priority::Batch && sequence.preempted < PATIENCE;
+    (sequence.is_paused(), yields, sequence.arrival)
+}
+
+fn size(step: &[Part]) -> u32 {
+    step.iter().map(|part| count(&part.tokens)).sum()
+}
+
+fn count(tokens: &[Token]) -> u32 {
+    u32::try_from(tokens.len()).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,183 @@
+//! Random schedules: requests that share beginnings, have different priorities, people and adapters, are cancelled, fall behind with reading
+//! and have to make way. Each answers as it would alone. The scripted backend says what follows from all that its cells hold, so a cell that
+//! is lost, stale, misplaced or another's is heard at once.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use engine::{
+    backend::{
+        Adapter, Facts, Token,
+        scripted::{Script, Scripted},
+    },
+    sampler::Sampling,
+    scheduler::{Event, Priority, Request, Scheduler, Work},
+};
+use proptest::prelude::*;
+use tokio::sync::mpsc::{Receiver, error::TryRecvError};
+
+const CONTEXT: u32 = 160;
+
+/// What is asked; its answer depends on the prompt, the adapter and the length only.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Question {
+    prompt: Vec<Token>,
+    adapter: Option<u32>,
+    max_tokens: u32,
+}
+
+#[derive(Debug, Clone)]
+enum Act {
+    Ask { question: Question, person: u8, batch: bool, reads: bool },
+    Leave(usize),
+    Compute(usize),
+}
+
+fn question() -> impl Strategy<Value = Question> {
+    // Few beginnings and few ways to go on, so that much is in common.
+    let prompt = (0..3_i32, 0..70_usize, 0..3_i32, 1..30_usize);
+    (prompt, proptest::option::weighted(0.3, 0..2_u32), 1..60_u32).prop_map(
+        |((family, shared, tail, own), adapter, max_tokens)| {
+            let begin = (0_i32..).map(|at| (at * 7 + family) % 256).take(shared);
+            let prompt = begin.chain(std::iter::repeat_n(tail, own)).collect();
+            Question { prompt, adapter, max_tokens }
+        },
+    )
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        5 => (question(), 0..3_u8, any::<bool>(), proptest::bool::weighted(0.9))
+            .prop_map(|(question, person, batch, reads)| Act::Ask { question, person, batch, reads }),
+        1 => (0..20_usize).prop_map(Act::Leave),
+        4 => (1..40_usize).prop_map(Act::Compute),
+    ]
+}
+
+fn machine() -> impl Strategy<Value = (Facts, Option<u64>)> {
+    let sizes = (CONTEXT..600, 1..7_u32, 0..8_u32, 4..40_u32);
+    (sizes, proptest::option::weighted(0.3, 1..200_u64)).prop_map(|((cells, parallel, more, batch), fails_at)| {
+        let slots = parallel + more;
+        (Facts { context: CONTEXT, cells, parallel, slots, batch, adapters: 2, ..Facts::default() }, fails_at)
+    })
+}
+
+fn engine(facts: Facts, fails_at: Option<u64>) -> (Scheduler, Work, Arc<AtomicU32>) {
+    let backend = Scripted::new(Script { recalls: true, facts, fails_at, ..Script::default() });
+    let broken = backend.broken();
+    let (scheduler, work) = Scheduler::new(Box::new(backend), Duration::from_millis(400));
+    (scheduler, work, broken)
+}
+
+fn request(question: &Question) -> Request {
+    Request {
+        prompt: question.prompt.clone(),
+        max_tokens: question.max_tokens,
+        adapter: question.adapter.map(Adapter),
+        sampling: Sampling { temperature: 0.0, ..Sampling::default() },
+        ..Request::default()
+    }
+}
+
+/// An answer as far as it has been read.
+struct Reader {
+    question: Question,
+    events: Option<Receiver<Event>>,
+    reads: bool,
+    text: String,
+    end: Option<Event>,
+}
+
+impl Reader {
+    fn read(&mut self) {
+        let Some(events) = &mut self.events else { return };
+        loop {
+            match events.try_recv() {
+                Ok(Event::Delta(delta)) => self.text.push_str(&delta.text),
+                Ok(Event::Queued { .. }) => {}
+                Ok(end) => {
+                    assert_eq!(self.end.replace(end), None, "one end");
+                }
+                Err(TryRecvError::Empty) => return,
+                Err(TryRecvError::Disconnected) => {
+                    assert!(self.end.is_some(), "an answer without an end");
+                    self.events = None;
+                    return;
+                }
+            }
+        }
+    }
+}
+
+fn alone(question: &Question) -> (String, Event) {
+    let facts = Facts { context: CONTEXT, cells: CONTEXT, parallel: 1, slots: 1, adapters: 2, ..Facts::default() };
+    let (scheduler, mut work, _) = engine(facts, None);
+    let events = scheduler.submit(request(question)).expect("taken");
+    let mut reader =
+        Reader { question: question.clone(), events: Some(events), reads: true, text: String::new(), end: None };
+    while reader.events.is_some() {
+        assert!(work.advance());
+        reader.read();
+    }
+    (reader.text, reader.end.expect("an end"))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn in_any_schedule_each_request_is_answered_as_if_alone((facts, fails_at) in machine(), acts in proptest::collection::vec(act(), 1..40)) {
+        let (scheduler, mut work, broken) = engine(facts, fails_at);
+        let mut readers: Vec<Reader> = Vec::new();
+        for act in acts {
+            match act {
+                Act::Ask { question, person, batch, reads } => {
+                    let priority = if batch { Priority::Batch } else { Priority::Interactive };
+                    let asked = Request { person: person.to_string(), priority, ..request(&question) };
+                    let events = scheduler.submit(asked).expect("taken");
+                    readers.push(Reader { question, events: Some(events), reads, text: String::new(), end: None });
+                }
+                Act::Leave(index) if !readers.is_empty() => {
+                    let index = index % readers.len();
+                    readers.swap_remove(index);
+                }
+                Act::Leave(_) => {}
+                Act::Compute(steps) => {
+                    for _ in 0..steps {
+                        prop_assert!(work.advance());
+                        readers.iter_mut().filter(|reader| reader.reads).for_each(Reader::read);
+                    }
+                }
+            }
+        }
+        let mut steps = 0;
+        while readers.iter().any(|reader| reader.events.is_some()) {
+            prop_assert!(work.advance());
+            readers.iter_mut().for_each(Reader::read);
+            steps += 1;
+            prop_assert!(steps < 50_000, "no end comes");
+        }
+        work.advance();
+        prop_assert_eq!((scheduler.load().active(), scheduler.load().queued()), (0, 0));
+        prop_assert_eq!(broken.load(Ordering::Relaxed), 0, "promises of the port were broken");
+
+        let mut known: HashMap<Question, (String, Event)> = HashMap::new();
+        let mut failed = 0;
+        for Reader { question, text, end, .. } in readers {
+            let expected = known.entry(question.clone()).or_insert_with(|| alone(&question));
+            if matches!(end, Some(Event::Failed(_))) {
+                failed += 1;
+                prop_assert!(expected.0.starts_with(&text));
+                continue;
+            }
+            prop_assert_eq!((&text, end.as_ref()), (&expected.0, Some(&expected.1)), "{:?}", question);
+        }
+        prop_assert!(failed <= usize::from(fails_at.is_some()), "one step failed, and {} requests", failed);
+    }
+}
