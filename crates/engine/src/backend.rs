@@ -34,6 +34,9 @@ pub struct Facts {
     pub adapters: u32,
     /// Most tokens of one [`Backend::decode`].
     pub batch: u32,
+    /// Tokens of a step that answers, guessed ones included, up to which one more costs little; 0 guesses nothing. At least so many rows of
+    /// logits may be wanted at once, and one for each of [`parallel`](Self::parallel).
+    pub guesses: u32,
     /// Number of weights.
     pub parameters: u64,
     /// Bytes of the weights.

@@ -20,6 +20,8 @@ const SLOTS: u32 = 64;
 const FULL_CONTEXTS: u32 = 8;
 /// Tokens of one batch.
 const BATCH: u32 = 512;
+/// Tokens of a step that answers up to which a guessed one may be added: on a processor they share the reading of the weights.
+const GUESSES: u32 = 9;
 /// Context when none is asked for and the model has more.
 const DEFAULT_CONTEXT: u32 = 8192;
 /// Weights below which one thread computes: a step is so short then that threads would mostly wait for each other, and on a busy machine for
@@ -49,7 +51,7 @@ pub(crate) fn load(options: &Options, progress: &Progress) -> Result<Box<dyn Bac
     let threads = options.threads.unwrap_or(enough).max(1);
     let model = native::Model::load(path, progress).map_err(|reason| unsupported(path, reason))?;
     let model = Arc::new(model);
-    let limits = native::Limits { cells, slots: SLOTS, outputs: PARALLEL, batch: BATCH, threads };
+    let limits = native::Limits { cells, slots: SLOTS, outputs: SLOTS, batch: BATCH, threads };
     let context_of = native::Context::new(Arc::clone(&model), limits).map_err(|reason| unsupported(path, reason))?;
     let facts = Facts {
         context,
@@ -59,6 +61,7 @@ pub(crate) fn load(options: &Options, progress: &Progress) -> Result<Box<dyn Bac
         shares: model.shares(),
         adapters: 0,
         batch: BATCH,
+        guesses: GUESSES,
         parameters: model.parameters(),
         size: model.size(),
         trained_context: trained,

@@ -4,7 +4,7 @@
 //! before the next step.
 //!
 //! This file is where requests are handed in. `scheduler/work.rs` is the loop; it asks `turns` who is next, `pace` how much fits into a step,
-//! and `memory` for places in the cache (`tree` is its book). `sequence` is one request. Why it is so: `docs/adr/0005-one-book-of-the-cache.md`.
+//! and `memory` for places in the cache (`tree` is its book). `sequence` is one request, `lookup` guesses ahead. Why it is so: `docs/adr/0005-one-book-of-the-cache.md`.
 
 use std::{
     sync::{
@@ -18,6 +18,7 @@ use std::{
 use crate::backend::Backend;
 
 mod adapters;
+mod lookup;
 mod memory;
 mod pace;
 mod sequence;

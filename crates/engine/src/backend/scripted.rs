@@ -25,7 +25,7 @@ pub struct Script {
     /// the sequence holds comes next.
     pub answer: Vec<Vec<u8>>,
     /// Instead of the answer: each token is a letter, or the end, by a function of all tokens before it and the adapters that they were
-    /// computed with.
+    /// computed with. Often it is the letter five before, so that some of it can be guessed.
     pub recalls: bool,
     /// How long one step takes.
     pub step: Duration,
@@ -141,9 +141,16 @@ impl Scripted {
     fn next(&self, input: &Input) -> Token {
         let cells = self.held(input.slot).filter(|cell| cell.position <= input.position);
         if self.script.recalls {
+            let cells: Vec<_> = cells.collect();
             let state = cells.last().map_or(0, |cell| cell.state);
-            let letter = Token::try_from(state % 26).unwrap_or(0) + Token::from(b'a');
-            return if state / 26 % 32 == 0 { EOS } else { letter };
+            let letters = Token::from(b'a')..=Token::from(b'z');
+            let before = cells.iter().nth_back(4).map(|cell| cell.token).filter(|token| letters.contains(token));
+            let letter = Token::try_from(state % 26).unwrap_or(0) + letters.start();
+            return match (state / 26 % 48, state / 26 / 48 % 4, before) {
+                (0, ..) => EOS,
+                (_, 1.., Some(before)) => before,
+                _ => letter,
+            };
         }
         let answered = cells.filter_map(|cell| usize::try_from(cell.token - FIRST_PIECE).ok()).last();
         let piece = answered.map_or(0, |piece| piece + 1);

@@ -203,7 +203,7 @@ impl Model {
 pub(super) struct Limits {
     pub(super) cells: u32,
     pub(super) slots: u32,
-    /// Most inputs of one batch that want logits.
+    /// Most inputs of one batch that want logits; llama.cpp wants no fewer than slots.
     pub(super) outputs: u32,
     pub(super) batch: u32,
     pub(super) threads: u32,

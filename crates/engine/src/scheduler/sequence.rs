@@ -7,6 +7,7 @@ use tokio::sync::mpsc::Sender;
 
 use super::{
     KEPT_FREE,
+    lookup::Lookup,
     turns::{Flow, Priority},
 };
 use crate::{
@@ -126,6 +127,10 @@ pub(super) struct Sequence {
     bytes_taken: usize,
     bytes_shown: usize,
     unshown: VecDeque<(usize, Scored)>,
+    lookup: Lookup,
+    /// What the present step has brought and the reader has not been told.
+    news: Delta,
+    end: Option<Event>,
     ended: bool,
 }
 
@@ -147,6 +152,9 @@ impl Sequence {
             bytes_taken: 0,
             bytes_shown: 0,
             unshown: VecDeque::new(),
+            lookup: Lookup::default(),
+            news: Delta::default(),
+            end: None,
             ended: false,
             ask,
         }
@@ -199,7 +207,23 @@ impl Sequence {
         }
     }
 
-    /// Chooses a token from `logits` and tells the reader what it brings.
+    /// Tokens that may follow the history, at most `most`: fewer than may still be answered, so that one is always chosen after them.
+    pub(super) fn guess(&mut self, most: usize) -> Vec<Token> {
+        let most = most.min(self.left().saturating_sub(1) as usize);
+        if most == 0 { Vec::new() } else { self.lookup.guess(&self.history, most).to_vec() }
+    }
+
+    /// Of `guessed` tokens the first `right` were what came.
+    pub(super) fn learn(&mut self, guessed: usize, right: usize) {
+        self.lookup.learn(guessed, right);
+    }
+
+    /// Whether its last token is `token` and it goes on.
+    pub(super) fn went_on_with(&self, token: Token) -> bool {
+        self.end.is_none() && !self.ended && self.history.last() == Some(&token)
+    }
+
+    /// Chooses a token from `logits`; what it brings is told at the end of the step.
     pub(super) fn continue_with(&mut self, logits: &[f32], vocabulary: &dyn Vocabulary) {
         let token = self.sampler.choose(logits);
         self.history.push(token);
@@ -245,8 +269,20 @@ impl Sequence {
                 break;
             }
         }
-        if !text.is_empty() || !tokens.is_empty() {
-            self.send(Event::Delta(Delta { text, tokens }));
+        self.news.text.push_str(&text);
+        self.news.tokens.append(&mut tokens);
+    }
+
+    /// Tells the reader what the step has brought. These are at most two events, and a sequence with less room than that is paused: so only a
+    /// reader that left loses one.
+    pub(super) fn flush(&mut self) {
+        let news = std::mem::take(&mut self.news);
+        if news != Delta::default() {
+            self.send(Event::Delta(news));
+        }
+        if let Some(end) = self.end.take() {
+            self.send(end);
+            self.ended = true;
         }
     }
 
@@ -258,6 +294,7 @@ impl Sequence {
 
     pub(super) fn fail(&mut self, failed: &Failed) {
         self.end(Event::Failed(failed.to_string()));
+        self.flush();
     }
 
     fn usage(&self) -> Usage {
@@ -265,11 +302,9 @@ impl Sequence {
     }
 
     fn end(&mut self, event: Event) {
-        self.send(event);
-        self.ended = true;
+        self.end = Some(event);
     }
 
-    /// A step sends at most two events, and a sequence with less room than that is paused: so only a reader that left loses one.
     fn send(&mut self, event: Event) {
         if self.ask.events.try_send(event).is_err() {
             self.ended = true;

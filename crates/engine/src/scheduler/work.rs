@@ -19,7 +19,7 @@ use super::{
     tree,
     turns::{Priority, Turns},
 };
-use crate::backend::{Backend, Failed, Slot, Token, Vocabulary};
+use crate::backend::{Backend, Facts, Failed, Slot, Token, Vocabulary};
 
 /// How often sequences that cannot go on look whether they can.
 const PAUSE: Duration = Duration::from_millis(2);
@@ -54,6 +54,10 @@ struct Part {
     arrival: u64,
     slot: Slot,
     tokens: Vec<Token>,
+    /// Tokens of its history before the step.
+    history: usize,
+    /// How many of the tokens, at the end, are guessed.
+    guessed: usize,
     /// Whether these are its last tokens, after which the next is chosen.
     completes: bool,
     /// Whether this is a piece of a longer text to read, not one token.
@@ -268,8 +272,27 @@ impl Work {
         let batch = self.memory.facts().batch as usize;
         let mut step: Vec<Part> =
             answers(self).into_iter().take(batch).filter_map(|index| self.part(index, 1)).collect();
+        self.add_guesses(&mut step);
         self.add_reading(&mut step, of_step);
         step
+    }
+
+    /// Adds what may come next where few are answering: a token more costs little then.
+    fn add_guesses(&mut self, step: &mut [Part]) {
+        let &Facts { shares, batch, guesses, .. } = self.memory.facts();
+        if !shares {
+            return;
+        }
+        let mut room = guesses.min(batch).min(self.memory.room()).saturating_sub(size(step)) as usize;
+        for part in step {
+            let Some(index) = self.running.iter().position(|sequence| sequence.arrival == part.arrival) else {
+                continue;
+            };
+            let guess = self.running[index].guess(room);
+            room -= guess.len();
+            part.guessed = guess.len();
+            part.tokens.extend(guess);
+        }
     }
 
     /// Adds pieces of what is still to be read, those first who have had least.
@@ -355,6 +378,8 @@ impl Work {
             arrival: sequence.arrival,
             slot: sequence.slot?,
             tokens,
+            history: history.len(),
+            guessed: 0,
             completes: end == history.len(),
             reads: pending > 1,
         };
@@ -364,16 +389,20 @@ impl Work {
     fn compute(&mut self, step: &[Part]) {
         let adapter =
             step.first().and_then(|part| self.index_of(part.arrival)).and_then(|at| self.running[at].adapter());
-        let wants_from = |part: &Part| part.tokens.len() - usize::from(part.completes);
+        let wants_from = |part: &Part| part.tokens.len() - usize::from(part.completes) - part.guessed;
         let pieces: Vec<_> = step
             .iter()
             .map(|part| Piece { slot: part.slot, tokens: &part.tokens, wants_from: wants_from(part) })
             .collect();
         let began = Instant::now();
         let (running, vocabulary) = (&mut self.running, &*self.vocabulary);
-        let computed = self.memory.compute(adapter, &pieces, &mut |part, _, logits| {
-            let arrival = step.get(part).map(|part| part.arrival);
-            if let Some(sequence) = running.iter_mut().find(|sequence| Some(sequence.arrival) == arrival) {
+        let computed = self.memory.compute(adapter, &pieces, &mut |part, nth, logits| {
+            let Some(part) = step.get(part) else { return };
+            let Some(sequence) = running.iter_mut().find(|sequence| sequence.arrival == part.arrival) else { return };
+            // What follows a guess counts only where that guess and those before it were right.
+            let guesses = (nth + 1).saturating_sub(part.tokens.len() - part.guessed);
+            let right = sequence.history().len() == part.history + guesses;
+            if guesses == 0 || right && part.tokens.get(nth).is_some_and(|&guess| sequence.went_on_with(guess)) {
                 sequence.continue_with(logits, vocabulary);
             }
         });
@@ -390,8 +419,16 @@ impl Work {
             let Some(index) = self.index_of(part.arrival) else { continue };
             let sequence = &mut self.running[index];
             sequence.suspect = false;
-            let (read, answered) = if part.reads { (count(&part.tokens), 0) } else { (0, 1) };
+            let (read, answered) = if part.reads { (count(&part.tokens), 0) } else { (0, count(&part.tokens)) };
             self.turns.charge(&sequence.flow, read, answered);
+            if part.guessed > 0 {
+                // All but the last of the history has been computed; what was guessed beyond it was wrong.
+                let right = count(sequence.history()).saturating_sub(1);
+                let wrong = self.memory.len(part.slot).saturating_sub(right);
+                sequence.learn(part.guessed, part.guessed.saturating_sub(wrong as usize));
+                self.memory.cut(part.slot, right);
+            }
+            sequence.flush();
         }
     }
 

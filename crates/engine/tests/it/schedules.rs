@@ -61,11 +61,16 @@ fn act() -> impl Strategy<Value = Act> {
 }
 
 fn machine() -> impl Strategy<Value = (Facts, Option<u64>)> {
-    let sizes = (CONTEXT..600, 1..7_u32, 0..8_u32, 4..40_u32);
-    (sizes, proptest::option::weighted(0.3, 1..200_u64)).prop_map(|((cells, parallel, more, batch), fails_at)| {
-        let slots = parallel + more;
-        (Facts { context: CONTEXT, cells, parallel, slots, batch, adapters: 2, ..Facts::default() }, fails_at)
-    })
+    let sizes = (CONTEXT..600, 1..7_u32, 0..8_u32, 4..40_u32, 0..12_u32);
+    (sizes, proptest::option::weighted(0.3, 1..200_u64)).prop_map(
+        |((cells, parallel, more, batch, guesses), fails_at)| {
+            let slots = parallel + more;
+            (
+                Facts { context: CONTEXT, cells, parallel, slots, batch, guesses, adapters: 2, ..Facts::default() },
+                fails_at,
+            )
+        },
+    )
 }
 
 fn engine(facts: Facts, fails_at: Option<u64>) -> (Scheduler, Work, Arc<AtomicU32>) {
