@@ -108,6 +108,17 @@ def test_a_picture_and_what_was_said_before(client, seen):
     assert (second["role"], second["content"], third["content"]) == ("assistant", "A dot.", "Sure?")
 
 
+def test_a_file_in_a_response_and_the_items_that_were_sent(client, seen):
+    made = client.files.create(file=("notes.txt", "今天下雨".encode()), purpose="user_data")
+    answer = client.responses.create(model=MODEL, input=[{"role": "user", "content": [
+        {"type": "input_file", "file_id": made.id}, {"type": "input_text", "text": "What is the weather?"}]}])
+    told = seen("/chat/completions")[-1]["body"]["messages"][0]["content"]
+    assert [part["text"] for part in told] == ["notes.txt:\n\n今天下雨", "What is the weather?"]
+    sent = list(client.responses.input_items.list(answer.id))
+    assert [(one.type, one.role, one.content[0].file_id) for one in sent] == [("message", "user", made.id)]
+    client.files.delete(made.id)
+
+
 class City(BaseModel):
     name: str
     people: int

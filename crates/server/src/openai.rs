@@ -63,9 +63,7 @@ pub(crate) fn error_event(problem: &Problem) -> Bytes {
 /// A body that cannot be meant.
 pub(crate) fn refused(error: openai::Error) -> Problem {
     match error {
-        openai::Error::Invalid { ref field, .. } => {
-            Problem { status: StatusCode::BAD_REQUEST, ..Problem::invalid(field, error.to_string()) }
-        }
+        openai::Error::Invalid { ref field, .. } => Problem::wrong(field, error.to_string()),
         other => Problem::new(StatusCode::BAD_REQUEST, "invalid_json", format!("the body is not valid JSON: {other}")),
     }
 }

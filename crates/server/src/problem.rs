@@ -49,6 +49,11 @@ impl Problem {
         Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_request", message).with("field", field)
     }
 
+    /// A field of a program's request that cannot be meant. Unlike the portal's 422, 400 is what the dialects' clients know.
+    pub(crate) fn wrong(field: &str, message: impl Into<String>) -> Self {
+        Problem { status: StatusCode::BAD_REQUEST, ..Problem::invalid(field, message) }
+    }
+
     pub(crate) fn unauthenticated() -> Self {
         Problem::new(StatusCode::UNAUTHORIZED, "unauthenticated", "sign in first")
     }

@@ -1,21 +1,21 @@
 //! The responses door: `/v1/responses`, by API key. It takes the same line as every other door. What came is read as a chat
 //! request (`responses/request.rs`, its items in `items.rs`), with what was said before where it goes on from a stored response,
-//! and answered as one response or its typed events (`voice.rs`, with the items of an answer in `output.rs`).
+//! and answered as one response or its typed events (`voice.rs`, with the items of an answer in `output.rs`). Files that it names
+//! are read in `attached.rs`; what was stored is found in `kept.rs`.
 
+mod attached;
 mod items;
+pub(crate) mod kept;
 mod output;
 mod request;
 mod voice;
 
-use axum::Json;
-use axum::extract::{Path, RawQuery, Request, State};
-use axum::http::{Extensions, HeaderMap, StatusCode};
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use domain::{Caller, ClientBody, Task, Tokens, TurnId};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::door::{self, Guest};
-use crate::key::keyholder;
 use crate::openai::{DialectProblem, refused};
 use crate::{Problem, Server};
 
@@ -35,7 +35,8 @@ async fn respond(server: Server, request: Request) -> Result<Response, Problem> 
         Some(previous) => before(&server, &guest.holder.caller, previous).await?,
         None => Vec::new(),
     };
-    let body = read.body(&before)?;
+    let attached = attached::read(&server, &guest.holder.caller, before.iter().chain(&read.items)).await?;
+    let body = read.body(&before, &attached)?;
     let scan = openai::scan(&body).map_err(refused)?;
     let asked = door::Asked {
         model: scan.model.as_ref().to_owned(),
@@ -65,7 +66,7 @@ async fn before(server: &Server, caller: &Caller, last: TurnId) -> Result<Vec<Va
         }
         if told.len() >= LONGEST_CHAIN {
             let message = format!("previous_response_id: more than {LONGEST_CHAIN} responses stand before this one");
-            return Err(request::wrong("previous_response_id", message));
+            return Err(Problem::wrong("previous_response_id", message));
         }
         next = row.previous;
         told.push(row);
@@ -78,51 +79,4 @@ async fn before(server: &Server, caller: &Caller, last: TurnId) -> Result<Vec<Va
         }
     }
     Ok(items)
-}
-
-pub(crate) async fn read(
-    State(server): State<Server>,
-    headers: HeaderMap,
-    extensions: Extensions,
-    Path(id): Path<String>,
-    RawQuery(query): RawQuery,
-) -> Result<Json<Value>, DialectProblem> {
-    let caller = keyholder(&server, &headers, &extensions)?.caller;
-    if query.as_deref().unwrap_or_default().split('&').any(|pair| pair == "stream=true") {
-        let message = "stream: a stored response is not told again as a stream; ask for it without";
-        return Err(request::wrong("stream", message).into());
-    }
-    let found = match request::turn_of(&id) {
-        Some(turn) => server.store.response(&caller, turn).await?,
-        None => None,
-    };
-    let row = found.ok_or_else(|| request::no_such_response("response_id", &id))?;
-    Ok(Json(row.body))
-}
-
-pub(crate) async fn delete(
-    State(server): State<Server>,
-    headers: HeaderMap,
-    extensions: Extensions,
-    Path(id): Path<String>,
-) -> Result<Json<Value>, DialectProblem> {
-    let caller = keyholder(&server, &headers, &extensions)?.caller;
-    let none = || request::no_such_response("response_id", &id);
-    let turn = request::turn_of(&id).ok_or_else(none)?;
-    match server.store.delete_response(&caller, turn).await {
-        Err(store::Error::NotFound { .. }) => Err(none().into()),
-        Err(error) => Err(error.into()),
-        Ok(()) => Ok(Json(json!({ "id": id, "object": "response", "deleted": true }))),
-    }
-}
-
-/// Nothing is made in the background here, so there is nothing to cancel: whoever hangs up ends their response.
-pub(crate) async fn cancel(
-    State(server): State<Server>,
-    headers: HeaderMap,
-    extensions: Extensions,
-) -> Result<Json<Value>, DialectProblem> {
-    keyholder(&server, &headers, &extensions)?;
-    let message = "responses are not made in the background here; end a stream by hanging up";
-    Err(Problem::new(StatusCode::BAD_REQUEST, "invalid_request", message).into())
 }

@@ -14,6 +14,7 @@ use crate::portal::models::{capabilities, deployments, families, found, import, 
 use crate::portal::{
     accounts, aliases, bootstrap, conversations, keys, models, people, replays, search, transfer, turns,
 };
+use crate::responses::kept;
 use crate::{Problem, Server, assets, health, live, openapi, responses};
 
 /// The main listener's routes.
@@ -127,8 +128,9 @@ fn openai_routes() -> Router<Server> {
         .route("/v1/chat/completions", post(completions::chat))
         .route("/v1/completions", post(completions::text))
         .route("/v1/responses", post(responses::create))
-        .route("/v1/responses/{id}", get(responses::read).delete(responses::delete))
-        .route("/v1/responses/{id}/cancel", post(responses::cancel))
+        .route("/v1/responses/{id}", get(kept::read).delete(kept::delete))
+        .route("/v1/responses/{id}/input_items", get(kept::items))
+        .route("/v1/responses/{id}/cancel", post(kept::cancel))
         .route("/v1/embeddings", post(tasks::embeddings))
         .route("/v1/rerank", post(tasks::rerank))
         .route("/rerank", post(tasks::rerank))

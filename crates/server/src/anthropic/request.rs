@@ -46,13 +46,13 @@ enum Content {
 /// Reads a body. `answers`: it asks for an answer, which must have a longest length.
 pub(super) fn read(bytes: &[u8], answers: bool) -> Result<Read, Problem> {
     let asked: Messages = serde_json::from_slice(bytes).map_err(|error| match error.classify() {
-        serde_json::error::Category::Data => wrong("body", format!("the body does not fit: {error}")),
+        serde_json::error::Category::Data => Problem::wrong("body", format!("the body does not fit: {error}")),
         _ => Problem::new(StatusCode::BAD_REQUEST, "invalid_json", format!("the body is not valid JSON: {error}")),
     })?;
     let mut body = Map::new();
     body.insert("model".into(), asked.model.ok_or_else(|| missing("model"))?.into());
     match asked.max_tokens {
-        Some(0) => return Err(wrong("max_tokens", "max_tokens: must be at least 1")),
+        Some(0) => return Err(Problem::wrong("max_tokens", "max_tokens: must be at least 1")),
         Some(most) => drop(body.insert("max_tokens".into(), most.into())),
         None if answers => return Err(missing("max_tokens")),
         None => {}
@@ -67,7 +67,7 @@ pub(super) fn read(bytes: &[u8], answers: bool) -> Result<Read, Problem> {
             "user" => user(said.content, &place, &mut messages)?,
             "assistant" => messages.push(assistant(said.content, &place)?),
             _ => {
-                return Err(wrong(
+                return Err(Problem::wrong(
                     &format!("messages.{at}.role"),
                     format!("messages.{at}.role: must be user or assistant"),
                 ));
@@ -196,7 +196,7 @@ fn tool((at, tool): (usize, &Value)) -> Result<Value, Problem> {
         let field = format!("tools.{at}.type");
         let message =
             format!("{field}: {other:?} runs at Anthropic and is not offered here; send tools with an input_schema");
-        return Err(wrong(&field, message));
+        return Err(Problem::wrong(&field, message));
     }
     let mut function = json!({ "name": tool["name"], "parameters": tool["input_schema"] });
     if let Some(about) = tool["description"].as_str() {
@@ -211,7 +211,7 @@ fn choose(choice: &Value, body: &mut Map<String, Value>) -> Result<(), Problem> 
         "any" => json!("required"),
         "none" => json!("none"),
         "tool" => json!({ "type": "function", "function": { "name": choice["name"] } }),
-        _ => return Err(wrong("tool_choice", "tool_choice.type: must be auto, any, tool or none")),
+        _ => return Err(Problem::wrong("tool_choice", "tool_choice.type: must be auto, any, tool or none")),
     };
     body.insert("tool_choice".into(), chosen);
     if choice["disable_parallel_tool_use"] == true {
@@ -252,13 +252,9 @@ fn kind(value: &Value) -> &str {
 fn unknown(place: &str, at: usize, kind: &str) -> Problem {
     let field = format!("{place}.{at}");
     let message = format!("{field}: a block of type {kind:?} cannot be passed on here");
-    wrong(&field, message)
+    Problem::wrong(&field, message)
 }
 
 fn missing(field: &str) -> Problem {
-    wrong(field, format!("{field}: is missing"))
-}
-
-fn wrong(field: &str, message: impl Into<String>) -> Problem {
-    Problem { status: StatusCode::BAD_REQUEST, ..Problem::invalid(field, message) }
+    Problem::wrong(field, format!("{field}: is missing"))
 }

@@ -45,10 +45,10 @@ pub(crate) async fn upload(State(server): State<Server>, request: Request) -> Re
     })?;
     let kind = head.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let form = Form::read(kind, body).map_err(refused)?;
-    let file = form.part("file").ok_or_else(|| wrong("file", "file: is missing"))?;
+    let file = form.part("file").ok_or_else(|| Problem::wrong("file", "file: is missing"))?;
     let content = form.value(file);
     let name: String = file.file_name.as_deref().unwrap_or("file").chars().take(LONGEST_NAME).collect();
-    let purpose = purpose(form.text("purpose"))?.ok_or_else(|| wrong("purpose", "purpose: is missing"))?;
+    let purpose = purpose(form.text("purpose"))?.ok_or_else(|| Problem::wrong("purpose", "purpose: is missing"))?;
     let expires_at = expiry(&form, server.clock.now())?;
     if server.store.bytes_of_files(&caller).await?.saturating_add(content.len() as u64) > MOST_PER_PERSON {
         let message = "your files would hold more than 1 GiB altogether; delete some first";
@@ -79,12 +79,12 @@ pub(crate) async fn list(
     let Query(asked) = query?;
     let limit = asked.limit.unwrap_or(10_000);
     if !(1..=10_000).contains(&limit) {
-        return Err(wrong("limit", "limit: must be a whole number from 1 to 10000").into());
+        return Err(Problem::wrong("limit", "limit: must be a whole number from 1 to 10000").into());
     }
     let newest_first = match asked.order.as_deref() {
         None | Some("desc") => true,
         Some("asc") => false,
-        Some(_) => return Err(wrong("order", "order: must be asc or desc").into()),
+        Some(_) => return Err(Problem::wrong("order", "order: must be asc or desc").into()),
     };
     let after = asked.after.map(|id| id_of(&id).ok_or_else(|| no_such_file(&id))).transpose()?;
     let listing = Listing { purpose: purpose(asked.purpose)?, after, limit, newest_first };
@@ -164,7 +164,8 @@ async fn find(server: &Server, caller: &Caller, id: &str) -> Result<FileRow, Pro
     found.ok_or_else(|| no_such_file(id))
 }
 
-fn id_of(id: &str) -> Option<FileId> {
+/// The file behind an id.
+pub(crate) fn id_of(id: &str) -> Option<FileId> {
     id.strip_prefix("file-")?.parse().ok()
 }
 
@@ -177,7 +178,7 @@ fn no_such_file(id: &str) -> Problem {
 fn purpose(told: Option<String>) -> Result<Option<String>, Problem> {
     match told.filter(|told| !told.is_empty()) {
         Some(told) if !PURPOSES.contains(&told.as_str()) => {
-            Err(wrong("purpose", format!("purpose: must be one of {}", PURPOSES.join(", "))))
+            Err(Problem::wrong("purpose", format!("purpose: must be one of {}", PURPOSES.join(", "))))
         }
         told => Ok(told),
     }
@@ -189,17 +190,13 @@ fn expiry(form: &Form, now: Timestamp) -> Result<Option<Timestamp>, Problem> {
     match form.text("expires_after[anchor]").as_deref() {
         None if seconds.is_none() => return Ok(None),
         Some("created_at") => {}
-        _ => return Err(wrong("expires_after", "expires_after.anchor: must be created_at")),
+        _ => return Err(Problem::wrong("expires_after", "expires_after.anchor: must be created_at")),
     }
     let seconds = seconds.and_then(|seconds| seconds.parse::<i64>().ok());
-    let seconds = seconds
-        .filter(|seconds| (3_600..=2_592_000).contains(seconds))
-        .ok_or_else(|| wrong("expires_after", "expires_after.seconds: must be a whole number from 3600 to 2592000"))?;
+    let seconds = seconds.filter(|seconds| (3_600..=2_592_000).contains(seconds)).ok_or_else(|| {
+        Problem::wrong("expires_after", "expires_after.seconds: must be a whole number from 3600 to 2592000")
+    })?;
     Ok(Some(Timestamp(now.0 + seconds * 1_000)))
-}
-
-fn wrong(field: &str, message: impl Into<String>) -> Problem {
-    Problem { status: StatusCode::BAD_REQUEST, ..Problem::invalid(field, message) }
 }
 
 fn object(row: &FileRow) -> Value {

@@ -68,10 +68,7 @@ async fn pass(server: Server, request: Request, task: Task, door: &'static str) 
 
 /// A recording costs what its model tells; nobody else can count its tokens.
 fn recording(task: Task, door: &'static str, kind: &str, body: Bytes) -> Result<door::Asked, Problem> {
-    let missing = |field: &str| Problem {
-        status: axum::http::StatusCode::BAD_REQUEST,
-        ..Problem::invalid(field, format!("{field}: is missing"))
-    };
+    let missing = |field: &str| Problem::wrong(field, format!("{field}: is missing"));
     let form = Form::read(kind, body.clone()).map_err(refused)?;
     let model = form.text("model").filter(|model| !model.is_empty()).ok_or_else(|| missing("model"))?;
     if form.part("file").is_none() {

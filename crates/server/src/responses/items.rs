@@ -3,11 +3,13 @@
 
 use serde_json::{Value, json};
 
-use super::request::wrong;
+use super::attached::Attached;
 use crate::Problem;
 
 /// What was said so far, as messages.
-pub(super) struct Talk {
+pub(super) struct Talk<'a> {
+    /// The files that its items name.
+    attached: &'a Attached,
     messages: Vec<Value>,
     /// Reasoning that belongs to what the assistant says next.
     thought: String,
@@ -17,10 +19,10 @@ pub(super) struct Talk {
     answering: bool,
 }
 
-impl Talk {
-    pub(super) fn new(instructions: Option<&str>) -> Talk {
+impl<'a> Talk<'a> {
+    pub(super) fn new(instructions: Option<&str>, attached: &'a Attached) -> Talk<'a> {
         let messages = instructions.map(|text| json!({ "role": "system", "content": text })).into_iter().collect();
-        Talk { messages, thought: String::new(), pictures: Vec::new(), answering: false }
+        Talk { attached, messages, thought: String::new(), pictures: Vec::new(), answering: false }
     }
 
     /// Adds an item; `place` is its field's name.
@@ -44,9 +46,9 @@ impl Talk {
                 let message = format!(
                     "{place}: items are not looked up here; send the item itself, or go on with previous_response_id"
                 );
-                Err(wrong(place, message))
+                Err(Problem::wrong(place, message))
             }
-            other => Err(wrong(place, format!("{place}: an item of type {other:?} cannot be passed on here"))),
+            other => Err(Problem::wrong(place, format!("{place}: an item of type {other:?} cannot be passed on here"))),
         }
     }
 
@@ -65,7 +67,7 @@ impl Talk {
                 message["content"] = (before + &text).into();
             }
             "user" => {
-                let content = content(&item["content"], place)?;
+                let content = content(&item["content"], self.attached, place)?;
                 self.say(json!({ "role": "user", "content": content }));
             }
             // The same to a model; not every server knows the newer word.
@@ -75,7 +77,7 @@ impl Talk {
             }
             _ => {
                 let field = format!("{place}.role");
-                return Err(wrong(&field, format!("{field}: must be user, assistant, system or developer")));
+                return Err(Problem::wrong(&field, format!("{field}: must be user, assistant, system or developer")));
             }
         }
         Ok(())
@@ -85,7 +87,7 @@ impl Talk {
         for name in ["call_id", "name", "arguments"] {
             if !item[name].is_string() {
                 let field = format!("{place}.{name}");
-                return Err(wrong(&field, format!("{field}: must be text")));
+                return Err(Problem::wrong(&field, format!("{field}: must be text")));
             }
         }
         let call = json!({ "id": item["call_id"], "type": "function",
@@ -101,7 +103,7 @@ impl Talk {
     fn result(&mut self, item: &Value, place: &str) -> Result<(), Problem> {
         if !item["call_id"].is_string() {
             let field = format!("{place}.call_id");
-            return Err(wrong(&field, format!("{field}: must be text")));
+            return Err(Problem::wrong(&field, format!("{field}: must be text")));
         }
         let output = &item["output"];
         let (pictures, said): (Vec<Value>, Vec<Value>) = match output {
@@ -113,7 +115,7 @@ impl Talk {
             other => texts(other, &format!("{place}.output"))?,
         };
         for picture in &pictures {
-            self.pictures.push(part(picture, place)?);
+            self.pictures.push(part(picture, self.attached, place)?);
         }
         self.say(json!({ "role": "tool", "tool_call_id": item["call_id"], "content": text }));
         Ok(())
@@ -166,7 +168,7 @@ fn thought(item: &Value) -> String {
 }
 
 /// One text stays plain text: not every back end takes parts.
-fn content(content: &Value, place: &str) -> Result<Value, Problem> {
+fn content(content: &Value, attached: &Attached, place: &str) -> Result<Value, Problem> {
     let parts = match content {
         Value::String(_) => return Ok(content.clone()),
         Value::Array(parts) => parts,
@@ -175,7 +177,7 @@ fn content(content: &Value, place: &str) -> Result<Value, Problem> {
     let parts: Vec<Value> = parts
         .iter()
         .enumerate()
-        .map(|(at, one)| part(one, &format!("{place}.content.{at}")))
+        .map(|(at, one)| part(one, attached, &format!("{place}.content.{at}")))
         .collect::<Result<_, _>>()?;
     Ok(match parts.as_slice() {
         [only] if kind(only) == "text" => only["text"].clone(),
@@ -183,15 +185,15 @@ fn content(content: &Value, place: &str) -> Result<Value, Problem> {
     })
 }
 
-fn part(part: &Value, place: &str) -> Result<Value, Problem> {
+fn part(part: &Value, attached: &Attached, place: &str) -> Result<Value, Problem> {
+    let told = |message: String| Problem::wrong(place, format!("{place}: {message}"));
     match kind(part) {
         "input_text" | "output_text" | "text" => Ok(json!({ "type": "text", "text": part["text"] })),
         "input_image" => {
-            let Some(url) = part["image_url"].as_str() else {
-                let message = format!(
-                    "{place}: files are not looked up here; send the picture as image_url, which may be a data: URL"
-                );
-                return Err(wrong(place, message));
+            let url = match (part["image_url"].as_str(), part["file_id"].as_str()) {
+                (Some(url), _) => url,
+                (None, Some(id)) => attached.picture(id).map_err(told)?,
+                (None, None) => return Err(told("send image_url, which may be a data: URL, or a file_id".to_owned())),
             };
             let mut image = json!({ "url": url });
             if part["detail"].is_string() {
@@ -200,13 +202,8 @@ fn part(part: &Value, place: &str) -> Result<Value, Problem> {
             Ok(json!({ "type": "image_url", "image_url": image }))
         }
         "input_audio" => Ok(json!({ "type": "input_audio", "input_audio": part["input_audio"] })),
-        "input_file" => {
-            let message = format!(
-                "{place}: files are not read into a request here; send what is in them as input_text or input_image"
-            );
-            Err(wrong(place, message))
-        }
-        other => Err(wrong(place, format!("{place}: a part of type {other:?} cannot be passed on here"))),
+        "input_file" => attached.file(part).map_err(told),
+        other => Err(Problem::wrong(place, format!("{place}: a part of type {other:?} cannot be passed on here"))),
     }
 }
 
@@ -220,15 +217,15 @@ fn texts(content: &Value, place: &str) -> Result<String, Problem> {
     for (at, one) in parts.iter().enumerate() {
         match one["text"].as_str().or_else(|| one["refusal"].as_str()) {
             Some(text) => all.push_str(text),
-            None => part(one, &format!("{place}.content.{at}")).and_then(|_| {
-                let message = format!("{place}.content.{at}: only text can stand here");
-                Err(wrong(place, message))
-            })?,
+            None => {
+                let place = format!("{place}.content.{at}");
+                return Err(Problem::wrong(&place, format!("{place}: only text can stand here, not {:?}", kind(one))));
+            }
         }
     }
     Ok(all)
 }
 
 fn no_content(place: &str) -> Problem {
-    wrong(place, format!("{place}: must hold text or a list of parts"))
+    Problem::wrong(place, format!("{place}: must hold text or a list of parts"))
 }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value, json};
 
+use super::attached::Attached;
 use super::items::{self, Talk};
 use crate::Problem;
 
@@ -53,7 +54,7 @@ const REPEATED: [&str; 6] =
 /// Reads a body.
 pub(super) fn read(bytes: &[u8]) -> Result<Request, Problem> {
     let mut fields: Fields = serde_json::from_slice(bytes).map_err(|error| match error.classify() {
-        serde_json::error::Category::Data => wrong("body", format!("the body does not fit: {error}")),
+        serde_json::error::Category::Data => Problem::wrong("body", format!("the body does not fit: {error}")),
         _ => Problem::new(StatusCode::BAD_REQUEST, "invalid_json", format!("the body is not valid JSON: {error}")),
     })?;
     offered(&mut fields)?;
@@ -94,9 +95,9 @@ pub(super) fn read(bytes: &[u8]) -> Result<Request, Problem> {
 }
 
 impl Request {
-    /// The chat request: instructions, what was said before, what is asked now.
-    pub(super) fn body(&self, before: &[Value]) -> Result<Bytes, Problem> {
-        let mut talk = Talk::new(self.instructions.as_deref());
+    /// The chat request: instructions, what was said before, what is asked now; with the files that they name.
+    pub(super) fn body(&self, before: &[Value], attached: &Attached) -> Result<Bytes, Problem> {
+        let mut talk = Talk::new(self.instructions.as_deref(), attached);
         for item in before {
             talk.take(item, "previous_response_id")?;
         }
@@ -110,24 +111,27 @@ impl Request {
             .map(|(name, value)| (name.as_str(), value.as_ref()))
             .chain([("messages", messages.as_ref())])
             .collect();
-        serde_json::to_vec(&body).map(Bytes::from).map_err(|error| wrong("body", error.to_string()))
+        serde_json::to_vec(&body).map(Bytes::from).map_err(|error| Problem::wrong("body", error.to_string()))
     }
 }
 
 fn offered(fields: &mut Fields) -> Result<(), Problem> {
     for (name, instead) in NOT_OFFERED {
         if take::<Value>(fields, name, "JSON")?.is_some() {
-            return Err(wrong(name, format!("{name}: {instead}")));
+            return Err(Problem::wrong(name, format!("{name}: {instead}")));
         }
     }
     if fields.get("background").is_some_and(|raw| raw.get() == "true") {
-        return Err(wrong("background", "background: responses are not made in the background here; ask for a stream"));
+        return Err(Problem::wrong(
+            "background",
+            "background: responses are not made in the background here; ask for a stream",
+        ));
     }
     let truncation: Option<String> = take(fields, "truncation", "auto or disabled")?;
     if truncation.is_some_and(|word| word != "disabled") {
         let message = "truncation: nothing is left out here of what a model is to read; send disabled, and less if it is \
                        too much";
-        return Err(wrong("truncation", message));
+        return Err(Problem::wrong("truncation", message));
     }
     for name in OURS {
         fields.remove(name);
@@ -140,8 +144,8 @@ fn input(fields: &mut Fields) -> Result<Vec<Value>, Problem> {
     match input {
         Value::String(text) => Ok(vec![items::message("user", &text)]),
         Value::Array(items) if !items.is_empty() => Ok(items),
-        Value::Array(_) => Err(wrong("input", "input: is empty")),
-        _ => Err(wrong("input", "input: must be text or a list of items")),
+        Value::Array(_) => Err(Problem::wrong("input", "input: is empty")),
+        _ => Err(Problem::wrong("input", "input: must be text or a list of items")),
     }
 }
 
@@ -160,13 +164,13 @@ pub(super) fn no_such_response(field: &str, id: &str) -> Problem {
     let message = format!(
         "{field}: there is no response {id:?}; it was not stored, was deleted, is older than 30 days, or is another's"
     );
-    Problem { status: StatusCode::NOT_FOUND, code: "not_found", ..wrong(field, message) }
+    Problem { status: StatusCode::NOT_FOUND, code: "not_found", ..Problem::wrong(field, message) }
 }
 
 fn limits(fields: &mut Fields, echo: &mut Map<String, Value>, chat: &mut Fields) -> Result<(), Problem> {
     let most: Option<u32> = take(fields, "max_output_tokens", "a whole number")?;
     if most == Some(0) {
-        return Err(wrong("max_output_tokens", "max_output_tokens: must be at least 1"));
+        return Err(Problem::wrong("max_output_tokens", "max_output_tokens: must be at least 1"));
     }
     if let Some(most) = most {
         // The older name, which every server knows.
@@ -175,7 +179,7 @@ fn limits(fields: &mut Fields, echo: &mut Map<String, Value>, chat: &mut Fields)
     let calls: Option<u32> = take(fields, "max_tool_calls", "a whole number")?;
     let metadata: Option<BTreeMap<String, String>> = take(fields, "metadata", "an object of texts")?;
     if metadata.as_ref().is_some_and(|all| all.len() > 16) {
-        return Err(wrong("metadata", "metadata: has more than 16 entries"));
+        return Err(Problem::wrong("metadata", "metadata: has more than 16 entries"));
     }
     echo.insert("max_output_tokens".into(), json!(most));
     echo.insert("max_tool_calls".into(), json!(calls));
@@ -188,11 +192,11 @@ fn likelihoods(fields: &mut Fields, echo: &mut Map<String, Value>, chat: &mut Fi
     let include: Vec<String> = take(fields, "include", "a list of names")?.unwrap_or_default();
     if let Some(other) = include.iter().find(|name| !INCLUDED.contains(&name.as_str())) {
         let message = format!("include: {other:?} is not offered here; there are {}", INCLUDED.join(", "));
-        return Err(wrong("include", message));
+        return Err(Problem::wrong("include", message));
     }
     let most: u32 = take(fields, "top_logprobs", "a whole number from 0 to 20")?.unwrap_or(0);
     if most > 20 {
-        return Err(wrong("top_logprobs", "top_logprobs: must be a whole number from 0 to 20"));
+        return Err(Problem::wrong("top_logprobs", "top_logprobs: must be a whole number from 0 to 20"));
     }
     echo.insert("top_logprobs".into(), most.into());
     let wanted = most > 0 || include.iter().any(|name| name == INCLUDED[0]);
@@ -277,7 +281,7 @@ fn format(fields: &mut Fields, echo: &mut Map<String, Value>, chat: &mut Fields)
         }),
         other => {
             let message = format!("text.format.type: {other:?} is not known; there are text, json_object, json_schema");
-            return Err(wrong("text.format.type", message));
+            return Err(Problem::wrong("text.format.type", message));
         }
     };
     put(chat, "response_format", &ResponseFormat { kind: &format.kind, json_schema })
@@ -321,7 +325,7 @@ fn tools(fields: &mut Fields, echo: &mut Map<String, Value>, chat: &mut Fields) 
                 "{field}: {:?} runs at OpenAI and is not offered here; send functions and run them yourself",
                 tool.kind
             );
-            return Err(wrong(&field, message));
+            return Err(Problem::wrong(&field, message));
         }
         let name = tool.name.as_deref().ok_or_else(|| missing(&format!("tools.{at}.name")))?;
         let Tool { description, parameters, strict, .. } = tool;
@@ -348,7 +352,7 @@ fn tools(fields: &mut Fields, echo: &mut Map<String, Value>, chat: &mut Fields) 
         }
         _ => {
             let message = "tool_choice: must be auto, none, required, or a function by its name";
-            return Err(wrong("tool_choice", message));
+            return Err(Problem::wrong("tool_choice", message));
         }
     }
     echo.insert("tool_choice".into(), choice);
@@ -361,7 +365,7 @@ fn put<T: Serialize + ?Sized>(chat: &mut Fields, name: &str, value: &T) -> Resul
 }
 
 fn raw<T: Serialize + ?Sized>(value: &T) -> Result<Box<RawValue>, Problem> {
-    to_raw_value(value).map_err(|error| wrong("body", error.to_string()))
+    to_raw_value(value).map_err(|error| Problem::wrong("body", error.to_string()))
 }
 
 /// Takes a field out. `null` counts as absent.
@@ -373,13 +377,9 @@ fn take<T: DeserializeOwned>(fields: &mut Fields, name: &str, what: &str) -> Res
 }
 
 fn read_as<T: DeserializeOwned>(raw: &RawValue, name: &str, what: &str) -> Result<T, Problem> {
-    serde_json::from_str(raw.get()).map_err(|_| wrong(name, format!("{name}: must be {what}")))
+    serde_json::from_str(raw.get()).map_err(|_| Problem::wrong(name, format!("{name}: must be {what}")))
 }
 
-pub(super) fn missing(field: &str) -> Problem {
-    wrong(field, format!("{field}: is missing"))
-}
-
-pub(super) fn wrong(field: &str, message: impl Into<String>) -> Problem {
-    Problem { status: StatusCode::BAD_REQUEST, ..Problem::invalid(field, message) }
+fn missing(field: &str) -> Problem {
+    Problem::wrong(field, format!("{field}: is missing"))
 }

@@ -12,7 +12,7 @@ async fn at(key: &Key, method: &str, path: &str) -> Reply {
 }
 
 /// Uploads `content`, with more fields beside it.
-async fn upload(key: &Key, name: &str, content: &[u8], fields: &[(&str, &str)]) -> Reply {
+pub(super) async fn upload(key: &Key, name: &str, content: &[u8], fields: &[(&str, &str)]) -> Reply {
     let mut form = Vec::new();
     for (field, value) in fields {
         form.extend(format!("--b\r\nContent-Disposition: form-data; name=\"{field}\"\r\n\r\n{value}\r\n").bytes());
@@ -25,7 +25,7 @@ async fn upload(key: &Key, name: &str, content: &[u8], fields: &[(&str, &str)]) 
     call(key.address, "POST", PATH, &headers, &form).await
 }
 
-fn id(file: &Value) -> String {
+pub(super) fn id(file: &Value) -> String {
     file["id"].as_str().expect("an id").to_owned()
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::files::{id, upload};
 use crate::portal::{House, Key, Reply, call};
 
 const PATH: &str = "/v1/responses";
@@ -296,6 +297,74 @@ async fn a_response_is_kept_for_its_person_and_gone_on_with() {
     unkept["store"] = false.into();
     let unkept = house.key.post(PATH, &unkept).await.expect(200);
     at(&house.key, "GET", &format!("{PATH}/{}", unkept["id"].as_str().expect("an id"))).await.expect(404);
+}
+
+#[tokio::test]
+async fn files_that_it_names_are_read_for_the_model() {
+    let house = House::open().await;
+    let kept = [("purpose", "user_data")];
+    let notes = id(&upload(&house.key, "notes.txt", "\u{feff}今天下雨".as_bytes(), &kept).await.expect(200));
+    let dot = id(&upload(&house.key, "dot", b"\x89PNG\r\n", &kept).await.expect(200));
+    let binary = id(&upload(&house.key, "a.pdf", b"%PDF\0\xff", &kept).await.expect(200));
+    let ask = |parts: Value| {
+        let mut body = asked("n=1", false);
+        body["input"] = json!([{ "role": "user", "content": parts }]);
+        body
+    };
+    let first = ask(json!([{ "type": "input_file", "file_id": notes }, { "type": "input_image", "file_id": dot },
+        { "type": "input_file", "filename": "b.txt", "file_data": "data:text/plain;base64,aGk=" }]));
+    let first = house.key.post(PATH, &first).await.expect(200);
+    let told = json!({ "role": "user", "content": [{ "type": "text", "text": "notes.txt:\n\n今天下雨" },
+        { "type": "image_url", "image_url": { "url": "data:image/png;base64,iVBORw0K" } }, { "type": "text", "text": "b.txt:\n\nhi" }] });
+    assert_eq!(house.scripted.latest().json()["messages"], json!([told]));
+    let mut second = asked("n=1", false);
+    second["previous_response_id"] = first["id"].clone();
+    house.key.post(PATH, &second).await.expect(200);
+    assert_eq!(house.scripted.latest().json()["messages"][0], told);
+
+    let other = house.owner.invite("ben").await.key().await;
+    let asks = house.scripted.stats().requests;
+    for (key, part, says) in [
+        (&other, json!({ "type": "input_file", "file_id": notes }), "there is no file"),
+        (&house.key, json!({ "type": "input_file", "file_id": binary }), "only text"),
+        (&house.key, json!({ "type": "input_image", "file_id": notes }), "no picture"),
+        (&house.key, json!({ "type": "input_file", "file_url": "https://a.example/b" }), "nothing is fetched"),
+        (&house.key, json!({ "type": "input_file", "file_data": "§" }), "not base64"),
+    ] {
+        let told = key.post(PATH, &ask(json!([part]))).await.expect(400);
+        assert_eq!(told["error"]["param"], "input.0.content.0", "{told}");
+        assert!(told["error"]["message"].as_str().is_some_and(|told| told.contains(says)), "{told}");
+    }
+    at(&house.key, "DELETE", &format!("/v1/files/{notes}")).await.expect(200);
+    house.key.post(PATH, &second).await.expect(400);
+    assert_eq!(house.scripted.stats().requests, asks);
+}
+
+#[tokio::test]
+async fn the_items_of_a_request_are_listed_with_ids() {
+    let house = House::open().await;
+    let mut body = asked("n=1", false);
+    body["input"] = json!([{ "role": "user", "content": "a" }, { "role": "assistant", "content": "b" },
+        { "type": "function_call", "call_id": "c", "name": "f", "arguments": "{}" },
+        { "type": "function_call_output", "call_id": "c", "output": "d" }]);
+    let turn = house.key.post(PATH, &body).await.expect(200)["id"].as_str().expect("an id").to_owned();
+    let path = format!("{PATH}/{turn}/input_items");
+    let turn = turn.trim_start_matches("resp_");
+    let list = at(&house.key, "GET", &format!("{path}?order=asc")).await.expect(200);
+    let expected = json!([
+        { "id": format!("msg_{turn}_in0"), "type": "message", "role": "user", "status": "completed",
+          "content": [{ "type": "input_text", "text": "a" }] },
+        { "id": format!("msg_{turn}_in1"), "type": "message", "role": "assistant", "status": "completed",
+          "content": [{ "type": "output_text", "text": "b", "annotations": [] }] },
+        { "id": format!("fc_{turn}_in2"), "type": "function_call", "status": "completed", "call_id": "c", "name": "f", "arguments": "{}" },
+        { "id": format!("fco_{turn}_in3"), "type": "function_call_output", "status": "completed", "call_id": "c", "output": "d" },
+    ]);
+    assert_eq!((&list["data"], &list["has_more"]), (&expected, &json!(false)));
+    let page = at(&house.key, "GET", &format!("{path}?limit=2&after=fco_{turn}_in3")).await.expect(200);
+    assert_eq!((&page["data"], &page["has_more"]), (&json!([expected[2], expected[1]]), &json!(true)));
+    for query in ["limit=0", "order=up", "after=nobody"] {
+        at(&house.key, "GET", &format!("{path}?{query}")).await.expect(400);
+    }
 }
 
 #[tokio::test]
