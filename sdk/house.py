@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 from upstream import MODELS, Upstream
+from vendor import Vendor
 
 ROOT = Path(__file__).resolve().parent.parent
 BINARY = Path(os.environ.get("PORTICO_BIN", ROOT / "target/release/portico"))
@@ -38,6 +39,22 @@ MODEL = """
 [[provider.model]]
 name = "{name}"
 """
+# A vendor of another dialect, one provider for each case of its fixtures: the case is where its path begins.
+TRANSLATED = """
+[[provider]]
+slug = "{kind}-{slug}"
+name = "{kind}, {case}"
+kind = "{kind}"
+base_url = "{url}/{case}"
+api_key_file = "{key}"
+[[provider.model]]
+name = "m"
+"""
+CASES = {
+    "anthropic": ["text", "tools", "thought", "schema", "stopped", "declined", "too_long", "refused", "late_fault"],
+    "gemini": ["text", "tools", "thought", "schema", "logprobs", "stopped", "declined", "blocked", "too_long", "refused", "late_fault",
+               "vectors"],
+}
 # Keys that may less than everything, one for each way in which a client can be told so.
 BOUND = {
     "one model": ["--model", "echo/echo-embedding"],
@@ -54,7 +71,12 @@ class House:
         self.upstream = Upstream()
         self.folder = Path(tempfile.mkdtemp(prefix="portico-sdk.", dir="/dev/shm" if os.path.isdir("/dev/shm") else None))
         self.config = self.folder / "portico.toml"
-        self.config.write_text(CONFIG.format(upstream=self.upstream.url) + "".join(MODEL.format(name=name) for name in MODELS))
+        self.vendors = {kind: Vendor(kind) for kind in CASES}
+        key = self.folder / "vendor.key"
+        key.write_text("k")
+        self.config.write_text(CONFIG.format(upstream=self.upstream.url) + "".join(MODEL.format(name=name) for name in MODELS) + "".join(
+            TRANSLATED.format(kind=kind, case=case, slug=case.replace("_", "-"), url=self.vendors[kind].url, key=key)
+            for kind, cases in CASES.items() for case in cases))
         self.said = ""
         self.process = None
         try:
@@ -109,6 +131,8 @@ class House:
                 self.process.kill()
                 self.process.wait()
         self.upstream.stop()
+        for vendor in self.vendors.values():
+            vendor.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

@@ -23,7 +23,7 @@ use tokio::time::Instant;
 
 use super::clocks::{Clocks, LONGEST_ANSWER, collect};
 use super::memory::Memory;
-use super::translation::{client, wrong};
+use super::translation::{client, worded, wrong};
 use super::wire::{Line, PROBE, rejected, secret};
 use super::{address, reading};
 use crate::{Key, Timeouts};
@@ -208,7 +208,8 @@ impl Entry {
 
 impl ModelProvider for Anthropic {
     fn open(&self, prompt: Prompt) -> BoxFuture<'_, Result<Reply, ModelError>> {
-        Box::pin(self.ask(prompt))
+        let client = client(&prompt);
+        Box::pin(async move { self.ask(prompt).await.map_err(|error| worded(error, client)) })
     }
 
     fn offered(&self) -> BoxFuture<'_, Result<Vec<Offered>, ModelError>> {

@@ -23,6 +23,7 @@ use tokio::time::Instant;
 
 use super::clocks::{Clocks, LONGEST_ANSWER, collect};
 use super::memory::Memory;
+use super::translation::{client, worded};
 use super::wire::{Line, PROBE, rejected, secret};
 use super::{address, reading};
 use crate::{Key, Timeouts};
@@ -225,7 +226,8 @@ impl Entry {
 
 impl ModelProvider for Gemini {
     fn open(&self, prompt: Prompt) -> BoxFuture<'_, Result<Reply, ModelError>> {
-        Box::pin(self.ask(prompt))
+        let client = client(&prompt);
+        Box::pin(async move { self.ask(prompt).await.map_err(|error| worded(error, client)) })
     }
 
     fn offered(&self) -> BoxFuture<'_, Result<Vec<Offered>, ModelError>> {

@@ -1,8 +1,9 @@
 //! An OpenAI chat request taken apart for a dialect that is not OpenAI's: its turns, tools and format as types, and what becomes of
 //! every other parameter. It writes no dialect; each adapter does that from here.
 
+use bytes::Bytes;
 use domain::{Dialect, ModelError, Prompt};
-use openai::{ChatMessage, ChatRequest, Content};
+use openai::{ChatMessage, ChatRequest, Content, ErrorBody, ErrorObject};
 use serde_json::{Map, Value};
 
 use super::wire::rejected;
@@ -318,6 +319,22 @@ pub(super) fn unsupported(name: &str, why: &str) -> ModelError {
 /// A request that makes no sense.
 pub(super) fn wrong(message: String) -> ModelError {
     ModelError::Rejected { status: 400, code: None, message, body: None }
+}
+
+/// Codes of a refusal that clients of OpenAI's dialect know, or find in the book.
+const CODES: [&str; 3] = ["unsupported_parameter", "unsupported_task", "content_filter"];
+
+/// A refusal in OpenAI's words, for a client that speaks them.
+pub(super) fn worded(error: ModelError, client: Option<Dialect>) -> ModelError {
+    let ModelError::Rejected { status, code: Some(code), message, body: None } = error else { return error };
+    let mut body = None;
+    if client == Some(Dialect::OpenAi) && CODES.contains(&code.as_str()) {
+        let param = message.split(':').next().filter(|_| code == "unsupported_parameter").map(str::to_owned);
+        let kind = "invalid_request_error".to_owned();
+        let error = ErrorObject { message: message.clone(), kind, param, code: Some(code.clone()) };
+        body = serde_json::to_vec(&ErrorBody { error }).ok().map(Bytes::from);
+    }
+    ModelError::Rejected { status, code: Some(code), message, body }
 }
 
 /// The language of the client, where it is the client that speaks.

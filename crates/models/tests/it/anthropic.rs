@@ -124,11 +124,15 @@ async fn each_parameter_without_a_word_is_dropped_and_named_or_refused() {
         ("messages", json!([{"role": "user", "content": [{"type": "file", "file": {}}]}])),
     ] {
         let refused = open(&models, chat(&json!({ name: value }))).await.expect_err(name);
-        let ModelError::Rejected { status: 400, code: Some(code), message, .. } = refused else {
+        let ModelError::Rejected { status: 400, code: Some(code), message, body: Some(body) } = refused else {
             unreachable!("{name}")
         };
         assert_eq!(code, "unsupported_parameter");
         assert!(message.contains(name), "{message}");
+        // As OpenAI's clients read it.
+        let told: Value = serde_json::from_slice(&body).expect("JSON");
+        assert_eq!((&told["error"]["code"], &told["error"]["message"]), (&json!(code), &json!(message)));
+        assert!(told["error"]["param"].as_str().is_some_and(|param| param.starts_with(name)), "{told}");
     }
     for neutral in [json!({"temperature": 1, "n": 1, "frequency_penalty": 0}), json!({"logprobs": false, "seed": null})]
     {
