@@ -158,8 +158,7 @@ impl Chat {
             permit.withdraw();
             return Err(over.into());
         }
-        // Queued, not awaited: after a crash it makes sure that this turn gets its usage row.
-        drop(house.ledger.started(&permit).await);
+        house.ledger.started(&permit);
         let prompt = Prompt {
             model: card.id.clone(),
             task,

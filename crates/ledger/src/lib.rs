@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use domain::{Caller, Clock, KeyBudget, KeyId, PersonId, TenantId, Timestamp, TurnId, Via};
-use store::{Day, Receipt, Record, Started, Store, Writer};
+use store::{Day, Started, Store, Writer};
 
 use account::Account;
 use meters::Meters;
@@ -169,8 +169,8 @@ impl Ledger {
         Ok(Permit::new(self.clone(), slot, purses, turn, *caller, model, door))
     }
 
-    /// Queues the record of a passing turn's start.
-    pub async fn started(&self, permit: &Permit) -> Receipt {
+    /// Hands over the record of a passing turn's start: after a crash it makes sure that this turn gets its usage row.
+    pub fn started(&self, permit: &Permit) {
         let record = Started {
             turn: permit.turn(),
             caller: *permit.caller(),
@@ -178,7 +178,7 @@ impl Ledger {
             door: permit.door(),
             at: permit.started_at(),
         };
-        self.writer.submit(Record::Started(record)).await
+        self.writer.begins(record);
     }
 
     /// What the caller has used today.

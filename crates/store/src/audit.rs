@@ -1,11 +1,10 @@
 //! The audit log: one chain per node, each line hashed with the one before it, so that a line changed, dropped or slipped in
 //! later is found. Lines are appended by the writer alone, in the commit of what they tell of.
 
-use std::fmt::Write;
-
 use domain::{Caller, PersonId, TenantId, Timestamp, Via};
 use sha2::{Digest, Sha256};
 use sqlx::AnyConnection;
+use uuid::Uuid;
 
 use crate::rows::{Columns, via_parse, via_text};
 use crate::{Error, Store};
@@ -94,15 +93,18 @@ fn hash(before: &str, entry: &Entry) -> String {
     field(Some(&entry.node));
     field(Some(&entry.seq.to_string()));
     field(Some(&entry.at.0.to_string()));
-    field(entry.tenant.map(|id| id.to_string()).as_deref());
-    field(entry.person.map(|id| id.to_string()).as_deref());
+    let mut text = Uuid::encode_buffer();
+    field(entry.tenant.map(|id| &*id.0.hyphenated().encode_lower(&mut text)));
+    field(entry.person.map(|id| &*id.0.hyphenated().encode_lower(&mut text)));
     field(entry.via.map(via_text).as_deref());
     field(Some(&entry.verb));
     field(Some(&entry.subject));
     field(Some(&entry.detail));
+    const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
     let mut hex = String::with_capacity(64);
     for byte in sum.finalize() {
-        let _ = write!(hex, "{byte:02x}");
+        hex.push(DIGITS[usize::from(byte >> 4)]);
+        hex.push(DIGITS[usize::from(byte & 15)]);
     }
     hex
 }

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::pool::PoolConnection;
-use sqlx::{Any, AnyConnection, AnyPool, ConnectOptions, Executor, Transaction};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{Any, AnyConnection, AnyPool, ConnectOptions, Connection, Executor, SqliteConnection, Transaction};
+use tokio::sync::{Mutex, MutexGuard};
 
 use crate::Error;
 
@@ -23,6 +25,22 @@ pub(crate) struct Database {
     pub(crate) read: AnyPool,
     /// One connection on SQLite: writers queue here, fairly, rather than at SQLite's lock, where they would poll.
     write: AnyPool,
+    /// SQLite's own connection, for the commit that is made most often.
+    direct: Option<Direct>,
+}
+
+/// A connection past sqlx's `Any`, which copies every text twice and knows one statement at a time. Opened when it is first
+/// needed. Who uses it holds the write connection, too, so that the two never wait for each other at SQLite's lock.
+#[derive(Debug)]
+struct Direct {
+    options: SqliteConnectOptions,
+    connection: Mutex<Option<SqliteConnection>>,
+}
+
+/// The direct connection, and nobody else writing.
+pub(crate) struct Writing<'a> {
+    pub(crate) any: PoolConnection<Any>,
+    pub(crate) direct: MutexGuard<'a, Option<SqliteConnection>>,
 }
 
 /// WAL with FULL: a commit is on disk when it returns, and the writer shares each fsync among a whole batch. The WAL is cut
@@ -32,7 +50,8 @@ const SQLITE_SETUP: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL
 
 impl Database {
     pub(crate) async fn sqlite(file: &Path) -> Result<Database, Error> {
-        let options = options(&format!("sqlite://{}?mode=rwc", percent(file)))?;
+        let url = format!("sqlite://{}?mode=rwc", percent(file));
+        let options = options(&url)?;
         let pool = |max: u32| {
             AnyPoolOptions::new()
                 .max_connections(max)
@@ -46,7 +65,9 @@ impl Database {
         };
         let write = pool(1).min_connections(1).connect_with(options.clone()).await?;
         let read = pool(4).connect_lazy_with(options);
-        Ok(Database { engine: Engine::Sqlite, read, write })
+        let options = SqliteConnectOptions::from_str(&url)?.disable_statement_logging().statement_cache_capacity(24);
+        let direct = Some(Direct { options, connection: Mutex::new(None) });
+        Ok(Database { engine: Engine::Sqlite, read, write, direct })
     }
 
     pub(crate) async fn postgres(url: &str) -> Result<Database, Error> {
@@ -56,7 +77,7 @@ impl Database {
         let pool = |max: u32| AnyPoolOptions::new().max_connections(max).acquire_timeout(Duration::from_secs(10));
         let write = pool(4).connect_with(options.clone()).await?;
         let read = pool(12).connect_lazy_with(options);
-        Ok(Database { engine: Engine::Postgres, read, write })
+        Ok(Database { engine: Engine::Postgres, read, write, direct: None })
     }
 
     /// A transaction that writes. On SQLite it takes the write lock at once: a plain BEGIN that reads first and writes later
@@ -80,6 +101,19 @@ impl Database {
         Ok(self.write.acquire().await?)
     }
 
+    /// SQLite's own connection beside the one for everything else; `None` on PostgreSQL.
+    pub(crate) async fn direct_connection(&self) -> Result<Option<Writing<'_>>, Error> {
+        let Some(direct) = &self.direct else { return Ok(None) };
+        let any = self.write_connection().await?;
+        let mut connection = direct.connection.lock().await;
+        if connection.is_none() {
+            let mut new = direct.options.connect().await?;
+            new.execute(SQLITE_SETUP).await?;
+            *connection = Some(new);
+        }
+        Ok(Some(Writing { any, direct: connection }))
+    }
+
     pub(crate) fn begin(&self) -> &'static str {
         match self.engine {
             Engine::Sqlite => "BEGIN IMMEDIATE",
@@ -94,6 +128,12 @@ impl Database {
 
     pub(crate) async fn close(&self) {
         self.read.close().await;
+        if let Some(direct) = &self.direct
+            && let Some(connection) = direct.connection.lock().await.take()
+            && let Err(error) = connection.close().await
+        {
+            tracing::warn!(%error, "a connection to the database did not close cleanly");
+        }
         if self.engine == Engine::Sqlite
             && let Ok(mut connection) = self.write.acquire().await
         {

@@ -9,8 +9,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::Timestamp;
 use sqlx::any::AnyArguments;
-use sqlx::error::BoxDynError;
+use sqlx::sqlite::SqliteArguments;
 use sqlx::{AnyConnection, Arguments, AssertSqlSafe};
+use uuid::Uuid;
 
 use crate::Error;
 use crate::rows::clean;
@@ -22,7 +23,7 @@ const SIZES: usize = 8;
 pub(crate) struct Statement {
     head: Cow<'static, str>,
     columns: usize,
-    tail: &'static str,
+    pub(crate) tail: &'static str,
     texts: Mutex<[Option<Arc<str>>; 2 * SIZES]>,
 }
 
@@ -51,6 +52,16 @@ impl Statement {
         let place = if mark == Mark::Bare { power } else { SIZES + power };
         let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
         texts[place].get_or_insert_with(|| self.write(1 << power, mark).into()).clone()
+    }
+
+    /// For as many rows as there are at the most, without its tail: those that are left empty go nowhere.
+    pub(crate) fn padded(&self, rows: usize) -> String {
+        let mut text = self.head.trim_end_matches("VALUES ").to_owned();
+        let row = format!("({})", vec!["?"; self.columns].join(", "));
+        text.push_str("SELECT * FROM (VALUES ");
+        text.push_str(&vec![row; rows].join(", "));
+        text.push_str(") WHERE column1 IS NOT NULL");
+        text
     }
 
     fn write(&self, rows: usize, mark: Mark) -> String {
@@ -90,11 +101,9 @@ impl Statement {
             let power = (rest.len().ilog2() as usize).min(SIZES - 1);
             let (chunk, after) = rest.split_at(1 << power);
             rest = after;
-            let mut values = Values::with_capacity(chunk.len() * self.columns);
-            for item in chunk {
-                row(&mut values, item);
-            }
-            let query = sqlx::query_with(AssertSqlSafe(self.text(power, mark)), values.done()?);
+            let mut values = Values::default();
+            values.pad(self, chunk.len(), chunk, &mut row);
+            let query = sqlx::query_with(AssertSqlSafe(self.text(power, mark)), values.into_any()?);
             affected += query.execute(&mut *connection).await?.rows_affected();
         }
         Ok(affected)
@@ -103,54 +112,125 @@ impl Statement {
 
 /// The values of a statement, in order. Every column is always bound as the same type, absent or not: PostgreSQL types a
 /// prepared statement by its parameters.
+#[derive(Default)]
 pub(crate) struct Values {
-    arguments: AnyArguments,
-    refused: Option<BoxDynError>,
+    values: Vec<Value>,
+    /// The words of the row before, by their order: most columns of a batch say the same in every row, and what is said again
+    /// is shared, not copied.
+    words: Vec<Arc<str>>,
+    /// How many words this row has so far.
+    said: usize,
+}
+
+enum Value {
+    Text(String),
+    Word(Arc<str>),
+    NoText,
+    Int(i64),
+    NoInt,
 }
 
 impl Values {
-    fn with_capacity(count: usize) -> Values {
-        let mut arguments = AnyArguments::default();
-        arguments.reserve(count, 0);
-        Values { arguments, refused: None }
+    /// All `items`, and empty rows until there are as many as in the text of [`Statement::padded`].
+    pub(crate) fn pad<T>(
+        &mut self,
+        statement: &Statement,
+        rows: usize,
+        items: &[T],
+        mut row: impl FnMut(&mut Values, &T),
+    ) {
+        self.values.reserve(rows * statement.columns);
+        self.words.clear();
+        for item in items {
+            self.said = 0;
+            row(self, item);
+        }
+        let empty = rows.saturating_sub(items.len()) * statement.columns;
+        self.values.extend(std::iter::repeat_with(|| Value::NoInt).take(empty));
     }
 
     pub(crate) fn text(&mut self, value: impl Into<String>) -> &mut Self {
-        if let Err(refused) = self.arguments.add(clean(value.into())) {
-            self.refused = Some(refused);
-        }
-        self
+        self.push(Value::Text(clean(value.into())))
     }
 
     pub(crate) fn maybe_text(&mut self, value: Option<impl Into<String>>) -> &mut Self {
-        let Some(value) = value else {
-            if let Err(refused) = self.arguments.add(None::<String>) {
-                self.refused = Some(refused);
-            }
-            return self;
+        match value {
+            Some(value) => self.text(value),
+            None => self.push(Value::NoText),
+        }
+    }
+
+    /// A text that the rows beside this one probably say, too.
+    pub(crate) fn word(&mut self, value: &str) -> &mut Self {
+        if value.contains('\0') {
+            return self.text(value);
+        }
+        let said = self.said;
+        self.said += 1;
+        let word = match self.words.get(said) {
+            Some(known) if **known == *value => known.clone(),
+            _ => Arc::from(value),
         };
-        self.text(value)
+        if said == self.words.len() {
+            self.words.push(word.clone());
+        } else {
+            self.words[said].clone_from(&word);
+        }
+        self.push(Value::Word(word))
+    }
+
+    /// An id, as its column keeps it.
+    pub(crate) fn id(&mut self, id: Uuid) -> &mut Self {
+        let mut text = Uuid::encode_buffer();
+        self.word(id.hyphenated().encode_lower(&mut text))
     }
 
     pub(crate) fn int(&mut self, value: impl Into<i64>) -> &mut Self {
-        self.maybe_int(Some(value))
+        self.push(Value::Int(value.into()))
     }
 
     pub(crate) fn maybe_int(&mut self, value: Option<impl Into<i64>>) -> &mut Self {
-        if let Err(refused) = self.arguments.add(value.map(Into::into)) {
-            self.refused = Some(refused);
-        }
-        self
+        self.push(value.map_or(Value::NoInt, |value| Value::Int(value.into())))
     }
 
     pub(crate) fn at(&mut self, value: Timestamp) -> &mut Self {
         self.int(value.0)
     }
 
-    fn done(self) -> Result<AnyArguments, Error> {
-        match self.refused {
-            None => Ok(self.arguments),
-            Some(refused) => Err(Error::from(sqlx::Error::Encode(refused))),
+    fn push(&mut self, value: Value) -> &mut Self {
+        self.values.push(value);
+        self
+    }
+
+    fn into_any(self) -> Result<AnyArguments, Error> {
+        let mut arguments = AnyArguments::default();
+        arguments.reserve(self.values.len(), 0);
+        for value in self.values {
+            let added = match value {
+                Value::Text(text) => arguments.add(text),
+                Value::Word(word) => arguments.add(&*word),
+                Value::NoText => arguments.add(None::<String>),
+                Value::Int(int) => arguments.add(int),
+                Value::NoInt => arguments.add(None::<i64>),
+            };
+            added.map_err(sqlx::Error::Encode)?;
         }
+        Ok(arguments)
+    }
+
+    /// For SQLite's own connection.
+    pub(crate) fn into_sqlite(self) -> Result<SqliteArguments, Error> {
+        let mut arguments = SqliteArguments::default();
+        arguments.reserve(self.values.len(), 0);
+        for value in self.values {
+            let added = match value {
+                Value::Text(text) => Arguments::add(&mut arguments, text),
+                Value::Word(word) => Arguments::add(&mut arguments, word),
+                Value::NoText | Value::NoInt => Arguments::add(&mut arguments, None::<i64>),
+                Value::Int(int) => Arguments::add(&mut arguments, int),
+            };
+            added.map_err(sqlx::Error::Encode)?;
+        }
+        Ok(arguments)
     }
 }

@@ -8,8 +8,11 @@ impl Store {
     /// SQLite only: `true` leaves no page to grow into, as a full disk does; `false` gives the space back.
     pub async fn fill_disk(&self, full: bool) -> Result<(), Error> {
         let pages = if full { "PRAGMA max_page_count = 1" } else { "PRAGMA max_page_count = 4294967294" };
-        let mut connection = self.inner.database.write_connection().await?;
-        connection.execute(pages).await?;
+        let Some(mut writing) = self.inner.database.direct_connection().await? else { return Ok(()) };
+        writing.any.execute(pages).await?;
+        if let Some(direct) = &mut *writing.direct {
+            direct.execute(pages).await?;
+        }
         Ok(())
     }
 }

@@ -1,9 +1,10 @@
 //! The one writer: whoever wants something stored on the hot path hands it a [`Record`] and holds a [`Receipt`].
 //!
 //! This file is the handle. `record.rs` has the words, `room.rs` the loop and what is tried again, `early.rs` what waits for
-//! its end, `batch.rs` one commit, `tables.rs` its statements.
+//! its end, `batch.rs` one commit, `brief.rs` the one that is made most often, `tables.rs` their statements.
 
 mod batch;
+mod brief;
 mod early;
 mod record;
 mod room;
@@ -23,6 +24,7 @@ use tokio::task::JoinSet;
 use crate::changes::Changes;
 use crate::database::Database;
 use crate::{Error, Order};
+use early::Early;
 pub use record::{Asked, Delta, FinalAnswer, NewAnswer, NewMessage, Record, Settled, Started, Touch};
 use room::{Job, Room};
 
@@ -44,6 +46,8 @@ pub(crate) struct Shared {
     oldest: AtomicU64,
     finish: Notify,
     commits: AtomicU64,
+    /// Starts that are not written yet.
+    early: Early,
 }
 
 /// A place in the writer's queue, so that a record can be submitted later (from a `Drop`, too) without waiting or failing.
@@ -78,6 +82,7 @@ impl Writer {
             oldest: AtomicU64::new(0),
             finish: Notify::new(),
             commits: AtomicU64::new(0),
+            early: Early::default(),
         });
         let batches = batch::Batches::new(database.clone(), node.to_owned(), order.clone(), changes.clone());
         running.spawn(Room::new(records, batches, full_now, shared.clone()).run());
@@ -97,16 +102,30 @@ impl Writer {
     /// Hands over a record. Never waits, never fails; the receipt tells how it went.
     pub fn try_submit(&self, slot: Slot, record: Record) -> Receipt {
         let (answer, receipt) = oneshot::channel();
-        slot.0.send(Job::new(record, self.shared.now(), answer));
+        let job = Job::new(record, self.shared.now(), answer);
+        match &job.record {
+            Record::Started(started) => self.shared.early.wait(started.turn, job),
+            _ => drop(slot.0.send(job)),
+        }
         Receipt(receipt)
     }
 
     /// Waits for a place, then hands the record over.
     pub async fn submit(&self, record: Record) -> Receipt {
         let (answer, receipt) = oneshot::channel();
-        // Where the store is closed the job is dropped, and the receipt says so.
-        let _ = self.queue.send(Job::new(record, self.shared.now(), answer)).await;
+        let job = Job::new(record, self.shared.now(), answer);
+        match &job.record {
+            Record::Started(started) => self.shared.early.wait(started.turn, job),
+            // Where the store is closed the job is dropped, and the receipt says so.
+            _ => drop(self.queue.send(job).await),
+        }
         Receipt(receipt)
+    }
+
+    /// The start of a turn that holds a place in the queue for its end. Nobody asks how this went: what must land is the end.
+    pub fn begins(&self, started: Started) {
+        let turn = started.turn;
+        self.shared.early.wait(turn, Job::unheard(Record::Started(started), self.shared.now()));
     }
 
     /// Waits until everything that was handed over before is on disk, but for starts that still wait for their end.

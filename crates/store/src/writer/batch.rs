@@ -6,6 +6,7 @@ use std::sync::Arc;
 use domain::{Act, Caller, ConversationId, KeyId, PersonId, SessionId, Timestamp, TurnId};
 use sqlx::{AnyConnection, Executor};
 
+use super::brief::{self, Brief};
 use super::record::{Asked, Delta, Record, Settled, Started, Touch};
 use super::room::Job;
 use super::tables;
@@ -38,6 +39,7 @@ pub(super) struct Batches {
     changes: Changes,
     /// The head of this node's audit chain; `None` until read, and after a batch that failed.
     chain: Option<Chain>,
+    brief: Brief,
 }
 
 /// The records of a batch by what they are, without those that cancel out.
@@ -58,13 +60,19 @@ pub(super) struct Sorted<'a> {
 
 impl Batches {
     pub(super) fn new(database: Arc<Database>, node: String, order: Arc<Order>, changes: Changes) -> Batches {
-        Batches { database, node, order, changes, chain: None }
+        Batches { database, node, order, changes, chain: None, brief: Brief::default() }
     }
 
     /// Stores all of it in one commit, or nothing.
     pub(super) async fn commit(&mut self, jobs: &[Job]) -> Result<(), Trouble> {
         let sorted = Sorted::from(jobs);
-        let outcome = self.transact(&sorted, jobs.len() == 1).await;
+        let outcome = match self.briefly(&sorted).await {
+            // On its own it may be known already, which is no conflict.
+            Ok(false) | Err(Error::Conflict { .. }) if jobs.len() == 1 => self.transact(&sorted, true).await,
+            Ok(false) => self.transact(&sorted, false).await,
+            Ok(true) => Ok(()),
+            Err(error) => Err(error),
+        };
         match outcome {
             Ok(()) => {
                 self.notify(&sorted);
@@ -73,6 +81,33 @@ impl Batches {
             Err(error) => {
                 self.chain = None;
                 Err(if error.passes() { Trouble::Passing(error) } else { Trouble::Record(error) })
+            }
+        }
+    }
+
+    /// `false` where it is no batch for this or no SQLite; nothing has been stored then.
+    async fn briefly(&mut self, sorted: &Sorted<'_>) -> Result<bool, Error> {
+        if !brief::fits(sorted) {
+            return Ok(false);
+        }
+        let database = self.database.clone();
+        let Some(mut writing) = database.direct_connection().await? else { return Ok(false) };
+        let Some(direct) = &mut *writing.direct else { return Ok(false) };
+        let mut chain = match self.chain.take() {
+            Some(chain) => chain,
+            None => Chain::load(&mut writing.any, &self.node).await?,
+        };
+        let stored = self.brief.commit(direct, sorted, &mut chain).await;
+        match stored {
+            Ok(()) => {
+                self.chain = Some(chain);
+                Ok(true)
+            }
+            Err(error) => {
+                if matches!(error, Error::Unreachable { .. }) {
+                    *writing.direct = None;
+                }
+                Err(error)
             }
         }
     }

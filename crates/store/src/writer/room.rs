@@ -11,7 +11,6 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::Shared;
 use super::batch::{Batches, Trouble};
-use super::early::Early;
 use super::record::{Delta, Record};
 use crate::Error;
 
@@ -37,6 +36,11 @@ impl Job {
         Job { record, came, answers: vec![answer] }
     }
 
+    /// One that nobody asks after.
+    pub(crate) fn unheard(record: Record, came: Duration) -> Job {
+        Job { record, came, answers: Vec::new() }
+    }
+
     fn answer(self, outcome: &Result<(), Error>) {
         for answer in self.answers {
             // Whoever dropped the receipt does not want to know.
@@ -48,7 +52,6 @@ impl Job {
 pub(crate) struct Room {
     records: mpsc::Receiver<Job>,
     batches: Batches,
-    early: Early,
     held: Held,
     full: watch::Sender<bool>,
     shared: Arc<Shared>,
@@ -61,21 +64,26 @@ impl Room {
         full: watch::Sender<bool>,
         shared: Arc<Shared>,
     ) -> Room {
-        Room { records, batches, early: Early::default(), held: Held::new(), full, shared }
+        Room { records, batches, held: Held::new(), full, shared }
     }
 
     /// Until the store is closed and everything that came is stored.
     pub(crate) async fn run(mut self) {
         let mut again = Instant::now();
+        let shared = self.shared.clone();
+        let mut watching = false;
+        let due = sleep_until(again);
+        tokio::pin!(due);
         loop {
             let mut jobs = Vec::new();
-            let early = self.early.due();
+            let mut look = false;
             tokio::select! {
                 biased;
                 count = self.records.recv_many(&mut jobs, MOST_RECORDS) => if count == 0 { break },
                 () = sleep_until(again), if !self.held.is_empty() => {}
-                () = sleep_until(early.unwrap_or(again)), if early.is_some() => {}
-                () = self.shared.finish.notified() => break,
+                () = due.as_mut(), if watching => look = true,
+                () = shared.early.first() => look = true,
+                () = shared.finish.notified() => break,
             }
             if !self.held.is_empty() && Instant::now() >= again {
                 self.try_held().await;
@@ -83,7 +91,12 @@ impl Room {
             } else if !jobs.is_empty() {
                 self.gather(&mut jobs).await;
             }
-            let jobs = self.early.sift(jobs, Instant::now());
+            let jobs = shared.early.sift(jobs, Instant::now());
+            if look {
+                let next = shared.early.due();
+                watching = next.is_some();
+                due.as_mut().reset(next.unwrap_or(again));
+            }
             self.take(jobs).await;
         }
         self.last_call().await;
@@ -191,7 +204,7 @@ impl Room {
     async fn last_call(mut self) {
         self.records.close();
         // Starts wait no longer: this process may be killed before it is done.
-        let started = self.early.rest();
+        let started = self.shared.early.rest();
         self.take(started).await;
         let mut jobs = Vec::new();
         while let Ok(count @ 1..) = timeout(LAST_CALL, self.records.recv_many(&mut jobs, MOST_RECORDS)).await {

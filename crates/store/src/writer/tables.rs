@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::{Author, Timestamp, TurnId, Via};
+use domain::{Author, KeyId, PersonId, TenantId, Timestamp, TurnId, Via};
 use serde::Serialize;
 use sqlx::AnyConnection;
 
@@ -39,25 +39,25 @@ static TURNS: Statement = Statement::new(
 );
 static DELTAS: Statement =
     Statement::new("INSERT INTO deltas (turn, seq, text, thought) VALUES ", 4, " ON CONFLICT DO NOTHING");
-static USAGE: Statement = Statement::new(
+pub(super) static USAGE: Statement = Statement::new(
     "INSERT INTO usage (turn, tenant, person, via, conversation, model, provider, door, finish, failure, prompt, completion, \
      cached, reasoning, reported, started_at, finished_at, ttft_ms, tpot_us) VALUES ",
     19,
     " ON CONFLICT DO NOTHING",
 );
-static USAGE_DAY: Statement = Statement::new(
+pub(super) static USAGE_DAY: Statement = Statement::new(
     "INSERT INTO usage_day (tenant, person, day, tokens, turns) VALUES ",
     5,
     " ON CONFLICT (tenant, person, day) DO UPDATE SET tokens = usage_day.tokens + excluded.tokens, \
      turns = usage_day.turns + excluded.turns",
 );
-static USAGE_KEY_DAY: Statement = Statement::new(
+pub(super) static USAGE_KEY_DAY: Statement = Statement::new(
     "INSERT INTO usage_key_day (tenant, key, day, prompt, completion, turns) VALUES ",
     6,
     " ON CONFLICT (tenant, key, day) DO UPDATE SET prompt = usage_key_day.prompt + excluded.prompt, \
      completion = usage_key_day.completion + excluded.completion, turns = usage_key_day.turns + excluded.turns",
 );
-static AUDIT: Statement = Statement::new(
+pub(super) static AUDIT: Statement = Statement::new(
     "INSERT INTO audit (node, seq, at, tenant, person, via, verb, subject, detail, hash) VALUES ",
     10,
     "",
@@ -67,30 +67,31 @@ static DELTAS_GONE: Statement = Statement::new("DELETE FROM deltas WHERE turn IN
 
 /// The usage rows; how many were new.
 pub(super) async fn usage(connection: &mut AnyConnection, settled: &[&Settled]) -> Result<u64, Error> {
-    let row = |values: &mut Values, settled: &&Settled| {
-        let usage = &settled.usage;
-        values
-            .text(settled.turn.to_string())
-            .text(settled.caller.tenant.to_string())
-            .text(settled.caller.person.to_string())
-            .text(via_text(settled.caller.via))
-            .maybe_text(settled.conversation.map(|id| id.to_string()))
-            .text(settled.model.as_str())
-            .text(settled.provider.as_str())
-            .text(settled.door)
-            .text(settled.finish.as_str())
-            .maybe_text(settled.failure.as_ref().map(|failure| failure.code.as_ref()))
-            .int(usage.prompt.0)
-            .int(usage.completion.0)
-            .int(usage.cached.0)
-            .int(usage.reasoning.0)
-            .int(usage.reported)
-            .at(settled.started_at)
-            .at(settled.finished_at)
-            .maybe_int(settled.ttft_ms)
-            .maybe_int(settled.tpot_us);
-    };
-    USAGE.run(connection, settled, row).await
+    USAGE.run(connection, settled, usage_row).await
+}
+
+pub(super) fn usage_row(values: &mut Values, settled: &&Settled) {
+    let usage = &settled.usage;
+    values
+        .id(settled.turn.0)
+        .id(settled.caller.tenant.0)
+        .id(settled.caller.person.0)
+        .word(&via_text(settled.caller.via))
+        .maybe_text(settled.conversation.map(|id| id.to_string()))
+        .word(&settled.model)
+        .word(&settled.provider)
+        .word(settled.door)
+        .word(settled.finish.as_str())
+        .maybe_text(settled.failure.as_ref().map(|failure| failure.code.as_ref()))
+        .int(usage.prompt.0)
+        .int(usage.completion.0)
+        .int(usage.cached.0)
+        .int(usage.reasoning.0)
+        .int(usage.reported)
+        .at(settled.started_at)
+        .at(settled.finished_at)
+        .maybe_int(settled.ttft_ms)
+        .maybe_int(settled.tpot_us);
 }
 
 /// The rows by which recovery finds turns that never ended.
@@ -304,8 +305,16 @@ pub(super) async fn closed(connection: &mut AnyConnection, sorted: &Sorted<'_>) 
     Ok(())
 }
 
-/// The counters of each person's day, in the order of their keys: two nodes never wait for each other in a circle.
+/// What a person (or, below, a key) used in a day.
+pub(super) type OfDay<Of, Used> = ((TenantId, Of, Day), Used);
+
 pub(super) async fn usage_of_day(connection: &mut AnyConnection, settled: &[&Settled]) -> Result<(), Error> {
+    USAGE_DAY.run(connection, &days(settled), day_row).await?;
+    Ok(())
+}
+
+/// The counters of each person's day, in the order of their keys: two nodes never wait for each other in a circle.
+pub(super) fn days(settled: &[&Settled]) -> Vec<OfDay<PersonId, (i64, i64)>> {
     let mut days: BTreeMap<_, (i64, i64)> = BTreeMap::new();
     for settled in settled {
         let key = (settled.caller.tenant, settled.caller.person, Day::of(settled.finished_at));
@@ -313,17 +322,20 @@ pub(super) async fn usage_of_day(connection: &mut AnyConnection, settled: &[&Set
         *tokens += i64::from(settled.usage.total().0);
         *turns += 1;
     }
-    let days: Vec<_> = days.into_iter().collect();
-    USAGE_DAY
-        .run(connection, &days, |values, ((tenant, person, day), (tokens, turns))| {
-            values.text(tenant.to_string()).text(person.to_string()).int(day.0).int(*tokens).int(*turns);
-        })
-        .await?;
+    days.into_iter().collect()
+}
+
+pub(super) fn day_row(values: &mut Values, ((tenant, person, day), (tokens, turns)): &OfDay<PersonId, (i64, i64)>) {
+    values.id(tenant.0).id(person.0).int(day.0).int(*tokens).int(*turns);
+}
+
+pub(super) async fn usage_of_key_day(connection: &mut AnyConnection, settled: &[&Settled]) -> Result<(), Error> {
+    USAGE_KEY_DAY.run(connection, &key_days(settled), key_day_row).await?;
     Ok(())
 }
 
 /// The counters of each key's day, in the same order for the same reason.
-pub(super) async fn usage_of_key_day(connection: &mut AnyConnection, settled: &[&Settled]) -> Result<(), Error> {
+pub(super) fn key_days(settled: &[&Settled]) -> Vec<OfDay<KeyId, (i64, i64, i64)>> {
     let mut days: BTreeMap<_, (i64, i64, i64)> = BTreeMap::new();
     for settled in settled {
         let Via::Key(key) = settled.caller.via else { continue };
@@ -332,14 +344,14 @@ pub(super) async fn usage_of_key_day(connection: &mut AnyConnection, settled: &[
         of_day.1 += i64::from(settled.usage.completion.0);
         of_day.2 += 1;
     }
-    let days: Vec<_> = days.into_iter().collect();
-    USAGE_KEY_DAY
-        .run(connection, &days, |values, ((tenant, key, day), (prompt, completion, turns))| {
-            let values = values.text(tenant.to_string()).text(key.to_string()).int(day.0);
-            values.int(*prompt).int(*completion).int(*turns);
-        })
-        .await?;
-    Ok(())
+    days.into_iter().collect()
+}
+
+pub(super) fn key_day_row(
+    values: &mut Values,
+    ((tenant, key, day), (prompt, completion, turns)): &OfDay<KeyId, (i64, i64, i64)>,
+) {
+    values.id(tenant.0).id(key.0).int(day.0).int(*prompt).int(*completion).int(*turns);
 }
 
 pub(super) async fn touched(connection: &mut AnyConnection, sorted: &Sorted<'_>) -> Result<(), Error> {
@@ -375,6 +387,12 @@ struct TurnFinished<'a> {
 }
 
 pub(super) async fn audit(connection: &mut AnyConnection, sorted: &Sorted<'_>, chain: &mut Chain) -> Result<(), Error> {
+    AUDIT.run(connection, &entries(sorted, chain)?, entry_row).await?;
+    Ok(())
+}
+
+/// The lines of this commit, chained to the one before them.
+pub(super) fn entries(sorted: &Sorted<'_>, chain: &mut Chain) -> Result<Vec<Entry>, Error> {
     let mut entries = Vec::with_capacity(sorted.settled.len() + sorted.acts.len());
     for act in &sorted.acts {
         let detail = json(&act.detail)?;
@@ -390,22 +408,19 @@ pub(super) async fn audit(connection: &mut AnyConnection, sorted: &Sorted<'_>, c
         let caller = Some(&settled.caller);
         entries.push(chain.append(settled.finished_at, caller, "turn.finished", settled.turn.to_string(), detail));
     }
-    AUDIT
-        .run(connection, &entries, |values, entry: &Entry| {
-            values
-                .text(entry.node.as_str())
-                .int(entry.seq)
-                .at(entry.at)
-                .maybe_text(entry.tenant.map(|id| id.to_string()))
-                .maybe_text(entry.person.map(|id| id.to_string()))
-                .maybe_text(entry.via.map(|via: Via| via_text(via)))
-                .text(entry.verb.as_str())
-                .text(entry.subject.as_str())
-                .text(entry.detail.as_str())
-                .text(entry.hash.as_str());
-        })
-        .await?;
-    Ok(())
+    Ok(entries)
+}
+
+pub(super) fn entry_row(values: &mut Values, entry: &Entry) {
+    values.word(&entry.node).int(entry.seq).at(entry.at);
+    match (entry.tenant, entry.person, entry.via) {
+        (Some(tenant), Some(person), Some(via)) => values.id(tenant.0).id(person.0).word(&via_text(via)),
+        (tenant, person, via) => values
+            .maybe_text(tenant.map(|id| id.to_string()))
+            .maybe_text(person.map(|id| id.to_string()))
+            .maybe_text(via.map(via_text)),
+    };
+    values.word(&entry.verb).word(&entry.subject).word(&entry.detail).word(&entry.hash);
 }
 
 fn turn_alone(values: &mut Values, turn: &TurnId) {
