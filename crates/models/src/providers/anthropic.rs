@@ -107,7 +107,7 @@ impl Anthropic {
             let keeps = client(&prompt) == Some(Dialect::Anthropic);
             return Err(fault::read(answer, &self.base, &prompt.model, keeps).await);
         }
-        let listener = Messages::new(&self.base, &prompt.model, self.memory.clone());
+        let listener = Messages::new(&prompt.model, self.memory.clone());
         let keeps = own.map(|wire| wire.dialect);
         let reply = reading::open(answer, listener, clocks, &self.base, prompt.stream, keeps).await?;
         Ok(Reply { dropped, ..reply })

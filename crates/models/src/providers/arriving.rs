@@ -31,11 +31,6 @@ impl Arriving {
         Arriving { body, next: None }
     }
 
-    /// The body itself, for an answer in one piece.
-    pub(super) fn whole(self) -> Body {
-        self.body
-    }
-
     /// Waits for the first bytes and for nothing after them.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Arrived> {
         if let Some(next) = self.next.take() {

@@ -95,7 +95,7 @@ impl Gemini {
         let usage = prompt.body.as_ref().is_some_and(|body| body.wants_usage);
         let weighed = written.weighed.then(|| Weighed::new(&prompt.model, self.line.now(), usage));
         let keeps = weighed.as_ref().map(|_| Dialect::OpenAi);
-        let listener = Candidates::new(&self.base, &prompt.model, self.memory.clone(), weighed);
+        let listener = Candidates::new(&prompt.model, self.memory.clone(), weighed);
         let reply = reading::open(answer, listener, clocks, &self.base, prompt.stream, keeps).await?;
         Ok(Reply { dropped: written.dropped, ..reply })
     }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
-use domain::{BoxFuture, ModelError, ModelProvider, Offered, Prompt, Reply, Task, TimedOut};
+use domain::{BoxFuture, ClientBody, Dialect, ModelError, ModelProvider, Offered, Prompt, Reply, Task, TimedOut};
 use egress::Egress;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use http::{Method, Request, Response, StatusCode, Uri};
@@ -25,9 +25,10 @@ use tokio::time::Instant;
 pub(crate) use base::{Base, Endpoints};
 
 use super::clocks::{Clocks, LONGEST_ANSWER, collect};
+use super::reading;
 use super::wire::{Line, PROBE, rejected, secret};
 use crate::{Key, Timeouts};
-use stream::Reading;
+use stream::Chunks;
 
 /// Its name in the configuration.
 pub(crate) const KIND: &str = "openai";
@@ -88,8 +89,9 @@ impl OpenAi {
         } else if ask_usage && asked.is_ok() {
             self.usage.accepted.store(true, Ordering::Relaxed);
         }
-        let reading = Reading::new(asked?, shown, &prompt, clocks);
-        reading.open().await
+        let own = prompt.body.as_ref().map(ClientBody::dialect);
+        let keeps = own.filter(|dialect| *dialect == Dialect::OpenAi);
+        reading::open(asked?, Chunks::new(&prompt), clocks, shown, prompt.stream, keeps).await
     }
 
     /// Asks at an address that another adapter knows.

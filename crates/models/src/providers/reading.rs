@@ -1,6 +1,5 @@
-//! Reading one answer in a dialect that is translated: bytes in, batches of events out, and an ending that is never better than
-//! the truth. What an event means is the adapter's [`Listener`]'s to say; the OpenAI dialect, whose bytes travel on untouched, has a
-//! reader of its own.
+//! Reading one answer in any dialect: bytes in, batches of events out, and an ending that is never better than the truth. What an
+//! event means is the adapter's [`Listener`]'s to say.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -21,12 +20,16 @@ use super::wire::Once;
 
 /// Understands one answer.
 pub(super) trait Listener: Send + Unpin + 'static {
-    /// Takes the data of one event, appends what it says, and tells what becomes of its bytes. The error is the back end's own.
-    fn hear(&mut self, data: &[u8], events: &mut Vec<TurnEvent>) -> Result<Keep, ModelError>;
+    /// Takes one event, appends what it says, and tells what becomes of its bytes. The error is the back end's own.
+    fn hear(&mut self, said: &Said<'_>, events: &mut Vec<TurnEvent>) -> Result<Keep, ModelError>;
     /// Takes an answer in one piece.
-    fn hear_whole(&mut self, body: &[u8], events: &mut Vec<TurnEvent>) -> Result<(), ModelError>;
+    fn hear_whole(&mut self, said: &Said<'_>, events: &mut Vec<TurnEvent>) -> Result<(), ModelError>;
     /// How the answer ended, once the back end has said so.
     fn finish(&self) -> Option<Finish>;
+    /// How it ended when nothing more will come; `None` where that is a cut. The error is an ending that is none.
+    fn ending(&self) -> Result<Option<Finish>, ModelError> {
+        Ok(self.finish())
+    }
     /// Whether its end mark was read: nothing follows.
     fn done(&self) -> bool;
     /// What it used, as far as it has said so.
@@ -38,6 +41,23 @@ pub(super) trait Listener: Send + Unpin + 'static {
     /// A whole answer, where its bytes are written here.
     fn whole(&mut self, _events: &[TurnEvent]) -> Option<Bytes> {
         None
+    }
+}
+
+/// Something a back end said.
+pub(super) struct Said<'a> {
+    /// An event's data, or a whole answer.
+    pub(super) data: &'a [u8],
+    /// The event's name, where it has one.
+    pub(super) event: Option<&'a [u8]>,
+    /// Who said it, for errors.
+    pub(super) url: &'a str,
+}
+
+impl Said<'_> {
+    /// That it makes no sense.
+    pub(super) fn garbled(&self, reason: impl ToString) -> ModelError {
+        ModelError::Garbled { url: self.url.to_owned(), reason: reason.to_string() }
     }
 }
 
@@ -55,7 +75,7 @@ pub(super) struct Reading<L> {
     arrived: Arriving,
     decoder: Decoder,
     clocks: Clocks,
-    /// Fires at `deadline` or before it; it is moved only when it fires.
+    /// Fires at `deadline` or before it; it is moved only when it fires, which spares a timer per read.
     timer: Pin<Box<Sleep>>,
     deadline: Instant,
     due: TimedOut,
@@ -64,6 +84,7 @@ pub(super) struct Reading<L> {
     /// The dialect in which bytes travel on, where the client speaks it too.
     keeps: Option<Dialect>,
     spoke: bool,
+    /// What was read while the first event was awaited.
     held: Option<Batch>,
     failed: Option<ModelError>,
     over: bool,
@@ -119,7 +140,7 @@ async fn whole<L: Listener>(
 ) -> Result<Reply, ModelError> {
     let bytes = collect(answer.into_body(), LONGEST_ANSWER, &clocks, url).await?;
     let mut batch = Batch::default();
-    listener.hear_whole(&bytes, &mut batch.events)?;
+    listener.hear_whole(&Said { data: &bytes, event: None, url }, &mut batch.events)?;
     let Some(finish) = listener.finish() else {
         let reason = "the answer does not say how it ended".to_owned();
         return Err(ModelError::Garbled { url: url.to_owned(), reason });
@@ -217,7 +238,10 @@ impl<L: Listener> Reading<L> {
         let mut kept = Kept::of(whole);
         for frame in frames(whole) {
             let data = frame.data.as_deref().map(<[u8]>::trim_ascii).filter(|data| !data.is_empty());
-            let heard = data.map_or(Ok(Keep::Not), |data| self.listener.hear(data, &mut batch.events));
+            let heard = data.map_or(Ok(Keep::Not), |data| {
+                let said = Said { data, event: frame.event, url: &self.url };
+                self.listener.hear(&said, &mut batch.events)
+            });
             match heard {
                 Ok(Keep::AsItCame) => kept.keep(frame.raw.len()),
                 Ok(Keep::Not) => kept.skip(frame.raw.len()),
@@ -235,9 +259,16 @@ impl<L: Listener> Reading<L> {
 
     /// No more will come. The answer is whole where the back end said how it ended; else it was cut.
     fn end(&mut self, mut batch: Batch) -> Batch {
-        let Some(finish) = self.listener.finish() else {
-            self.failed = Some(ModelError::Cut { url: self.url.clone() });
-            return batch;
+        let finish = match self.listener.ending() {
+            Ok(Some(finish)) => finish,
+            Ok(None) => {
+                self.failed = Some(ModelError::Cut { url: self.url.clone() });
+                return batch;
+            }
+            Err(error) => {
+                self.failed = Some(error);
+                return batch;
+            }
         };
         let finished = TurnEvent::Finished { finish, failure: None };
         let ending: Vec<TurnEvent> =

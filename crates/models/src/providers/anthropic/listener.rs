@@ -9,11 +9,10 @@ use serde_json::{Value, json};
 
 use super::fault::{self, Fault};
 use crate::providers::memory::Memory;
-use crate::providers::reading::{Keep, Listener};
+use crate::providers::reading::{Keep, Listener, Said};
 
 /// One answer being listened to.
 pub(super) struct Messages {
-    url: String,
     model: String,
     memory: Arc<Memory>,
     open: Block,
@@ -119,9 +118,8 @@ struct Whole {
 }
 
 impl Messages {
-    pub(super) fn new(url: &str, model: &str, memory: Arc<Memory>) -> Messages {
+    pub(super) fn new(model: &str, memory: Arc<Memory>) -> Messages {
         Messages {
-            url: url.to_owned(),
             model: model.to_owned(),
             memory,
             open: Block::None,
@@ -206,15 +204,11 @@ impl Messages {
             output_tokens_details: new.output_tokens_details.or(known.output_tokens_details),
         });
     }
-
-    fn garbled(&self, error: &serde_json::Error) -> ModelError {
-        ModelError::Garbled { url: self.url.clone(), reason: error.to_string() }
-    }
 }
 
 impl Listener for Messages {
-    fn hear(&mut self, data: &[u8], events: &mut Vec<TurnEvent>) -> Result<Keep, ModelError> {
-        match serde_json::from_slice(data).map_err(|error| self.garbled(&error))? {
+    fn hear(&mut self, said: &Said<'_>, events: &mut Vec<TurnEvent>) -> Result<Keep, ModelError> {
+        match serde_json::from_slice(said.data).map_err(|error| said.garbled(error))? {
             Event::MessageStart { message } => self.count(message.usage),
             Event::ContentBlockStart { content_block } => self.begin(&content_block, events),
             Event::ContentBlockDelta { delta } => self.go_on(delta, events),
@@ -227,18 +221,19 @@ impl Listener for Messages {
                 self.done = true;
                 return Ok(Keep::Not);
             }
-            Event::Error { error } => return Err(fault::inside(&error, &self.url, &self.model)),
+            Event::Error { error } => return Err(fault::inside(&error, said.url, &self.model)),
             Event::Other => {
-                return Ok(if data.windows(6).any(|w| w == b"\"ping\"") { Keep::Not } else { Keep::AsItCame });
+                let ping = said.data.windows(6).any(|part| part == b"\"ping\"");
+                return Ok(if ping { Keep::Not } else { Keep::AsItCame });
             }
         }
         Ok(Keep::AsItCame)
     }
 
-    fn hear_whole(&mut self, body: &[u8], events: &mut Vec<TurnEvent>) -> Result<(), ModelError> {
-        let whole: Whole = serde_json::from_slice(body).map_err(|error| self.garbled(&error))?;
+    fn hear_whole(&mut self, said: &Said<'_>, events: &mut Vec<TurnEvent>) -> Result<(), ModelError> {
+        let whole: Whole = serde_json::from_slice(said.data).map_err(|error| said.garbled(error))?;
         if let Some(error) = whole.error {
-            return Err(fault::inside(&error, &self.url, &self.model));
+            return Err(fault::inside(&error, said.url, &self.model));
         }
         for block in &whole.content {
             self.begin(block, events);

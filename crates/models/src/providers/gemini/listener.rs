@@ -12,11 +12,10 @@ use serde_json::Value;
 use super::fault::{self, Fault};
 use super::weighed::{self, Weighed};
 use crate::providers::memory::Memory;
-use crate::providers::reading::{Keep, Listener};
+use crate::providers::reading::{Keep, Listener, Said};
 
 /// One answer being listened to.
 pub(super) struct Candidates {
-    url: String,
     model: String,
     memory: Arc<Memory>,
     /// `responseId`
@@ -93,9 +92,8 @@ struct Counts {
 }
 
 impl Candidates {
-    pub(super) fn new(url: &str, model: &str, memory: Arc<Memory>, weighed: Option<Weighed>) -> Candidates {
+    pub(super) fn new(model: &str, memory: Arc<Memory>, weighed: Option<Weighed>) -> Candidates {
         Candidates {
-            url: url.to_owned(),
             model: model.to_owned(),
             memory,
             response: String::new(),
@@ -107,19 +105,18 @@ impl Candidates {
         }
     }
 
-    fn take(&mut self, data: &[u8], events: &mut Vec<TurnEvent>) -> Result<(), ModelError> {
-        let response: Response = serde_json::from_slice(data)
-            .map_err(|error| ModelError::Garbled { url: self.url.clone(), reason: error.to_string() })?;
+    fn take(&mut self, said: &Said<'_>, events: &mut Vec<TurnEvent>) -> Result<(), ModelError> {
+        let response: Response = serde_json::from_slice(said.data).map_err(|error| said.garbled(error))?;
         if let Some(error) = response.error {
-            return Err(fault::inside(&error, &self.url, &self.model));
+            return Err(fault::inside(&error, said.url, &self.model));
         }
         self.counts = response.usage_metadata.or(self.counts);
         if let Some(id) = response.response_id.filter(|_| self.response.is_empty()) {
             self.response = id;
         }
         if let Some(reason) = response.prompt_feedback.as_ref().and_then(|feedback| feedback.block_reason.as_ref()) {
-            let said = response.prompt_feedback.as_ref().and_then(|feedback| feedback.block_reason_message.clone());
-            return Err(blocked(reason, said));
+            let words = response.prompt_feedback.as_ref().and_then(|feedback| feedback.block_reason_message.clone());
+            return Err(blocked(reason, words));
         }
         for candidate in response.candidates.into_iter().filter(|candidate| candidate.index == 0) {
             for part in candidate.content.parts {
@@ -191,17 +188,17 @@ fn blocked(reason: &str, said: Option<String>) -> ModelError {
 }
 
 impl Listener for Candidates {
-    fn hear(&mut self, data: &[u8], events: &mut Vec<TurnEvent>) -> Result<Keep, ModelError> {
+    fn hear(&mut self, said: &Said<'_>, events: &mut Vec<TurnEvent>) -> Result<Keep, ModelError> {
         let before = events.len();
-        self.take(data, events)?;
+        self.take(said, events)?;
         let weights = self.weights.take();
         let new = events.get(before..).unwrap_or_default();
         let written = self.weighed.as_mut().map(|weighed| weighed.write(&self.response, new, weights));
         Ok(written.map_or(Keep::Not, Keep::Instead))
     }
 
-    fn hear_whole(&mut self, body: &[u8], events: &mut Vec<TurnEvent>) -> Result<(), ModelError> {
-        self.take(body, events)
+    fn hear_whole(&mut self, said: &Said<'_>, events: &mut Vec<TurnEvent>) -> Result<(), ModelError> {
+        self.take(said, events)
     }
 
     fn finish(&self) -> Option<Finish> {
