@@ -2,7 +2,7 @@
 //! that asked; it follows them by events or over the live channel.
 
 use axum::Json as Reply;
-use axum::extract::State;
+use axum::extract::{FromRequest, FromRequestParts, Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use bytes::Bytes;
@@ -91,14 +91,29 @@ pub(crate) struct WhichModel {
     keep_alive: Option<String>,
 }
 
+/// What an administrator does to a model at a provider.
+pub(crate) struct AtProvider {
+    slug: String,
+    which: WhichModel,
+}
+
+impl FromRequest<Server> for AtProvider {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, server: &Server) -> Result<Self, Problem> {
+        let (mut parts, body) = request.into_parts();
+        let Administrator { caller } = Administrator::from_request_parts(&mut parts, server).await?;
+        let Path(id) = Path::<String>::from_request_parts(&mut parts, server).await?;
+        let Json(which) = Json::from_request(Request::from_parts(parts, body), server).await?;
+        Ok(AtProvider { slug: slug_of(server, &caller, &id).await?, which })
+    }
+}
+
 #[utoipa::path(post, path = "/api/providers/{id}/load", tag = "models", params(("id" = String, Path)), request_body = WhichModel, responses((status = 204, description = "it is in memory")))]
 pub(crate) async fn load(
     State(server): State<Server>,
-    Administrator { caller }: Administrator,
-    Path(id): Path<String>,
-    Json(which): Json<WhichModel>,
+    AtProvider { slug, which }: AtProvider,
 ) -> Result<StatusCode, Problem> {
-    let slug = slug_of(&server, &caller, &id).await?;
     server.models.bring_in(&slug, &which.model, which.keep_alive.as_deref()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -106,11 +121,8 @@ pub(crate) async fn load(
 #[utoipa::path(post, path = "/api/providers/{id}/unload", tag = "models", params(("id" = String, Path)), request_body = WhichModel, responses((status = 204, description = "it has left memory")))]
 pub(crate) async fn unload(
     State(server): State<Server>,
-    Administrator { caller }: Administrator,
-    Path(id): Path<String>,
-    Json(which): Json<WhichModel>,
+    AtProvider { slug, which }: AtProvider,
 ) -> Result<StatusCode, Problem> {
-    let slug = slug_of(&server, &caller, &id).await?;
     server.models.send_away(&slug, &which.model).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -118,11 +130,8 @@ pub(crate) async fn unload(
 #[utoipa::path(post, path = "/api/providers/{id}/uninstall", tag = "models", params(("id" = String, Path)), request_body = WhichModel, responses((status = 204, description = "it is off the disk")))]
 pub(crate) async fn uninstall(
     State(server): State<Server>,
-    Administrator { caller }: Administrator,
-    Path(id): Path<String>,
-    Json(which): Json<WhichModel>,
+    AtProvider { slug, which }: AtProvider,
 ) -> Result<StatusCode, Problem> {
-    let slug = slug_of(&server, &caller, &id).await?;
     server.models.delete(&slug, &which.model).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -182,15 +191,12 @@ pub(crate) async fn pulls(State(server): State<Server>, _: Administrator) -> Rep
 #[utoipa::path(post, path = "/api/providers/{id}/pull", tag = "models", params(("id" = String, Path)), request_body = WhichModel, responses((status = 202, body = Pull, description = "it has begun, or goes on")))]
 pub(crate) async fn pull(
     State(server): State<Server>,
-    Administrator { caller }: Administrator,
-    Path(id): Path<String>,
-    Json(which): Json<WhichModel>,
+    AtProvider { slug, which }: AtProvider,
 ) -> Result<(StatusCode, Reply<Pull>), Problem> {
     let name = which.model.trim();
     if name.is_empty() {
         return Err(Problem::invalid("model", "name the model as Ollama's library does, for instance qwen3:8b"));
     }
-    let slug = slug_of(&server, &caller, &id).await?;
     Ok((StatusCode::ACCEPTED, Reply(server.models.pull(&slug, name)?.into())))
 }
 
