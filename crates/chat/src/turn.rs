@@ -148,27 +148,29 @@ impl Chat {
             return Err(Error::Draining);
         }
         let going_on = house.passing.token();
-        let card = house.card(Some(&request.model))?;
-        within(&request, &card)?;
+        let Some(meant) = house.models.meant(&request.model) else {
+            return Err(Error::NoSuchModel { model: request.model });
+        };
+        within(&request, &meant.id)?;
         let task = request.task;
         let turn = TurnId(house.ids.next());
         let asked = house.clock.monotonic();
-        let mut permit = house.ledger.admit(turn, caller, &request.scope.budget, &card.id, request.door).await?;
+        let mut permit = house.ledger.admit(turn, caller, &request.scope.budget, &meant.id, request.door).await?;
         if let Err(over) = permit.hold(request.prompt_tokens, request.max_tokens.unwrap_or(Tokens(ANSWER))) {
             permit.withdraw();
             return Err(over.into());
         }
         house.ledger.started(&permit);
+        permit.answered_by(&meant.provider);
         let prompt = Prompt {
-            model: card.id.clone(),
+            model: meant.id,
             task,
             messages: Vec::new(),
             sampling: Sampling::default(),
             stream: request.stream,
             body: Some(request.body),
         };
-        permit.answered_by(&card.provider);
-        let errand = Errand { conversation: None, priority: request.priority };
+        let errand = Errand { conversation: None, priority: request.priority, longest: request.max_tokens };
         match house.models.open(caller, errand, prompt, &mut |_| {}).await {
             Ok(reply) => {
                 permit.answered_by(&reply.route.provider);
@@ -433,7 +435,8 @@ impl House {
             let more = context.messages.len() > 1 + usize::from(work.system_prompt.is_some());
             let mut prompt = Prompt::chat(context.messages, work.sampling.clone());
             prompt.model.clone_from(&work.card.id);
-            let errand = Errand { conversation: Some(live.place.conversation), priority: Priority::Interactive };
+            let conversation = Some(live.place.conversation);
+            let errand = Errand { conversation, priority: Priority::Interactive, longest: None };
             let mut notice = |event| self.live.tell(live, vec![event]);
             let caller = *permit.caller();
             match self.models.open(&caller, errand, prompt, &mut notice).await {
@@ -500,11 +503,11 @@ pub fn default_model(models: &Models) -> Option<ModelView> {
 }
 
 /// Whether the key may ask for this. Here and not at a door: no door can forget it.
-fn within(request: &Request, card: &ModelView) -> Result<(), Error> {
+fn within(request: &Request, id: &str) -> Result<(), Error> {
     if !request.scope.allows_task(request.task) {
         return Err(Error::TaskNotAllowed);
     }
-    if !request.scope.allows_model(&request.model, &card.id) {
+    if !request.scope.allows_model(&request.model, id) {
         return Err(Error::ModelNotAllowed { model: request.model.clone() });
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! What an administrator says about an alias: a name that stays while the models behind it change. How a deployment is chosen
 //! for a request is the router's.
 
-use domain::{ConversationId, Priority};
+use domain::{ConversationId, Priority, Tokens};
 use serde::{Deserialize, Serialize};
 
 /// A name for one or several deployments.
@@ -85,4 +85,6 @@ pub struct Errand {
     pub conversation: Option<ConversationId>,
     /// Whether somebody is watching.
     pub priority: Priority,
+    /// The longest answer that was asked for, in tokens, where the prompt does not say it itself.
+    pub longest: Option<Tokens>,
 }

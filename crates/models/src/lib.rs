@@ -25,7 +25,7 @@ pub use alias::{AliasConfig, Balance, Errand, Target};
 pub use catalog::{Preset, presets};
 pub use config::{Key, ModelConfig, Options, ProviderConfig, Timeouts, Waiting, WorkerConfig};
 pub use discovery::Found;
-pub use models::{DeploymentView, ModelView, Models, ProviderView, normalise_base_url};
+pub use models::{DeploymentView, Meant, ModelView, Models, ProviderView, normalise_base_url};
 pub use probe::Probed;
 pub use providers::KINDS;
 pub use providers::ollama::{Installed, Loaded};

@@ -97,6 +97,15 @@ pub struct ModelView {
     pub targets: Vec<String>,
 }
 
+/// What a request's name for a model stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Meant {
+    /// `provider/name`, or the alias.
+    pub id: String,
+    /// Its provider's slug; `alias` where it is one.
+    pub provider: String,
+}
+
 /// A deployment as the router sees it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DeploymentView {
@@ -213,10 +222,16 @@ impl Models {
         prompt: Prompt,
         notice: &mut (dyn FnMut(TurnEvent) + Send),
     ) -> Result<Reply, ModelError> {
-        let snapshot = self.inner.snapshot();
+        self.router(&self.snapshot()).open(caller, errand, prompt, notice).await
+    }
+
+    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
+        self.inner.snapshot()
+    }
+
+    pub(crate) fn router<'a>(&'a self, snapshot: &'a Snapshot) -> Router<'a> {
         let Inner { queue, changed, options, .. } = &*self.inner;
-        let router = Router { snapshot: &snapshot, queue, changed, retries: options.retries };
-        router.open(caller, errand, prompt, notice).await
+        Router { snapshot, queue, changed, retries: options.retries }
     }
 
     /// Every model: the aliases, then those of each provider together.
@@ -228,6 +243,13 @@ impl Models {
     /// the alias that answers for all other names.
     pub fn find(&self, name: &str) -> Option<ModelView> {
         self.inner.snapshot().model(name).map(|model| model.view())
+    }
+
+    /// The same, but only what every request has to know of it.
+    pub fn meant(&self, name: &str) -> Option<Meant> {
+        let snapshot = self.inner.snapshot();
+        let model = snapshot.model(name)?;
+        Some(Meant { id: model.id.clone(), provider: model.provider().to_owned() })
     }
 
     /// Where the model of this name stands.

@@ -60,7 +60,7 @@ pub(crate) async fn tried(
             let base = openai::Base::read(base_url).map_err(wrong)?;
             let adapter = openai::OpenAi::new(egress, base, key, timeouts).map_err(wrong)?;
             let offered = adapter.offered().await?;
-            Ok((offered, adapter.base_url()))
+            Ok((offered, adapter.base_url().to_owned()))
         }
         _ => {
             let config = ProviderConfig {

@@ -85,6 +85,15 @@ impl Router<'_> {
         }
     }
 
+    /// A place alone, at once given back: which deployment it was at.
+    #[cfg(feature = "testing")]
+    pub(crate) async fn choose(&self, model: &Model, asked: &Asked<'_>) -> Result<String, ModelError> {
+        let mut trail = Trail::default();
+        let mut tries = Tries::new(model, self.retries, &mut trail);
+        let place = self.place(model, asked, &mut tries, false, &mut |_| {}).await?;
+        Ok(place.deployment.id.clone())
+    }
+
     /// Asks one model: at any of its deployments, and again where that can help.
     async fn ask(
         &self,
@@ -133,6 +142,9 @@ impl Router<'_> {
         notice: Notice<'_>,
     ) -> Result<Place, ModelError> {
         if let Some(place) = at_once(model, tries) {
+            return Ok(place);
+        }
+        if let Selected::Place(place) = select(model, asked, tries) {
             return Ok(place);
         }
         // From here on: whatever changes after the look at the deployments is not missed.
@@ -221,7 +233,14 @@ impl Router<'_> {
 /// The question, as the deployment is asked.
 async fn question(place: &Place, prompt: &Prompt) -> Result<Reply, ModelError> {
     let deployment = &place.deployment;
-    let mut prompt = Prompt { model: deployment.name.clone(), ..prompt.clone() };
+    let mut prompt = Prompt {
+        model: deployment.name.clone(),
+        task: prompt.task,
+        messages: prompt.messages.clone(),
+        sampling: prompt.sampling.clone(),
+        stream: prompt.stream,
+        body: prompt.body.clone(),
+    };
     if prompt.stream && !deployment.streaming {
         prompt = whole::in_one_piece(prompt);
         return deployment.backend.open(prompt).await.map(whole::as_stream);

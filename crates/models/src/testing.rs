@@ -7,6 +7,7 @@
 #![expect(clippy::expect_used, reason = "a scripted back end that cannot do what a test tells it to ends the test")]
 
 mod azure;
+mod choice;
 mod ollama;
 mod replay;
 mod spec;

@@ -64,8 +64,8 @@ impl OpenAi {
     }
 
     /// The base URL in use, once it is known.
-    pub(crate) fn base_url(&self) -> String {
-        self.endpoints.get().map_or_else(|| self.base.shown().to_owned(), |endpoints| endpoints.base.clone())
+    pub(crate) fn base_url(&self) -> &str {
+        self.endpoints.get().map_or_else(|| self.base.shown(), |endpoints| &endpoints.base)
     }
 
     async fn ask(&self, prompt: Prompt) -> Result<Reply, ModelError> {
@@ -134,14 +134,17 @@ impl OpenAi {
         if prompt.stream {
             headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
         }
-        let answer = self.line.send(request, clocks, &self.base_url()).await?;
+        let answer = self.line.send(request, clocks, self.base_url()).await?;
         if answer.status() == StatusCode::OK {
             return Ok(answer);
         }
-        Err(fault::read(answer, &self.base_url(), &prompt.model).await)
+        Err(fault::read(answer, self.base_url(), &prompt.model).await)
     }
 
     async fn endpoints(&self, deadline: Instant) -> Result<&Endpoints, ModelError> {
+        if let Some(known) = self.endpoints.get() {
+            return Ok(known);
+        }
         match self.base.settled() {
             Some(endpoints) => Ok(self.endpoints.get_or_init(|| std::future::ready(endpoints)).await),
             None => self.endpoints.get_or_try_init(|| async { self.find(deadline).await.map(|found| found.0) }).await,

@@ -13,6 +13,8 @@ use crate::Errand;
 const BEGINNING: usize = 1_024;
 /// Tokens of an answer that nobody bounded.
 const ANSWER: u64 = 512;
+/// Tokens that a bound counts as at the most: clients that allow every answer all there is do not mean to wait for it.
+const LONGEST: u64 = 4_096;
 
 pub(crate) struct Asked<'a> {
     pub(crate) caller: &'a Caller,
@@ -47,13 +49,14 @@ impl Asked<'_> {
         hashed(&text)
     }
 
-    /// About how many tokens it will cost: four bytes each.
+    /// About how many tokens it will cost: four bytes each of what is read, and the answer as long as it may be.
     pub(crate) fn cost(&self) -> u64 {
         let read: usize = match &self.prompt.body {
             Some(body) => body.bytes.len(),
             None => self.prompt.messages.iter().map(|message| message.text.len()).sum(),
         };
-        read as u64 / 4 + self.prompt.sampling.max_tokens.map_or(ANSWER, u64::from)
+        let longest = self.errand.longest.map(|longest| longest.0).or(self.prompt.sampling.max_tokens);
+        read as u64 / 4 + longest.map_or(ANSWER, u64::from).min(LONGEST)
     }
 }
 
@@ -90,4 +93,38 @@ fn first_words(body: &[u8], text: &mut Vec<u8>) {
 fn add(text: &mut Vec<u8>, more: &[u8]) {
     let room = BEGINNING - text.len().min(BEGINNING);
     text.extend_from_slice(&more[..more.len().min(room)]);
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use domain::testing::somebody;
+    use domain::{ClientBody, Message, Sampling, Tokens};
+
+    use super::*;
+
+    #[test]
+    fn a_request_costs_what_is_read_and_the_answer_it_asks_for() {
+        let said = |text: &str, most| {
+            let sampling = Sampling { max_tokens: most, ..Sampling::default() };
+            Prompt::chat(vec![Message::new(Author::User, text)], sampling)
+        };
+        let sent = |bytes: &'static str| Prompt {
+            body: Some(ClientBody::json(Bytes::from_static(bytes.as_bytes()), false)),
+            ..said("", None)
+        };
+        let cases = [
+            (said("12345678", None), None, 2 + 512, "nobody bounded it"),
+            (said("12345678", Some(10)), None, 2 + 10, "the portal bounds it"),
+            (sent("{\"12\":456}"), None, 2 + 512, "a client that does not"),
+            (sent("{\"12\":456}"), Some(7), 2 + 7, "a client's own bound"),
+            (sent("{\"12\":456}"), Some(0), 2, "a client that wants nothing said"),
+            (sent("{\"12\":456}"), Some(u32::MAX), 2 + 4_096, "a client that always allows all there is"),
+        ];
+        let caller = somebody(1);
+        for (prompt, longest, cost, case) in cases {
+            let errand = Errand { longest: longest.map(Tokens), ..Errand::default() };
+            assert_eq!(Asked { caller: &caller, errand, prompt: &prompt }.cost(), cost, "{case}");
+        }
+    }
 }

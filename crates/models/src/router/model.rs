@@ -90,6 +90,14 @@ impl Model {
         Some(Place { deployment: choice.deployment.clone(), _pass: pass })
     }
 
+    /// Its provider's slug, or that it is an alias.
+    pub(crate) fn provider(&self) -> &str {
+        match (&self.alias, self.choices.first()) {
+            (None, Some(choice)) => &choice.deployment.provider,
+            _ => ALIAS,
+        }
+    }
+
     /// Where it stands: the best of its deployments.
     pub(crate) fn state(&self) -> ModelState {
         let states = self.choices.iter().map(|choice| choice.deployment.state());

@@ -68,7 +68,11 @@ async fn names_without_a_provider_and_names_nobody_knows() {
     assert!(matches!(asked(&models, "m").await, Err(ModelError::NoSuchModel { .. })), "two have it");
     models.alias(vec![AliasConfig { catch_all: true, ..alias("any", &["b/m"]) }]);
     assert_eq!(asked(&models, "gpt-4o").await.expect("the alias for all"), "b/m");
-    assert_eq!(models.find("gpt-4o").expect("the alias for all").id, "any");
+    for name in ["gpt-4o", "any", "b/m", "a/m"] {
+        let (meant, view) = (models.meant(name).expect("a model"), models.find(name).expect("a model"));
+        assert_eq!((meant.id, meant.provider), (view.id, view.provider), "{name}");
+    }
+    assert_eq!(models.meant("gpt-4o").expect("the alias for all").id, "any");
 }
 
 #[tokio::test]
