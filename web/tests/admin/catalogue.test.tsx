@@ -45,8 +45,8 @@ test("the smallest size stands first", () => {
 test("narrowed, emptied, and shown again; figures behind size and price", async () => {
   render(<QueryClientProvider client={queries}>{<CataloguePage />}</QueryClientProvider>);
   await screen.findByText("2 models");
-  expect(screen.getByRole("row", { name: /Qwen 3 8B/ }).textContent).toContain("8.2B parameters");
-  fireEvent.click(screen.getByRole("button", { name: "Size of its weights: Qwen 3 8B, 5 GB – 16 GB" }));
+  expect(screen.getByRole("row", { name: /Qwen 3 8B/ }).textContent).toContain("8.2B parameters128K");
+  fireEvent.click(screen.getByRole("button", { name: /^Size of its weights: Qwen 3 8B/ }));
   const sizes = await screen.findByRole("dialog");
   expect(within(sizes).getAllByRole("listitem").map((item) => item.textContent)).toEqual(["Q4_K_M5 GB", "BF1616 GB"]);
   expect(sizes.textContent).toContain("147 MB more for every 1,000 tokens");

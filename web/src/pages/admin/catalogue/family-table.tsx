@@ -25,9 +25,9 @@ export function FamilyTable({ family }: { family: Family }) {
       }
     >
       <TableFrame label={name}>
-        <table className="w-full border-collapse text-ui">
+        <table className="w-full border-separate border-spacing-0 text-ui [&_tr:not(:last-child)>*]:border-b [&_thead_tr>*]:border-b">
           <thead>
-            <tr className="border-b bg-surface text-meta text-muted-foreground">
+            <tr className="bg-surface text-meta text-muted-foreground">
               <th scope="col" className="sticky left-0 z-1 bg-surface px-4 py-2 text-left font-medium">
                 {t("catalogue.model")}
               </th>
@@ -52,12 +52,12 @@ export function FamilyTable({ family }: { family: Family }) {
 function Row({ model }: { model: FamilyModel }) {
   const t = useT("engines");
   return (
-    <tr className="border-b last:border-b-0">
+    <tr>
       <th scope="row" className="sticky left-0 z-1 min-w-48 bg-background px-4 py-2 text-left font-normal max-sm:max-w-36 max-sm:min-w-32">
         <span className="block">{model.name}</span>
         <span className="tabular block text-[12px] text-muted-foreground">{[weights(model, t), model.licence ? licence(model.licence, t("catalogue.proprietary")) : null].filter(Boolean).join(" · ")}</span>
       </th>
-      <td className="tabular px-4 py-2 whitespace-nowrap">{compact(model.context)}</td>
+      <td className="tabular px-4 py-2 whitespace-nowrap">{contextOf(model.context)}</td>
       <td className="px-4 py-2">
         <ul className="flex gap-2 text-muted-foreground [&_svg]:size-4">
           {model.input.map((kind) => (
@@ -166,6 +166,12 @@ function Away({ href, children }: { href: string; children: ReactNode }) {
 const licence = (text: string, proprietary: string) => (text === "proprietary" ? proprietary : text);
 /** 128K, 8.2B: as the models' own names have it, in Chinese too. */
 const compact = (value: number) => new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 }).format(value);
+
+/** 131,072 is called 128K, and 200,000 is called 200K. */
+function contextOf(tokens: number): string {
+  if (tokens % 1024 !== 0) return compact(tokens);
+  return tokens % 1_048_576 === 0 ? `${tokens / 1_048_576}M` : `${tokens / 1024}K`;
+}
 
 function gigabytes(bytes: number): string {
   const number = (value: number, unit: string) => new Intl.NumberFormat(currentLanguage(), { style: "unit", unit, unitDisplay: "short", maximumFractionDigits: value < 10 ? 1 : 0 }).format(value);
