@@ -15,6 +15,7 @@ before(async () => {
     `[[provider]]\nslug = "gone"\nname = "Gone"\nbase_url = "http://127.0.0.1:9/v1"\n[[provider.model]]\nname = "m"\n`,
     `[[provider]]\nslug = "claude"\nname = "Claude"\nkind = "anthropic"\nbase_url = "${claude.url}"\n[[provider.model]]\nname = "claude-test"\n`,
     `[[alias]]\nname = "main"\ntitle = "Main"\ntargets = [{ model = "gone/m" }]\nfallbacks = ["echo/echo"]\n`,
+    `[[alias]]\nname = "lost"\ntitle = "Lost"\ntargets = [{ model = "gone/m" }]\n`,
     `[[alias]]\nname = "narrow"\ntitle = "Narrow"\ntargets = [{ model = "echo/echo" }]\nmax_concurrent = 1\n`,
   ].join("");
   house = await startHouse({ model: model.url, settings });
@@ -84,6 +85,16 @@ test("they are there after a reload too, on a phone and in Chinese", async () =>
   assert.deepEqual(await violations(phone), []);
   await speak(phone, house, "en");
   await phone.context().close();
+});
+
+test("where nobody answers, the details say who was asked", async () => {
+  await choose(/^Lost/);
+  await ask(page, "anybody there");
+  await lastMessage(page).getByRole("alert").waitFor();
+  await open();
+  const steps = details().getByRole("region", { name: "Who was asked" }).getByRole("listitem");
+  assert.match(await steps.first().innerText(), /gone\/m\s+could not be reached/);
+  assert.doesNotMatch(await details().innerText(), /answered/);
 });
 
 test("what waited in the queue says for how long", async () => {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use domain::{
     Author, Batch, Caller, ClientBody, ConversationId, Failure, Finish, KeyBudget, KeyScope, Message, MessageId,
-    ModelError, ModelState, Priority, Prompt, Provenance, Reply, Sampling, Task, Tokens, TurnEvent, TurnId,
+    ModelError, ModelState, Priority, Prompt, Provenance, Reply, Route, Sampling, Task, Tokens, TurnEvent, TurnId,
 };
 use futures_util::FutureExt;
 use ledger::{Outcome, Permit};
@@ -439,7 +439,8 @@ impl House {
             let errand = Errand { conversation, priority: Priority::Interactive, longest: None };
             let mut notice = |event| self.live.tell(live, vec![event]);
             let caller = *permit.caller();
-            match self.models.open(&caller, errand, prompt, &mut notice).await {
+            let mut route = Route::default();
+            match self.models.open_along(&caller, errand, prompt, &mut route, &mut notice).await {
                 Ok(reply) => {
                     permit.answered_by(&reply.route.provider);
                     noted.provenance = Some(Provenance { route: reply.route.clone(), dropped: reply.dropped.clone() });
@@ -451,7 +452,11 @@ impl House {
                     budget = context.tokens.0.min(budget) * 6 / 10;
                     attempts += 1;
                 }
-                Err(error) => return Err(answer::failure_of(&error)),
+                Err(error) => {
+                    // Nobody answered: who was asked is worth knowing all the more.
+                    noted.provenance = Some(Provenance { route, dropped: Vec::new() });
+                    return Err(answer::failure_of(&error));
+                }
             }
         }
     }

@@ -257,7 +257,7 @@ pub struct Reply {
 pub struct Route {
     /// Its provider's slug.
     pub provider: String,
-    /// The deployment's id, `provider/name`.
+    /// The deployment's id, `provider/name`; empty where nobody answered.
     pub model: String,
     /// Who was asked before it and gave no answer, in order.
     pub tried: Vec<Tried>,

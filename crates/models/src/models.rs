@@ -12,7 +12,7 @@ mod snapshot;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use domain::{Caller, ModelError, ModelState, Prompt, Reply, TurnEvent};
+use domain::{Caller, ModelError, ModelState, Prompt, Reply, Route, TurnEvent};
 use egress::{Egress, Origin};
 use serde::Serialize;
 use tokio::sync::watch;
@@ -23,7 +23,7 @@ use tokio_util::task::TaskTracker;
 use crate::discovery::Discovery;
 use crate::providers;
 use crate::pulls::Pulls;
-use crate::router::{BreakerState, FirstToken, Queue, Router};
+use crate::router::{BreakerState, FirstToken, Queue, Router, Trail};
 use crate::supervisor::{House, LOCAL, Worker};
 use crate::{AliasConfig, Errand, Key, Options, Probed, ProviderConfig, WorkerConfig, WorkerView};
 pub(crate) use deployment::{Deployment, Named, Standing};
@@ -222,7 +222,24 @@ impl Models {
         prompt: Prompt,
         notice: &mut (dyn FnMut(TurnEvent) + Send),
     ) -> Result<Reply, ModelError> {
-        self.router(&self.snapshot()).open(caller, errand, prompt, notice).await
+        self.open_along(caller, errand, prompt, &mut Route::default(), notice).await
+    }
+
+    /// The same; where nobody answers, `route` has who was asked, and for how long the request waited.
+    pub async fn open_along(
+        &self,
+        caller: &Caller,
+        errand: Errand,
+        prompt: Prompt,
+        route: &mut Route,
+        notice: &mut (dyn FnMut(TurnEvent) + Send),
+    ) -> Result<Reply, ModelError> {
+        let mut trail = Trail::default();
+        let opened = self.router(&self.snapshot()).open(caller, errand, prompt, &mut trail, notice).await;
+        if opened.is_err() {
+            *route = trail.route();
+        }
+        opened
     }
 
     pub(crate) fn snapshot(&self) -> Arc<Snapshot> {

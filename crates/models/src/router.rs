@@ -35,7 +35,8 @@ use crate::models::{Snapshot, Standing};
 use balance::Candidate;
 use place::Place;
 use queue::{Moved, Pass, Want};
-use tries::{Trail, Tries, another_may_answer};
+pub(crate) use tries::Trail;
+use tries::{Tries, another_may_answer};
 
 pub(crate) type Notice<'a> = &'a mut (dyn FnMut(TurnEvent) + Send);
 
@@ -55,6 +56,7 @@ impl Router<'_> {
         caller: &Caller,
         errand: Errand,
         prompt: Prompt,
+        trail: &mut Trail,
         notice: Notice<'_>,
     ) -> Result<Reply, ModelError> {
         let asked = Asked { caller, errand, prompt: &prompt };
@@ -62,12 +64,11 @@ impl Router<'_> {
             return Err(ModelError::NoSuchModel { url: "this portal".to_owned(), model: prompt.model });
         };
         let mut chain = Chain::default();
-        let mut trail = Trail::default();
         let mut first_error = None;
         loop {
             chain.enter(model);
             let before = trail.tried.len();
-            let error = match self.ask(model, &asked, chain.next_is_ready(self.snapshot), &mut trail, notice).await {
+            let error = match self.ask(model, &asked, chain.next_is_ready(self.snapshot), trail, notice).await {
                 Ok(reply) => return Ok(reply),
                 Err(error) => error,
             };

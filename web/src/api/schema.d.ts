@@ -1541,9 +1541,9 @@ export interface components {
         ProvenanceView: {
             /** @description Parameters that the deployment's dialect has no word for and that were left out. */
             dropped: string[];
-            /** @description The deployment that answered, `provider/name`. */
+            /** @description The deployment that answered, `provider/name`; empty where nobody did. */
             model: string;
-            /** @description The slug of the provider that answered. */
+            /** @description The slug of the provider that answered; empty where nobody did. */
             provider: string;
             /**
              * Format: int32

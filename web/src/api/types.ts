@@ -74,7 +74,7 @@ export type Usage = { prompt: number; completion: number; cached: number; reason
 export type FellBack = { from: string; to: string; code: string };
 /** An attempt that gave no answer. `model`: a deployment; of a model of which none could be asked, that model. */
 export type Tried = { model: string; code: string };
-/** How an answer came about: the deployment that answered, who was asked before it, the wait for a place, and the parameters that its dialect has no word for. */
+/** How an answer came about: the deployment that answered (empty where none did), who was asked before it, the wait for a place, and the parameters that its dialect has no word for. */
 export type Provenance = { provider: string; model: string; tried: Tried[]; queued_ms: number; dropped: string[] };
 export type Trimmed = { messages: number; tokens: number };
 
@@ -93,7 +93,7 @@ export type Message = {
   ttft_ms: number | null;
   tpot_ms: number | null;
   trimmed: Trimmed | null;
-  /** Null where nobody answered, and in answers of before it was kept. */
+  /** Null where nobody was asked, and in answers of before it was kept. */
   provenance: Provenance | null;
 };
 

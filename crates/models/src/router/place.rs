@@ -20,12 +20,8 @@ pub(super) struct Place {
 impl Place {
     /// The reply, with this place held to its end, the name of who answers, and the way there.
     pub(super) fn hold(self, reply: Reply, trail: &mut Trail) -> Reply {
-        let route = Route {
-            provider: self.deployment.provider.clone(),
-            model: self.deployment.id.clone(),
-            tried: std::mem::take(&mut trail.tried),
-            queued_ms: u32::try_from(trail.queued.as_millis()).unwrap_or(u32::MAX),
-        };
+        let route =
+            Route { provider: self.deployment.provider.clone(), model: self.deployment.id.clone(), ..trail.route() };
         Reply { batches: Box::pin(Held { batches: reply.batches, place: Some(self) }), route, ..reply }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use domain::{ModelError, Tried, TurnEvent};
+use domain::{ModelError, Route, Tried, TurnEvent};
 use tokio::time::{Instant, sleep};
 
 use super::{Model, Notice};
@@ -14,7 +14,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 /// What a request has behind it, over all the models that are asked for it.
 #[derive(Default)]
-pub(super) struct Trail {
+pub(crate) struct Trail {
     /// Who was asked and gave no answer, in order.
     pub(super) tried: Vec<Tried>,
     /// How long it waited for a place.
@@ -22,6 +22,12 @@ pub(super) struct Trail {
 }
 
 impl Trail {
+    /// The way so far; from here on another one begins.
+    pub(crate) fn route(&mut self) -> Route {
+        let queued_ms = u32::try_from(std::mem::take(&mut self.queued).as_millis()).unwrap_or(u32::MAX);
+        Route { tried: std::mem::take(&mut self.tried), queued_ms, ..Route::default() }
+    }
+
     /// A model is left behind. It is named where none of its deployments was asked: that too is part of the way.
     pub(super) fn leave(&mut self, model: &Model, before: usize, code: &'static str) {
         if self.tried.len() == before {

@@ -115,6 +115,14 @@ async fn a_fallback_is_told_and_the_row_names_who_answered() {
     assert_eq!(reply.status, 200, "{}", reply.text());
     let rows = house.portal.place.usage(2).await;
     assert!(rows.iter().all(|row| row.model == "main" && row.provider == "spare"), "{rows:?}");
+    // Where nobody answers, it has every attempt all the same.
+    let spare = json!({ "model": "spare/m", "code": "upstream_failed" });
+    other.set("status=500");
+    let lost = house.owner.ask_with(json!({ "text": "hello", "model": "main" })).await;
+    house.owner.events(&lost.turn).await;
+    let told = provenance(&house, &lost).await;
+    assert_eq!((&told["model"], &told["tried"][0]), (&json!(""), &failed));
+    assert!(told["tried"].as_array().is_some_and(|tried| tried.contains(&spare)), "{told}");
 }
 
 #[tokio::test]

@@ -96,7 +96,7 @@ pub(crate) struct Message {
     pub(crate) ttft_ms: Option<u32>,
     pub(crate) tpot_ms: Option<f64>,
     pub(crate) trimmed: Option<Trimmed>,
-    /// Absent where nobody answered, and in answers of before it was kept.
+    /// Absent where nobody was asked, and in answers of before it was kept.
     #[schema(value_type = Option<ProvenanceView>)]
     pub(crate) provenance: Option<Provenance>,
 }
@@ -105,9 +105,9 @@ pub(crate) struct Message {
 #[derive(Debug, ToSchema)]
 #[expect(dead_code, reason = "only its schema is used")]
 pub(crate) struct ProvenanceView {
-    /// The slug of the provider that answered.
+    /// The slug of the provider that answered; empty where nobody did.
     provider: String,
-    /// The deployment that answered, `provider/name`.
+    /// The deployment that answered, `provider/name`; empty where nobody did.
     model: String,
     /// Who was asked before it and gave no answer, in order.
     tried: Vec<TriedView>,

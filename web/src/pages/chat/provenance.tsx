@@ -22,7 +22,7 @@ export function Provenance({ told }: { told: Told }) {
             // The same deployment may be asked twice: its place is what tells the two apart.
             <Step key={at} icon={<X className="text-bad" />} name={one.model} said={reason(one.code, t)} />
           ))}
-          <Step icon={<Check className="text-good" />} name={told.model} said={t("route.answered")} />
+          {told.model === "" ? null : <Step icon={<Check className="text-good" />} name={told.model} said={t("route.answered")} />}
         </ol>
         {told.queued_ms >= NOTICED ? <p className="tabular mt-3 text-meta text-muted-foreground">{t("route.queued", { time: formatSeconds(told.queued_ms, language) })}</p> : null}
       </section>
