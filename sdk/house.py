@@ -76,7 +76,8 @@ class House:
         key.write_text("k")
         self.config.write_text(CONFIG.format(upstream=self.upstream.url) + "".join(MODEL.format(name=name) for name in MODELS) + "".join(
             TRANSLATED.format(kind=kind, case=case, slug=case.replace("_", "-"), url=self.vendors[kind].url, key=key)
-            for kind, cases in CASES.items() for case in cases))
+            for kind, cases in CASES.items() for case in cases) + "".join(
+            TRANSLATED.format(kind=kind, case=kind, slug="seen", url=self.upstream.url, key=key) for kind in CASES))
         self.said = ""
         self.process = None
         try:

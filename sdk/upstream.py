@@ -7,7 +7,8 @@ same request. It answers the last message's own words; what stands before a colo
     cut=2 Say this        the connection ends after two words
 
 Offered tools are all called, once, in parallel, with arguments made from their schemas; a JSON schema is answered with its
-smallest example. It remembers what it was sent. It is no test of the wire's oddities; those are in Rust."""
+smallest example. It remembers what it was sent. It is no test of the wire's oddities; those are in Rust. Below `/anthropic` and
+`/gemini` it takes those dialects, too, and answers with one of their fixtures, whatever it is asked."""
 
 import base64
 import hashlib
@@ -17,8 +18,10 @@ import struct
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 CREATED = 1_700_000_000
+FIXTURES = Path(__file__).resolve().parent.parent / "crates/models/tests/fixtures"
 MODELS = ["echo", "echo-embedding", "echo-rerank", "echo-voice", "echo-ear", "echo-picture"]
 PIXEL = base64.b64encode(bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010806000000"
@@ -64,6 +67,8 @@ class Answers(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.path == "/v1/models":
             self.json({"object": "list", "data": [{"id": name, "object": "model", "created": CREATED, "owned_by": "tests"} for name in MODELS]})
+        elif self.dialect():
+            self.json(json.loads((FIXTURES / self.dialect() / "models.json").read_text()))
         elif self.path == "/__seen":
             self.json({"seen": self.told.seen, "left": self.told.left})
         else:
@@ -82,6 +87,8 @@ class Answers(BaseHTTPRequestHandler):
             "/v1/images/generations": self.images,
         }
         route = routes.get(self.path)
+        if self.dialect():
+            return self.json(json.loads((FIXTURES / self.dialect() / "text.json").read_text()))
         if route is None:
             return self.fail(404, f"no such path: {self.path}")
         try:
@@ -89,6 +96,10 @@ class Answers(BaseHTTPRequestHandler):
         except (BrokenPipeError, ConnectionResetError):
             self.told.left += 1
             self.close_connection = True
+
+    def dialect(self) -> str | None:
+        first = self.path.split("/")[1]
+        return first if first in ("anthropic", "gemini") else None
 
     # ── chat and text
 
