@@ -52,7 +52,7 @@ pub struct Egress {
     dialer: Dialer,
     policy: Arc<Policy>,
     tls: ClientConfig,
-    record: Option<Record>,
+    record: Option<Arc<Record>>,
     clock: Arc<dyn Clock>,
 }
 
@@ -66,7 +66,7 @@ impl Egress {
             .with_no_client_auth();
         let policy = Arc::new(Policy::new(options.allow, options.offline));
         let dialer = Dialer::new(policy.clone(), tls.clone(), options.connect_timeout);
-        Ok(Egress::over(dialer, policy, tls, Some(Record::default()), clock))
+        Ok(Egress::over(dialer, policy, tls, Some(Arc::default()), clock))
     }
 
     /// A client for the portal's own workers on this machine's loopback, and nowhere else. It keeps no record: nothing leaves.
@@ -78,11 +78,19 @@ impl Egress {
         Egress::over(dialer, policy, self.tls.clone(), None, self.clock.clone())
     }
 
+    /// A client under the same configured rules and in the same record, whose hosts added at run time are its own: what one
+    /// errand may reach is open to nobody else, and is gone with it.
+    pub fn errand(&self) -> Egress {
+        let policy = Arc::new(self.policy.configured_alone());
+        let dialer = Dialer::new(policy.clone(), self.tls.clone(), self.dialer.timeout);
+        Egress::over(dialer, policy, self.tls.clone(), self.record.clone(), self.clock.clone())
+    }
+
     fn over(
         dialer: Dialer,
         policy: Arc<Policy>,
         tls: ClientConfig,
-        record: Option<Record>,
+        record: Option<Arc<Record>>,
         clock: Arc<dyn Clock>,
     ) -> Egress {
         Egress { pool: Pool::default(), dialer, policy, tls, record, clock }
@@ -128,7 +136,7 @@ impl Egress {
 
     /// Every host contacted since the start, by name.
     pub fn contacts(&self) -> Vec<Contact> {
-        self.record.as_ref().map(Record::all).unwrap_or_default()
+        self.record.as_deref().map(Record::all).unwrap_or_default()
     }
 }
 

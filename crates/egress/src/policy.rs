@@ -152,6 +152,11 @@ impl Policy {
         Policy { configured, added: RwLock::new(Vec::new()), offline }
     }
 
+    /// The same rules without what was added at run time.
+    pub(crate) fn configured_alone(&self) -> Self {
+        Policy::new(self.configured.clone(), self.offline)
+    }
+
     pub(crate) fn allow(&self, origin: Origin) {
         let mut added = self.added.write().unwrap_or_else(|poisoned| poisoned.into_inner());
         if !added.contains(&origin) {

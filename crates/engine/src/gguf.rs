@@ -21,6 +21,8 @@ pub use tensor::{Tensor, type_size};
 
 /// Characters of a sentence about a file.
 const LONGEST_SENTENCE: usize = 300;
+/// Bytes of one cached number: F16. Quantised caches change greedy answers.
+const CACHE_NUMBER: u64 = 2;
 
 /// What one metadata key holds. Long arrays (the vocabulary) are walked but not kept.
 #[derive(Debug, Clone, PartialEq)]
@@ -180,6 +182,18 @@ impl Head {
     /// The integer under `ARCHITECTURE.key`, or the largest of its per-layer values.
     pub fn of_architecture(&self, key: &str) -> Option<u64> {
         self.largest(&format!("{}.{key}", self.architecture())).and_then(|value| u64::try_from(value).ok())
+    }
+
+    /// Bytes of KV cache that one token takes in all layers, at most (layers with a window or a state take less).
+    pub fn cache_per_token(&self) -> u64 {
+        let of = |key| self.of_architecture(key);
+        let heads = of("attention.head_count").unwrap_or(1).max(1);
+        let per_head = of("embedding_length").unwrap_or(0) / heads;
+        let key = of("attention.key_length").unwrap_or(per_head);
+        let value = of("attention.value_length").unwrap_or(per_head);
+        let layers = of("block_count").unwrap_or(0);
+        let key_value_heads = of("attention.head_count_kv").unwrap_or(heads);
+        layers.saturating_mul(key_value_heads).saturating_mul(key.saturating_add(value)).saturating_mul(CACHE_NUMBER)
     }
 
     /// Bytes of all tensors.

@@ -11,6 +11,7 @@ mod http;
 mod listener;
 #[cfg(feature = "llama")]
 mod llama;
+pub mod memory;
 mod model;
 mod parent;
 pub mod sampler;

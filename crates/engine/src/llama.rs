@@ -7,6 +7,7 @@ use crate::{
     Error, Options, Progress,
     backend::{Adapter, Backend, Facts, Failed, Input, Slot, Token, Vocabulary},
     gguf::{self, Head},
+    memory,
 };
 
 mod machine;
@@ -27,8 +28,6 @@ const DEFAULT_CONTEXT: u32 = 8192;
 /// Weights below which one thread computes: a step is so short then that threads would mostly wait for each other, and on a busy machine for
 /// the processor (a step of the 1 MB test model takes 0.3 ms alone, and tens of ms when two threads share a core with other work).
 const WORTH_A_THREAD: u64 = 32 << 20;
-/// Bytes of one cached number: F16. Quantised caches change greedy answers.
-const CACHE_NUMBER: u64 = 2;
 
 /// Loads the model of `options`, after checking that this processor and its memory can run it and that its file is whole.
 ///
@@ -43,7 +42,7 @@ pub(crate) fn load(options: &Options, progress: &Progress) -> Result<Box<dyn Bac
         first.of_architecture("context_length").and_then(|tokens| u32::try_from(tokens).ok()).unwrap_or(u32::MAX);
     let context = options.context.unwrap_or(DEFAULT_CONTEXT).clamp(1, trained);
     let weights: u64 = heads.iter().map(Head::weight_bytes).sum();
-    let cells = cells(path, weights, cache_per_token(first), context)?;
+    let cells = cells(path, weights, first.cache_per_token(), context)?;
 
     let drops_first_space = first.text("tokenizer.ggml.model") == Some("llama")
         && first.integer("tokenizer.ggml.add_space_prefix") != Some(0);
@@ -77,24 +76,12 @@ fn unsupported(path: &Path, reason: String) -> Error {
     Error::Unsupported { path: path.to_owned(), reason: gguf::in_one_line(&reason) }
 }
 
-/// Bytes of cache that one token takes in all layers, at most (layers with a window or a state take less).
-fn cache_per_token(head: &Head) -> u64 {
-    let of = |key| head.of_architecture(key);
-    let heads = of("attention.head_count").unwrap_or(1).max(1);
-    let per_head = of("embedding_length").unwrap_or(0) / heads;
-    let key = of("attention.key_length").unwrap_or(per_head);
-    let value = of("attention.value_length").unwrap_or(per_head);
-    let layers = of("block_count").unwrap_or(0);
-    let key_value_heads = of("attention.head_count_kv").unwrap_or(heads);
-    layers.saturating_mul(key_value_heads).saturating_mul(key.saturating_add(value)).saturating_mul(CACHE_NUMBER)
-}
-
 /// How many tokens the cache is to hold: several contexts where they take no more than a quarter of the memory that is free, else as many as
 /// that quarter holds, and never fewer than one context.
 fn cells(path: &Path, weights: u64, per_token: u64, context: u32) -> Result<u32, Error> {
     let cache = |tokens: u32| per_token.saturating_mul(u64::from(tokens));
     let wanted = context.saturating_mul(FULL_CONTEXTS);
-    let Some(free) = machine::free_memory() else { return Ok(wanted) };
+    let Some(free) = memory::free() else { return Ok(wanted) };
     if weights.saturating_add(cache(context)) > free {
         return Err(Error::TooLarge { path: path.to_owned(), weights, cache: cache(context), context, free });
     }

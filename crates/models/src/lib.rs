@@ -10,6 +10,7 @@ mod catalog;
 mod config;
 mod discovery;
 pub mod family;
+pub mod library;
 mod models;
 mod probe;
 mod providers;

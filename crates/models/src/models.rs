@@ -207,6 +207,29 @@ impl Models {
         self.inner.replace(workers, before.providers.clone(), before.aliases.clone());
     }
 
+    /// Starts one more worker; false where there is one of this name.
+    pub fn start_worker(&self, config: WorkerConfig) -> bool {
+        let _one_at_a_time = self.inner.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = self.inner.snapshot();
+        if before.workers.iter().any(|known| known.config.name == config.name) {
+            return false;
+        }
+        let mut workers = before.workers.clone();
+        workers.push(Worker::start(config, self.inner.for_worker()));
+        self.inner.replace(workers, before.providers.clone(), before.aliases.clone());
+        true
+    }
+
+    /// Stops the worker of this name; answers that it is writing end. False where there is none.
+    pub fn stop_worker(&self, name: &str) -> bool {
+        let _one_at_a_time = self.inner.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = self.inner.snapshot();
+        let workers: Vec<_> = before.workers.iter().filter(|known| known.config.name != name).cloned().collect();
+        let found = workers.len() < before.workers.len();
+        self.inner.replace(workers, before.providers.clone(), before.aliases.clone());
+        found
+    }
+
     /// The processes of the workers.
     pub fn workers(&self) -> Vec<WorkerView> {
         self.inner.snapshot().workers.iter().map(|worker| worker.view()).collect()

@@ -8,6 +8,7 @@ mod doctor;
 mod engine;
 mod house;
 mod key;
+mod model;
 mod print;
 mod provider;
 mod serve;
@@ -47,6 +48,9 @@ enum Verb {
     /// API keys: list them, make one for a person, revoke one.
     #[command(subcommand)]
     Key(key::Verb),
+    /// Models on this machine: list them, fetch, take in, verify or remove one.
+    #[command(subcommand)]
+    Model(model::Verb),
     /// Back ends: list those that are stored, import a provider card.
     #[command(subcommand)]
     Provider(provider::Verb),
@@ -91,6 +95,7 @@ pub fn main() -> ExitCode {
         Verb::Doctor(place) => doctor::run(&place),
         Verb::User(verb) => user::run(&verb),
         Verb::Key(verb) => key::run(&verb),
+        Verb::Model(verb) => model::run(&verb),
         Verb::Provider(verb) => provider::run(&verb),
         Verb::Backup(args) => backup::backup(&args),
         Verb::Restore(args) => backup::restore(&args),

@@ -6,6 +6,7 @@ pub mod config;
 pub mod data;
 mod house;
 mod jobs;
+mod library;
 mod machine;
 mod options;
 pub mod port;

@@ -16,6 +16,7 @@ mod capabilities;
 mod cards;
 mod discovery;
 mod gemini;
+mod library;
 mod live;
 mod ollama;
 mod queueing;

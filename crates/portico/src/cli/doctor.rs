@@ -16,6 +16,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("port", installation::port),
     ("https", installation::https),
     ("models", installation::models),
+    ("model files", installation::model_files),
     ("test keys", installation::test_keys),
     ("clock", machine::clock),
     ("open files", machine::open_files),

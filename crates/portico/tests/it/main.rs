@@ -19,6 +19,7 @@ mod data;
 mod doors;
 mod engines;
 mod kept;
+mod library;
 mod portal;
 mod queue;
 mod scopes;

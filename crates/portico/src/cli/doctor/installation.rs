@@ -2,12 +2,13 @@
 
 use std::os::unix::fs::PermissionsExt;
 
+use models::library::{free_disk, shown as size};
 use store::Look;
 
 use super::Outcome;
 use crate::cli::house;
 use crate::config::{Config, Database, Metrics};
-use crate::{data, port};
+use crate::{data, library, port};
 
 pub(super) fn data_folder(config: &Config) -> Outcome {
     let path = &config.data;
@@ -112,6 +113,21 @@ pub(super) fn models(config: &Config) -> Outcome {
     }
     let advice = "start with --model FILE.gguf, write a [[provider]], or add one under Settings, Models";
     Outcome::Warn("none in the configuration".to_owned(), advice)
+}
+
+/// The folder that models are fetched into, and the room that is there and on its disk.
+pub(super) fn model_files(config: &Config) -> Outcome {
+    let folder = library::folder(config);
+    let shown = folder.display();
+    let existing = folder.ancestors().find(|path| path.exists()).unwrap_or(std::path::Path::new("."));
+    let free =
+        free_disk(existing).map_or_else(|_| "an unknown amount is".to_owned(), |free| format!("{} are", size(free)));
+    let Ok(entries) = std::fs::read_dir(&folder) else {
+        return Outcome::Ok(format!("{shown} is made with the first one; {free} free"));
+    };
+    let files = entries.flatten().filter(|entry| entry.path().extension().is_some_and(|ending| ending == "gguf"));
+    let sizes: Vec<u64> = files.filter_map(|file| Some(file.metadata().ok()?.len())).collect();
+    Outcome::Ok(format!("{shown} holds {}, {}; {free} free", sizes.len(), size(sizes.iter().sum())))
 }
 
 pub(super) fn test_keys(config: &Config) -> Outcome {

@@ -1,0 +1,559 @@
+//! The models on this machine: what is here, what can be fetched, what fits. They lie in one folder, each a GGUF file with a record
+//! beside it, or are used where they are. Nothing is contacted but by [`Library::pull`], and then only what it was given.
+//!
+//! It runs no model and does not read GGUF itself: who opens the library brings the reader.
+
+mod catalogue;
+mod digest;
+mod downloads;
+mod error;
+mod fetch;
+mod ollama;
+mod room;
+mod shelf;
+mod source;
+mod upload;
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use egress::Egress;
+use http::Uri;
+use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
+
+pub use catalogue::{Offer, find as find_offer, offers};
+pub use downloads::{Download, DownloadState, Downloads};
+pub use error::Error;
+use fetch::Fetch;
+pub use fetch::Patience;
+pub use room::{Room, USUAL_CONTEXT};
+use shelf::{Record, Shelf};
+pub use source::Source;
+pub use upload::Upload;
+
+/// Bytes that stay free on the disk whatever is fetched: with a full disk the portal takes no question.
+pub const DISK_RESERVE: u64 = 512 << 20;
+
+/// What the head of a GGUF file tells.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facts {
+    /// `llama`, `qwen2` ...
+    pub architecture: String,
+    /// What it calls itself.
+    pub title: Option<String>,
+    /// The licence it names.
+    pub licence: Option<String>,
+    /// `Q4_K_M` ...
+    pub quant: Option<String>,
+    /// How many weights.
+    pub parameters: u64,
+    /// Tokens it was made for.
+    pub context: u32,
+    /// Bytes of all its weights.
+    pub weight_bytes: u64,
+    /// Bytes of KV cache for one token, in 16 bit.
+    pub kv_bytes_per_token: u64,
+    /// Whether it brings a chat template.
+    pub chat_template: bool,
+}
+
+/// What is asked of the machine, and of whoever reads GGUF files.
+#[derive(Debug, Clone, Copy)]
+pub struct Machine {
+    /// Reads and checks the head of a file; a sentence where it is no model that may be loaded.
+    pub inspect: fn(&Path) -> Result<Facts, String>,
+    /// Bytes of memory that can be had without swapping, where the system tells.
+    pub free_memory: fn() -> Option<u64>,
+    /// Bytes that are free on the disk of this folder.
+    pub free_disk: fn(&Path) -> io::Result<u64>,
+}
+
+/// Bytes that are free for this user on the disk of `folder`.
+pub fn free_disk(folder: &Path) -> io::Result<u64> {
+    let disk = rustix::fs::statvfs(folder)?;
+    Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
+/// Where a model's file lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// In the folder of models.
+    Folder,
+    /// Elsewhere on this machine; it is used there.
+    InPlace,
+    /// Among the blobs of an Ollama; it is used there.
+    Ollama,
+}
+
+/// One model that is here.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Entry {
+    /// What it is called.
+    pub name: String,
+    /// Its file.
+    pub path: PathBuf,
+    /// Where that lies.
+    pub place: Place,
+    /// Bytes of the file.
+    pub bytes: u64,
+    /// SHA-256 when it was taken in; `None` where nobody has reckoned it.
+    pub sha256: Option<String>,
+    /// Where it was fetched from.
+    pub source: Option<String>,
+    /// Its licence, where the catalogue or its head tells.
+    pub licence: Option<String>,
+    /// What its head tells; `None` where that cannot be read.
+    pub facts: Option<Facts>,
+    /// Whether the portal runs it, and how.
+    pub run: Option<Run>,
+    /// What is wrong with it, in a sentence.
+    pub problem: Option<String>,
+}
+
+/// How the portal runs a model of the library, now and after its next start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    /// Context in tokens; `None`: what the worker takes by itself.
+    pub context: Option<u32>,
+}
+
+/// Where a file came from.
+#[derive(Debug, Default)]
+struct Origin {
+    source: Option<String>,
+    licence: Option<String>,
+    /// Whether somebody had promised its checksum.
+    promised: bool,
+}
+
+/// How a file is taken in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taking {
+    /// By a second name for the same bytes where the disk allows, else by a copy.
+    Link,
+    /// By a copy.
+    Copy,
+    /// It stays where it is.
+    InPlace,
+}
+
+/// What is to be fetched.
+#[derive(Debug, Clone)]
+pub struct Order {
+    /// What it will be called.
+    pub name: String,
+    /// Its address.
+    pub url: Uri,
+    /// Who is asked.
+    pub source: Source,
+    /// The checksum it must have, where one is known.
+    pub sha256: Option<String>,
+    /// What the catalogue says of it, where it is from there.
+    pub offer: Option<Offer>,
+    /// Fetched even where it does not fit into this machine's memory.
+    pub anyway: bool,
+}
+
+/// How far a download is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Step {
+    /// The server is asked.
+    Asking,
+    /// It is coming.
+    Fetching {
+        /// Bytes that are there.
+        have: u64,
+        /// Bytes of the whole.
+        total: u64,
+    },
+    /// It broke off, and is tried again in a moment.
+    Waiting {
+        /// What happened.
+        reason: String,
+    },
+    /// It is compared with its checksum.
+    Checking {
+        /// Bytes that were read.
+        done: u64,
+        /// Bytes of the whole.
+        total: u64,
+    },
+}
+
+/// What [`Library::verify`] found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Verified {
+    /// SHA-256 of the file as it is now.
+    pub sha256: String,
+    /// Whether it is what was written down; `None` where nothing was until now.
+    pub same: Option<bool>,
+}
+
+/// The models of one folder. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Library {
+    shelf: Shelf,
+    ollama: Option<PathBuf>,
+    machine: Machine,
+    egress: Arc<Egress>,
+    patience: Patience,
+}
+
+impl Library {
+    /// The library in `folder`, which need not be there yet. `ollama` is where an Ollama on this machine keeps its models.
+    pub fn new(folder: PathBuf, ollama: Option<PathBuf>, machine: Machine, egress: Arc<Egress>) -> Library {
+        Library { shelf: Shelf::new(folder), ollama, machine, egress, patience: Patience::default() }
+    }
+
+    /// The same with other clocks.
+    #[must_use]
+    pub fn patient(self, patience: Patience) -> Library {
+        Library { patience, ..self }
+    }
+
+    /// Where the models lie.
+    pub fn folder(&self) -> &Path {
+        self.shelf.folder()
+    }
+
+    /// Bytes that are free where the models lie, or will.
+    pub fn free_disk(&self) -> Option<u64> {
+        let folder = self.folder();
+        let existing = folder.ancestors().find(|path| path.exists()).unwrap_or(Path::new("."));
+        (self.machine.free_disk)(existing).ok()
+    }
+
+    /// Bytes of memory that can be had without swapping.
+    pub fn free_memory(&self) -> Option<u64> {
+        (self.machine.free_memory)()
+    }
+
+    /// Everything that is here, by name: the folder's own, what is used in place, and an Ollama's.
+    pub fn list(&self) -> Result<Vec<Entry>, Error> {
+        let mut all: Vec<Entry> = self.shelf.names()?.iter().filter_map(|name| self.entry(name)).collect();
+        let blobs = self.ollama.as_deref().map(ollama::blobs).unwrap_or_default();
+        all.extend(blobs.into_iter().map(|blob| self.blob(blob)));
+        Ok(all)
+    }
+
+    /// One model that is here.
+    pub fn get(&self, name: &str) -> Result<Entry, Error> {
+        let own = shelf::check_name(name).ok().and_then(|()| self.entry(name));
+        let blob = || {
+            let blobs = self.ollama.as_deref().map(ollama::blobs).unwrap_or_default();
+            blobs.into_iter().find(|blob| blob.name == name).map(|blob| self.blob(blob))
+        };
+        own.or_else(blob).ok_or_else(|| Error::NotHere { name: name.to_owned() })
+    }
+
+    /// What a model takes of this machine's memory with `context` tokens.
+    pub fn room(&self, facts: &Facts, context: Option<u32>) -> Room {
+        Room::of(facts, context, self.free_memory())
+    }
+
+    /// What `wanted` (a name of the catalogue, or a URL) would fetch from `source`. A URL says itself whom to ask.
+    pub fn order(&self, wanted: &str, source: &Source, context: Option<u32>) -> Result<Order, Error> {
+        if !wanted.contains("://") {
+            let offer = catalogue::find(wanted, context, self.free_memory())?;
+            let url = source.url(&offer.repo, &offer.file);
+            let name = shelf::file_name(&offer.file)?;
+            let url = url.parse().map_err(|_| Error::BadUrl { url, reason: "it cannot be read".to_owned() })?;
+            return Ok(Order {
+                name,
+                url,
+                source: source.clone(),
+                sha256: offer.sha256.clone(),
+                offer: Some(offer),
+                anyway: false,
+            });
+        }
+        let bad = |reason: &str| {
+            let url = wanted.split('?').next().unwrap_or_default().chars().take(300).collect();
+            Error::BadUrl { url, reason: reason.to_owned() }
+        };
+        let url: Uri = wanted.parse().map_err(|_| bad("it cannot be read"))?;
+        egress::Origin::of(&url)?;
+        let name = shelf::file_name(url.path().rsplit('/').next().unwrap_or_default())?;
+        if part_of_several(&name) {
+            return Err(bad(
+                "it is one part of several; fetch all of them into one folder and import the first one in place",
+            ));
+        }
+        Ok(Order { name, source: Source::of(&url), url, sha256: None, offer: None, anyway: false })
+    }
+
+    /// Fetches what was ordered, from where an earlier try broke off. Every way of not arriving keeps what is there, but a
+    /// wrong checksum and what is no model.
+    pub async fn pull(
+        &self,
+        order: &Order,
+        tell: &(dyn Fn(Step) + Sync),
+        cancel: &CancellationToken,
+    ) -> Result<Entry, Error> {
+        shelf::check_name(&order.name)?;
+        self.must_fit(order)?;
+        let _one_at_a_time = self.shelf.lock(&order.name)?;
+        self.must_be_new(&order.name)?;
+        let part = self.shelf.partial().join(format!("{}.gguf", order.name));
+        // What this download may reach is open to nobody else.
+        let egress = self.egress.errand();
+        let fetch = Fetch {
+            egress: &egress,
+            machine: &self.machine,
+            patience: self.patience,
+            source: order.source.clone(),
+            url: order.url.clone(),
+            file: format!("{}.gguf", order.name),
+            part: part.clone(),
+            sha256: order.sha256.clone(),
+            anyway: order.anyway || order.offer.is_some(),
+            cancel,
+        };
+        let fetched = fetch.whole(tell).await?;
+        let facts = match self.inspect(&part) {
+            Ok(facts) => facts,
+            Err(error) => {
+                self.drop_partial(&order.name)?;
+                return Err(error);
+            }
+        };
+        let origin = Origin {
+            source: order.url.to_string().split('?').next().map(str::to_owned),
+            licence: order.offer.as_ref().map(|offer| offer.licence.clone()),
+            promised: fetched.promised,
+        };
+        let entry = self.settle(&order.name, &part, fetched.sha256, facts, origin)?;
+        self.drop_partial(&order.name)?;
+        Ok(entry)
+    }
+
+    fn inspect(&self, path: &Path) -> Result<Facts, Error> {
+        (self.machine.inspect)(path).map_err(|reason| Error::NotAModel { reason })
+    }
+
+    /// Makes a whole and checked draft the model of this name, in one step.
+    fn settle(&self, name: &str, draft: &Path, sha256: String, facts: Facts, origin: Origin) -> Result<Entry, Error> {
+        let to = self.shelf.file(name);
+        let bytes = fs::metadata(draft).map_err(Error::io(draft))?.len();
+        fs::rename(draft, &to).and_then(|()| shelf::sync_folder_of(&to)).map_err(Error::io(&to))?;
+        let Origin { source, licence, promised } = origin;
+        let licence = licence.or_else(|| facts.licence.clone());
+        let file = format!("{name}.gguf").into();
+        self.shelf.write(name, &Record { file, bytes, sha256, promised, source, licence, facts, run: None })?;
+        self.get(name)
+    }
+
+    /// Takes in a file that is on this machine; a name where the file's own does not serve. Blocks.
+    pub fn import(&self, path: &Path, taking: Taking, name: Option<&str>) -> Result<Entry, Error> {
+        let path = fs::canonicalize(path).map_err(Error::io(path))?;
+        let name = match name {
+            Some(name) => shelf::check_name(name).map(|()| name.to_owned())?,
+            None => shelf::file_name(path.file_name().and_then(|name| name.to_str()).unwrap_or_default())?,
+        };
+        let _one_at_a_time = self.shelf.lock(&name)?;
+        self.must_be_new(&name)?;
+        let facts = self.inspect(&path)?;
+        if part_of_several(path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default())
+            && taking != Taking::InPlace
+        {
+            let reason = format!("{} is one part of several, which stay together; import it in place", path.display());
+            return Err(Error::NotAModel { reason });
+        }
+        let file = match taking {
+            Taking::InPlace => path.clone(),
+            taking => {
+                self.put(&path, taking, &name)?;
+                PathBuf::from(format!("{name}.gguf"))
+            }
+        };
+        let sha256 = digest::of_file(&path, &CancellationToken::new(), |_| {})?;
+        let bytes = fs::metadata(&path).map_err(Error::io(&path))?.len();
+        let licence = facts.licence.clone();
+        let record = Record { file, bytes, sha256, promised: false, source: None, licence, facts, run: None };
+        self.shelf.write(&name, &record)?;
+        self.get(&name)
+    }
+
+    /// A file of the folder with the bytes of `path`, there whole or not at all.
+    fn put(&self, path: &Path, taking: Taking, name: &str) -> Result<(), Error> {
+        let to = self.shelf.file(name);
+        if taking == Taking::Link && fs::hard_link(path, &to).is_ok() {
+            return Ok(());
+        }
+        let needed = fs::metadata(path).map_err(Error::io(path))?.len();
+        self.must_have_room(name, needed)?;
+        let draft = self.shelf.partial().join(format!("{name}.gguf"));
+        let copied = fs::copy(path, &draft).and_then(|_| File::open(&draft)?.sync_all());
+        if let Err(error) = copied {
+            shelf::gone(fs::remove_file(&draft)).map_err(Error::io(&draft))?;
+            return Err(Error::io(&draft)(error));
+        }
+        fs::rename(&draft, &to).and_then(|()| shelf::sync_folder_of(&to)).map_err(Error::io(&to))
+    }
+
+    /// Reads the whole file again and compares it with what was written down; where nothing was, it is written now. Blocks.
+    pub fn verify(&self, name: &str, cancel: &CancellationToken, tell: impl FnMut(u64)) -> Result<Verified, Error> {
+        let entry = self.get(name)?;
+        let facts = self.inspect(&entry.path)?;
+        let sha256 = digest::of_file(&entry.path, cancel, tell)?;
+        let same = entry.sha256.as_ref().map(|known| *known == sha256);
+        if same.is_none() && entry.place == Place::Folder {
+            let file = PathBuf::from(format!("{name}.gguf"));
+            let (bytes, licence, sha256) = (entry.bytes, facts.licence.clone(), sha256.clone());
+            let record = Record { file, bytes, sha256, promised: false, source: None, licence, facts, run: None };
+            self.shelf.write(name, &record)?;
+        }
+        Ok(Verified { sha256, same })
+    }
+
+    /// Takes a model away: its file where it lies in the folder, else only its record. `in_use` are the files that run.
+    pub fn remove(&self, name: &str, in_use: &[PathBuf]) -> Result<(), Error> {
+        let entry = self.get(name)?;
+        if entry.place == Place::Ollama {
+            let reason = "it is Ollama's; remove it with `ollama rm`";
+            return Err(Error::BadName { name: name.to_owned(), reason });
+        }
+        let _one_at_a_time = self.shelf.lock(name)?;
+        let same = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        if in_use.iter().any(|path| same(path) == same(&entry.path)) {
+            return Err(Error::InUse { name: name.to_owned() });
+        }
+        self.shelf.remove(name)
+    }
+
+    /// Writes down that the portal runs a model, or no longer does. What does not fit is refused, and so is what has a problem;
+    /// an Ollama's file is taken in first ([`Taking::InPlace`]).
+    pub fn set_run(&self, name: &str, run: Option<Run>) -> Result<Entry, Error> {
+        let entry = self.get(name)?;
+        let Some(mut record) = self.shelf.read(name) else {
+            let reason = format!("{name} has not been checked yet; verify or import it first");
+            return Err(Error::NotAModel { reason });
+        };
+        if let (Some(run), Some(facts)) = (run, &entry.facts) {
+            if let Some(reason) = entry.problem {
+                return Err(Error::NotAModel { reason });
+            }
+            let room = self.room(facts, run.context);
+            if !room.fits() {
+                return Err(Error::TooLarge { name: name.to_owned(), room });
+            }
+        }
+        record.run = run;
+        self.shelf.write(name, &record)?;
+        self.get(name)
+    }
+
+    /// Forgets what arrived of a download that was given up.
+    pub fn forget(&self, name: &str) -> Result<(), Error> {
+        shelf::check_name(name)?;
+        let _one_at_a_time = self.shelf.lock(name)?;
+        self.drop_partial(name)
+    }
+
+    fn drop_partial(&self, name: &str) -> Result<(), Error> {
+        for ending in ["gguf", "json", "order"] {
+            let path = self.shelf.partial().join(format!("{name}.{ending}"));
+            shelf::gone(fs::remove_file(&path)).map_err(Error::io(&path))?;
+        }
+        Ok(())
+    }
+
+    fn must_have_room(&self, name: &str, needed: u64) -> Result<(), Error> {
+        let free = (self.machine.free_disk)(self.folder()).map_err(Error::io(self.folder()))?;
+        if needed.saturating_add(DISK_RESERVE) > free {
+            let (file, folder) = (format!("{name}.gguf"), self.folder().to_owned());
+            return Err(Error::DiskFull { file, needed, free, folder });
+        }
+        Ok(())
+    }
+
+    fn must_fit(&self, order: &Order) -> Result<(), Error> {
+        match order.offer.as_ref().filter(|offer| !order.anyway && !offer.fits) {
+            Some(offer) => Err(Error::TooLarge { name: format!("{}:{}", offer.name, offer.quant), room: offer.room }),
+            None => Ok(()),
+        }
+    }
+
+    fn must_be_new(&self, name: &str) -> Result<(), Error> {
+        if self.shelf.file(name).exists() || self.shelf.read(name).is_some() {
+            return Err(Error::Exists { name: name.to_owned() });
+        }
+        Ok(())
+    }
+
+    /// What is here under a name of the folder.
+    fn entry(&self, name: &str) -> Option<Entry> {
+        let own = self.shelf.file(name);
+        let Some(record) = self.shelf.read(name) else {
+            let bytes = fs::metadata(&own).ok().filter(fs::Metadata::is_file)?.len();
+            return Some(self.unrecorded(name.to_owned(), own, Place::Folder, bytes, None));
+        };
+        let in_place = record.file.is_absolute();
+        let path = if in_place { record.file } else { own };
+        let problem = match fs::metadata(&path) {
+            Err(error) => Some(format!("its file {} cannot be read: {error}", path.display())),
+            Ok(file) if file.len() != record.bytes => {
+                Some(format!("its file has {} bytes where it had {}", file.len(), record.bytes))
+            }
+            Ok(_) => None,
+        };
+        Some(Entry {
+            name: name.to_owned(),
+            path,
+            place: if in_place { Place::InPlace } else { Place::Folder },
+            bytes: record.bytes,
+            sha256: Some(record.sha256),
+            source: record.source,
+            licence: record.licence,
+            facts: Some(record.facts),
+            run: record.run,
+            problem,
+        })
+    }
+
+    fn blob(&self, blob: ollama::Blob) -> Entry {
+        let bytes = fs::metadata(&blob.path).map_or(0, |file| file.len());
+        self.unrecorded(blob.name, blob.path, Place::Ollama, bytes, Some(blob.sha256))
+    }
+
+    fn unrecorded(&self, name: String, path: PathBuf, place: Place, bytes: u64, sha256: Option<String>) -> Entry {
+        let (facts, problem) = match (self.machine.inspect)(&path) {
+            Ok(facts) => (Some(facts), None),
+            Err(reason) => (None, Some(reason)),
+        };
+        let licence = facts.as_ref().and_then(|facts| facts.licence.clone());
+        Entry { name, path, place, bytes, sha256, source: None, licence, facts, run: None, problem }
+    }
+}
+
+/// The checksum that `text` is, in lower case.
+pub fn parse_sha256(text: &str) -> Option<String> {
+    digest::parse(text)
+}
+
+/// Where an Ollama of this user keeps its models: `OLLAMA_MODELS`, or `.ollama/models` in the home folder.
+pub fn ollama_folder(env: &dyn Fn(&str) -> Option<String>) -> Option<PathBuf> {
+    let set = |name| env(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    set("OLLAMA_MODELS").or_else(|| Some(set("HOME")?.join(".ollama").join("models")))
+}
+
+/// Bytes for people: `4.92 GB`, in the powers of ten that hubs write.
+pub fn shown(bytes: u64) -> String {
+    match bytes {
+        0..1_000 => format!("{bytes} B"),
+        1_000..1_000_000 => format!("{} kB", bytes / 1_000),
+        1_000_000..1_000_000_000 => format!("{} MB", bytes / 1_000_000),
+        _ => format!("{}.{:02} GB", bytes / 1_000_000_000, bytes % 1_000_000_000 / 10_000_000),
+    }
+}
+
+/// `NAME-00001-of-00003`: llama.cpp's name for a part.
+fn part_of_several(name: &str) -> bool {
+    let digits = |text: &str| text.len() == 5 && text.bytes().all(|byte| byte.is_ascii_digit());
+    let Some((before, parts)) = name.rsplit_once("-of-") else { return false };
+    digits(parts) && before.rsplit_once('-').is_some_and(|(_, part)| digits(part))
+}

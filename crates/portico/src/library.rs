@@ -1,0 +1,88 @@
+//! The model library of this installation: its folder, the reader of GGUF files that the engine has, this machine's memory and disk.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use egress::Egress;
+use engine::gguf::{self, Head};
+use models::library::{Facts, Library, Machine, free_disk, ollama_folder};
+
+use crate::config::Config;
+
+/// The library of the data folder.
+pub(crate) fn open(config: &Config, egress: Arc<Egress>) -> Library {
+    let ollama = ollama_folder(&|name| std::env::var(name).ok());
+    Library::new(folder(config), ollama, MACHINE, egress)
+}
+
+/// Where the models lie.
+pub(crate) fn folder(config: &Config) -> PathBuf {
+    let folder = config.data.join("models");
+    std::path::absolute(&folder).unwrap_or(folder)
+}
+
+const MACHINE: Machine = Machine { inspect, free_memory: engine::memory::free, free_disk };
+
+/// What the head of the model at `path` tells, or a sentence about what is wrong with it.
+fn inspect(path: &Path) -> Result<Facts, String> {
+    let heads = gguf::read(path).map_err(|error| error.to_string())?;
+    let Some(first) = heads.first() else { return Err(format!("{} has no head", path.display())) };
+    let text = |key| first.text(key).map(gguf_line).filter(|text| !text.is_empty());
+    let weights = |head: &Head| head.tensors.iter().map(|tensor| tensor.shape.iter().product::<u64>()).sum::<u64>();
+    Ok(Facts {
+        architecture: gguf_line(first.architecture()),
+        title: text("general.name"),
+        licence: text("general.license"),
+        quant: first.integer("general.file_type").and_then(quantisation).map(str::to_owned),
+        parameters: heads.iter().map(weights).sum(),
+        context: first.of_architecture("context_length").map_or(0, |tokens| u32::try_from(tokens).unwrap_or(u32::MAX)),
+        weight_bytes: heads.iter().map(Head::weight_bytes).sum(),
+        kv_bytes_per_token: first.cache_per_token(),
+        chat_template: first.text("tokenizer.chat_template").is_some(),
+    })
+}
+
+/// What a file says of itself, short enough for a table and without control characters.
+fn gguf_line(text: &str) -> String {
+    text.chars().filter(|letter| !letter.is_control()).take(80).collect::<String>().trim().to_owned()
+}
+
+/// The name of a `general.file_type`. Source: `llama_ftype` in llama.cpp's `llama.h`.
+fn quantisation(kind: i128) -> Option<&'static str> {
+    Some(match kind {
+        0 => "F32",
+        1 => "F16",
+        2 => "Q4_0",
+        3 => "Q4_1",
+        7 => "Q8_0",
+        8 => "Q5_0",
+        9 => "Q5_1",
+        10 => "Q2_K",
+        11 => "Q3_K_S",
+        12 => "Q3_K_M",
+        13 => "Q3_K_L",
+        14 => "Q4_K_S",
+        15 => "Q4_K_M",
+        16 => "Q5_K_S",
+        17 => "Q5_K_M",
+        18 => "Q6_K",
+        19 => "IQ2_XXS",
+        20 => "IQ2_XS",
+        21 => "Q2_K_S",
+        22 => "IQ3_XS",
+        23 => "IQ3_XXS",
+        24 => "IQ1_S",
+        25 => "IQ4_NL",
+        26 => "IQ3_S",
+        27 => "IQ3_M",
+        28 => "IQ2_S",
+        29 => "IQ2_M",
+        30 => "IQ4_XS",
+        31 => "IQ1_M",
+        32 => "BF16",
+        36 => "TQ1_0",
+        37 => "TQ2_0",
+        38 => "MXFP4_MOE",
+        _ => return None,
+    })
+}
