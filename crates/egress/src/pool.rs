@@ -90,7 +90,8 @@ impl Pool {
                 Err((error, None)) => return Err(Trouble::HungUp(error)),
             }
         }
-        let line = Line::open(address, dial).await.map_err(Trouble::NotConnected)?;
+        // Boxed: a connection is made for one request of many, and the way there is longer than all the rest of this.
+        let line = Box::pin(Line::open(address, dial)).await.map_err(Trouble::NotConnected)?;
         let (line, head) = line.send(request).await.map_err(|(error, _)| Trouble::HungUp(error))?;
         Ok(self.answer(origin, line, head))
     }

@@ -129,7 +129,7 @@ impl Router<'_> {
             }
             deployment.note(&error);
             drop(place);
-            tries.after(model, &deployment, error, notice).await?;
+            Box::pin(tries.after(model, &deployment, error, notice)).await?;
         }
     }
 
@@ -156,7 +156,7 @@ impl Router<'_> {
                 Selected::Place(place) => return Ok(place),
                 Selected::Full(choices) => {
                     let began = Instant::now();
-                    let waited = self.wait(model, asked, tries, choices, &mut changes, notice).await;
+                    let waited = Box::pin(self.wait(model, asked, tries, choices, &mut changes, notice)).await;
                     // The clock of the first token stands still in the queue, which has its own.
                     let waiting = began.elapsed();
                     tries.until += waiting;

@@ -27,6 +27,32 @@ pub(crate) struct Statement {
     texts: Mutex<[Option<Arc<str>>; 2 * SIZES]>,
 }
 
+/// The placeholders of one text, in their order.
+pub(crate) struct Marks {
+    mark: Mark,
+    written: usize,
+}
+
+impl Marks {
+    /// `?`, for SQLite.
+    pub(crate) fn bare() -> Marks {
+        Marks { mark: Mark::Bare, written: 0 }
+    }
+
+    /// `$n`, for PostgreSQL.
+    pub(crate) fn numbered() -> Marks {
+        Marks { mark: Mark::Numbered, written: 0 }
+    }
+
+    fn next(&mut self) -> String {
+        self.written += 1;
+        match self.mark {
+            Mark::Bare => "?".to_owned(),
+            Mark::Numbered => format!("${}", self.written),
+        }
+    }
+}
+
 /// How a placeholder is written.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mark {
@@ -55,13 +81,11 @@ impl Statement {
     }
 
     /// For as many rows as there are at the most, without its tail: those that are left empty go nowhere.
-    pub(crate) fn padded(&self, rows: usize) -> String {
-        let mut text = self.head.trim_end_matches("VALUES ").to_owned();
-        let row = format!("({})", vec!["?"; self.columns].join(", "));
-        text.push_str("SELECT * FROM (VALUES ");
-        text.push_str(&vec![row; rows].join(", "));
-        text.push_str(") WHERE column1 IS NOT NULL");
-        text
+    pub(crate) fn padded(&self, rows: usize, marks: &mut Marks) -> String {
+        let head = self.head.trim_end_matches("VALUES ");
+        let mut row = || (0..self.columns).map(|_| marks.next()).collect::<Vec<_>>().join(", ");
+        let rows: Vec<String> = (0..rows).map(|_| format!("({})", row())).collect();
+        format!("{head}SELECT * FROM (VALUES {}) AS filled WHERE column1 IS NOT NULL", rows.join(", "))
     }
 
     fn write(&self, rows: usize, mark: Mark) -> String {
@@ -130,6 +154,16 @@ enum Value {
     NoInt,
 }
 
+impl Value {
+    /// Nothing, of the same type.
+    fn none(&self) -> Value {
+        match self {
+            Value::Text(_) | Value::Word(_) | Value::NoText => Value::NoText,
+            Value::Int(_) | Value::NoInt => Value::NoInt,
+        }
+    }
+}
+
 impl Values {
     /// All `items`, and empty rows until there are as many as in the text of [`Statement::padded`].
     pub(crate) fn pad<T>(
@@ -145,8 +179,13 @@ impl Values {
             self.said = 0;
             row(self, item);
         }
-        let empty = rows.saturating_sub(items.len()) * statement.columns;
-        self.values.extend(std::iter::repeat_with(|| Value::NoInt).take(empty));
+        let kinds = self.values.len().saturating_sub(items.len() * statement.columns);
+        for _ in items.len()..rows {
+            for column in 0..statement.columns {
+                let same = self.values.get(kinds + column).map_or(Value::NoText, Value::none);
+                self.values.push(same);
+            }
+        }
     }
 
     pub(crate) fn text(&mut self, value: impl Into<String>) -> &mut Self {
@@ -202,7 +241,8 @@ impl Values {
         self
     }
 
-    fn into_any(self) -> Result<AnyArguments, Error> {
+    /// For whichever database it is.
+    pub(crate) fn into_any(self) -> Result<AnyArguments, Error> {
         let mut arguments = AnyArguments::default();
         arguments.reserve(self.values.len(), 0);
         for value in self.values {

@@ -78,13 +78,13 @@ impl OpenAi {
     async fn ask_at(&self, uri: &Uri, shown: &str, prompt: Prompt, clocks: Clocks) -> Result<Reply, ModelError> {
         if opaque::is(prompt.task) {
             let answer = self.post(uri, &prompt, false, &clocks).await?;
-            return opaque::open(answer, shown, &prompt, clocks).await;
+            return Box::pin(opaque::open(answer, shown, &prompt, clocks)).await;
         }
         let client_asks = prompt.body.as_ref().is_some_and(|body| body.wants_usage);
         let ask_usage = prompt.stream && !client_asks && !self.usage.refused.load(Ordering::Relaxed);
         let mut asked = self.post(uri, &prompt, ask_usage, &clocks).await;
         if ask_usage && self.was_the_question_for_usage(&asked) {
-            asked = self.post(uri, &prompt, false, &clocks).await;
+            asked = Box::pin(self.post(uri, &prompt, false, &clocks)).await;
             self.usage.refused.store(asked.is_ok(), Ordering::Relaxed);
         } else if ask_usage && asked.is_ok() {
             self.usage.accepted.store(true, Ordering::Relaxed);
@@ -138,7 +138,7 @@ impl OpenAi {
         if answer.status() == StatusCode::OK {
             return Ok(answer);
         }
-        Err(fault::read(answer, self.base_url(), &prompt.model).await)
+        Err(Box::pin(fault::read(answer, self.base_url(), &prompt.model)).await)
     }
 
     async fn endpoints(&self, deadline: Instant) -> Result<&Endpoints, ModelError> {
@@ -147,7 +147,7 @@ impl OpenAi {
         }
         match self.base.settled() {
             Some(endpoints) => Ok(self.endpoints.get_or_init(|| std::future::ready(endpoints)).await),
-            None => self.endpoints.get_or_try_init(|| async { self.find(deadline).await.map(|found| found.0) }).await,
+            None => self.endpoints.get_or_try_init(|| async { Box::pin(self.find(deadline)).await.map(|found| found.0) }).await,
         }
     }
 

@@ -23,15 +23,6 @@ pub(super) enum Trouble {
     Record(Error),
 }
 
-/// What became of a batch whose rows were written.
-#[derive(PartialEq, Eq)]
-enum Rows {
-    /// To be committed.
-    New,
-    /// A lone settled turn that has its usage row already: nothing to do, and nothing to complain about.
-    Known,
-}
-
 pub(super) struct Batches {
     database: Arc<Database>,
     node: String,
@@ -85,31 +76,32 @@ impl Batches {
         }
     }
 
-    /// `false` where it is no batch for this or no SQLite; nothing has been stored then.
+    /// `false` where it is no batch for this; nothing has been stored then.
     async fn briefly(&mut self, sorted: &Sorted<'_>) -> Result<bool, Error> {
         if !brief::fits(sorted) {
             return Ok(false);
         }
         let database = self.database.clone();
-        let Some(mut writing) = database.direct_connection().await? else { return Ok(false) };
-        let Some(direct) = &mut *writing.direct else { return Ok(false) };
         let mut chain = match self.chain.take() {
             Some(chain) => chain,
-            None => Chain::load(&mut writing.any, &self.node).await?,
+            None => Chain::load(&mut *database.write_connection().await?, &self.node).await?,
         };
-        let stored = self.brief.commit(direct, sorted, &mut chain).await;
-        match stored {
-            Ok(()) => {
-                self.chain = Some(chain);
-                Ok(true)
-            }
-            Err(error) => {
-                if matches!(error, Error::Unreachable { .. }) {
+        match database.direct_connection().await? {
+            Some(mut writing) => {
+                let Some(direct) = &mut *writing.direct else { return Ok(false) };
+                let stored = self.brief.on_sqlite(direct, sorted, &mut chain).await;
+                if matches!(stored, Err(Error::Unreachable { .. })) {
                     *writing.direct = None;
                 }
-                Err(error)
+                stored?;
+            }
+            None => {
+                let mut connection = database.write_connection().await?;
+                self.brief.on_postgres(&mut connection, sorted, &mut chain).await?;
             }
         }
+        self.chain = Some(chain);
+        Ok(true)
     }
 
     async fn transact(&mut self, sorted: &Sorted<'_>, alone: bool) -> Result<(), Error> {
@@ -119,14 +111,13 @@ impl Batches {
             Err(error) => Err(error.into()),
         };
         let written = match written {
-            Ok((Rows::New, chain)) => match connection.execute("COMMIT").await {
+            Ok(chain) => match connection.execute("COMMIT").await {
                 Ok(_) => {
                     self.chain = Some(chain);
                     return Ok(());
                 }
                 Err(error) => Err(error.into()),
             },
-            Ok((Rows::Known, _)) => Ok(()),
             Err(error) => Err(error),
         };
         // SQLite may have rolled back on its own (a full disk does that), and says so here: no matter. PostgreSQL fails here
@@ -142,17 +133,19 @@ impl Batches {
         connection: &mut AnyConnection,
         sorted: &Sorted<'_>,
         alone: bool,
-    ) -> Result<(Rows, Chain), Error> {
+    ) -> Result<Chain, Error> {
         let mut chain = match self.chain.clone() {
             Some(chain) => chain,
             None => Chain::load(connection, &self.node).await?,
         };
         let new = tables::usage(connection, &sorted.settled).await?;
         if new != sorted.settled.len() as u64 {
-            return match alone {
-                true => Ok((Rows::Known, chain)),
-                false => Err(Error::Conflict { what: "a turn of this batch is settled already".into() }),
-            };
+            if !alone {
+                return Err(Error::Conflict { what: "a turn of this batch is settled already".into() });
+            }
+            // It has its usage row: all there is to do is that it does not stay open.
+            tables::closed(connection, sorted).await?;
+            return Ok(chain);
         }
         tables::started(connection, &self.node, sorted).await?;
         tables::asked(connection, self.database.engine, &sorted.asked, &self.order).await?;
@@ -164,7 +157,7 @@ impl Batches {
         tables::usage_of_key_day(connection, &sorted.settled).await?;
         tables::touched(connection, sorted).await?;
         tables::audit(connection, sorted, &mut chain).await?;
-        Ok((Rows::New, chain))
+        Ok(chain)
     }
 
     fn notify(&self, sorted: &Sorted<'_>) {

@@ -1,6 +1,6 @@
 //! The one writer: batches, bad records among good ones, exactly once, and the end.
 
-use domain::{Act, Role};
+use domain::{Act, Caller, KeyId, Role, Via};
 use serde_json::json;
 use store::{Changed, Day, Delta, Error, Kind, Page, Record, Shelf, Started, Touch};
 
@@ -88,6 +88,38 @@ fn many_records_share_a_commit_and_a_turn_that_starts_and_ends_leaves_nothing_op
         assert!(house.sql("SELECT turn FROM started").await.is_empty());
         assert_eq!(writer.lag(), std::time::Duration::ZERO);
         assert!(!writer.full());
+    });
+}
+
+#[test]
+fn brief_turns_of_several_people_are_stored_together_and_one_that_is_settled_already_spoils_nothing() {
+    on_both(|house| async move {
+        let anna = house.person("anna", Role::Member).await;
+        let ben = house.person("ben", Role::Member).await;
+        let key = KeyId(house.ids.next());
+        let keyed = Caller { via: Via::Key(key), ..anna };
+        let known = house.passing(&keyed);
+        house.stored(Record::Settled(Box::new(known.clone()))).await;
+        let writer = house.store.writer();
+        let mut receipts = Vec::new();
+        for (number, caller) in [anna, ben, keyed].iter().cycle().take(37).enumerate() {
+            let settled = if number == 20 { known.clone() } else { house.passing(caller) };
+            let (turn, model, at) = (settled.turn, settled.model.clone(), house.now());
+            let slot = writer.reserve().await.unwrap();
+            writer.begins(Started { turn, caller: *caller, model, door: "openai", at });
+            receipts.push(writer.try_submit(slot, Record::Settled(Box::new(settled))));
+        }
+        for receipt in receipts {
+            receipt.await.unwrap();
+        }
+        let (store, day) = (&house.store, Day::of(house.now()));
+        assert_eq!([store.usage(&anna, 99).await.unwrap().len(), store.usage(&ben, 99).await.unwrap().len()], [25, 12]);
+        assert_eq!(store.used_on(anna.tenant, anna.person, day).await.unwrap(), 25 * 15);
+        assert_eq!(store.used_on(ben.tenant, ben.person, day).await.unwrap(), 12 * 15);
+        let of_key = store.usage_of_keys(day).await.unwrap();
+        assert_eq!(of_key.iter().map(|used| (used.key, used.today)).collect::<Vec<_>>(), [(key, 12 * 15)]);
+        assert_eq!(store.verify_audit("node-1").await.unwrap(), Ok(37));
+        assert!(house.sql("SELECT turn FROM started").await.is_empty());
     });
 }
 
