@@ -147,7 +147,11 @@ impl OpenAi {
         }
         match self.base.settled() {
             Some(endpoints) => Ok(self.endpoints.get_or_init(|| std::future::ready(endpoints)).await),
-            None => self.endpoints.get_or_try_init(|| async { Box::pin(self.find(deadline)).await.map(|found| found.0) }).await,
+            None => {
+                self.endpoints
+                    .get_or_try_init(|| async { Box::pin(self.find(deadline)).await.map(|found| found.0) })
+                    .await
+            }
         }
     }
 
