@@ -17,6 +17,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     backend::Token,
+    grammar::Form,
     model::{Model, Ready},
     scheduler::{NotTaken, Request as Asked},
 };
@@ -109,6 +110,7 @@ async fn chat(State(door): Shared, body: Result<Bytes, BytesRejection>) -> Resul
     let shaped = off_the_runtime(Arc::clone(door), move |door, ready| {
         let chat: Chat = requests::read(&body)?;
         let wish = chat.wish()?;
+        prepare(ready, &wish);
         let texts = chat.texts()?;
         let more = chat.chat_template_kwargs.clone().unwrap_or_default();
         let prompt = chat_prompt(door, ready, &texts, &more)?;
@@ -124,6 +126,7 @@ async fn completion(State(door): Shared, body: Result<Bytes, BytesRejection>) ->
     let shaped = off_the_runtime(Arc::clone(door), move |_, ready| {
         let completion: Completion = requests::read(&body)?;
         let wish = completion.wish()?;
+        prepare(ready, &wish);
         Ok((wish, completion_prompt(ready, completion.prompt)?))
     });
     let (wish, (prompt, opening)) = shaped.await?;
@@ -147,6 +150,13 @@ async fn off_the_runtime<T: Send + 'static>(
         Some(ready) => shape(&door, ready),
     });
     shaped.await.unwrap_or_else(|panicked| Err(Problem::Failed { why: panicked.to_string() }))
+}
+
+/// Reads the vocabulary for the first grammar here, where it holds nobody up.
+fn prepare(ready: &Ready, wish: &Wish) {
+    if wish.grammar.is_some() {
+        ready.words();
+    }
 }
 
 /// The prompt of a chat, whether it holds no text, and whether a template formed it.
@@ -239,6 +249,7 @@ async fn answer(
         stops: wish.stops,
         likelihoods: wish.likelihoods,
         ignore_end: wish.ignore_end,
+        form: wish.grammar.map(|grammar| Form { grammar: Arc::new(grammar), words: ready.words() }),
         person: wish.person,
         priority: wish.priority,
         ..Asked::default()

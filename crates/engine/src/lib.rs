@@ -7,6 +7,7 @@
 pub mod backend;
 mod error;
 pub mod gguf;
+pub mod grammar;
 mod http;
 mod listener;
 #[cfg(feature = "llama")]

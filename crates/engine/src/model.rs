@@ -7,6 +7,7 @@ use std::sync::{
 
 use crate::{
     backend::{Backend, Facts, Vocabulary},
+    grammar::Words,
     scheduler::{STEP_TARGET, Scheduler, Work},
     template::{Refused, Template},
 };
@@ -47,6 +48,14 @@ pub(crate) struct Ready {
     /// `None` when the model has no template of its own.
     pub(crate) template: Option<Result<Template, Refused>>,
     pub(crate) scheduler: Scheduler,
+    words: OnceLock<Arc<Words>>,
+}
+
+impl Ready {
+    /// The vocabulary for grammars, read when the first one needs it.
+    pub(crate) fn words(&self) -> Arc<Words> {
+        Arc::clone(self.words.get_or_init(|| Arc::new(Words::of(&*self.vocabulary))))
+    }
 }
 
 /// The model's name and state.
@@ -71,7 +80,7 @@ impl Model {
             tracing::warn!(%refused, "chats will be refused");
         }
         let (scheduler, work) = Scheduler::new(backend, STEP_TARGET);
-        let _ = self.ready.set(Ready { facts, vocabulary, template, scheduler });
+        let _ = self.ready.set(Ready { facts, vocabulary, template, scheduler, words: OnceLock::new() });
         work
     }
 

@@ -1,12 +1,13 @@
 //! Choosing the next token from a row of logits: ours, so that it is the same for every backend and exact where it is promised.
-//! Order: bias, penalties, then top-k, top-p, min-p, then temperature, as llama.cpp has it. No grammar.
+//! Order: bias, penalties, then top-k, top-p, min-p, then temperature, as llama.cpp has it. A grammar is asked
+//! about the choice, and masks only where that may not come: what is drawn is then distributed as if it had masked before.
 
 use std::{
     collections::HashMap,
     hash::{BuildHasher, Hasher},
 };
 
-use crate::backend::Token;
+use crate::{backend::Token, grammar::Constraint};
 
 /// How to choose. [`Sampling::default`] is what OpenAI's dialect says for absent fields.
 #[derive(Debug, Clone, PartialEq)]
@@ -82,6 +83,22 @@ impl Sampler {
         let token = self.pick(logits);
         *self.answered.entry(token).or_default() += 1;
         token
+    }
+
+    /// Chooses a token that `constraint` allows; `None` where the vocabulary has none.
+    pub fn choose_within(&mut self, logits: &[f32], constraint: &mut Constraint) -> Option<Token> {
+        let mut token = self.pick(logits);
+        if !constraint.allows(token) {
+            let mut masked = logits.to_vec();
+            constraint.mask(&mut masked);
+            token = self.pick(&masked);
+            if !constraint.allows(token) {
+                return None;
+            }
+        }
+        *self.answered.entry(token).or_default() += 1;
+        constraint.push(token);
+        Some(token)
     }
 
     fn pick(&mut self, logits: &[f32]) -> Token {

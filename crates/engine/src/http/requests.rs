@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::problem::Problem;
-use crate::{backend::Token, sampler::Sampling, scheduler::Priority};
+use crate::{backend::Token, grammar::Grammar, sampler::Sampling, scheduler::Priority};
 
 const MOST_STOPS: usize = 16;
 const MOST_ALTERNATIVES: u32 = 20;
@@ -68,6 +68,7 @@ struct Shared {
     n: Option<u32>,
     best_of: Option<u32>,
     response_format: Option<Value>,
+    grammar: Option<String>,
     user: Option<String>,
     service_tier: Option<String>,
 }
@@ -95,6 +96,8 @@ pub(super) struct Wish {
     pub(super) stops: Vec<String>,
     pub(super) likelihoods: Option<usize>,
     pub(super) ignore_end: bool,
+    /// What the answer has to be.
+    pub(super) grammar: Option<Grammar>,
     pub(super) person: String,
     pub(super) priority: Priority,
 }
@@ -182,10 +185,6 @@ impl Shared {
                 return Err(Problem::invalid(name, "must be 1: this engine gives one answer per request"));
             }
         }
-        let format = self.response_format.as_ref().and_then(|format| format["type"].as_str()).unwrap_or("text");
-        if format != "text" {
-            return Err(Problem::invalid("response_format", format!("{format} is not supported by this engine")));
-        }
         Ok(Wish {
             stream: self.stream.unwrap_or(false),
             include_usage: self.stream_options.as_ref().and_then(|options| options.include_usage).unwrap_or(false),
@@ -194,6 +193,7 @@ impl Shared {
             stops: self.stops()?,
             likelihoods: likelihoods.map(|count| count as usize),
             ignore_end: self.ignore_eos.unwrap_or(false),
+            grammar: self.grammar()?,
             person: self.user.clone().unwrap_or_default(),
             // OpenAI's word for what may take longer.
             priority: match self.service_tier.as_deref() {
@@ -201,6 +201,30 @@ impl Shared {
                 _ => Priority::Interactive,
             },
         })
+    }
+
+    /// From `response_format`, OpenAI's word, or `grammar`, llama-server's.
+    fn grammar(&self) -> Result<Option<Grammar>, Problem> {
+        let format = self.response_format.as_ref().filter(|format| !format.is_null());
+        let kind = format.map_or("text", |format| format["type"].as_str().unwrap_or_default());
+        let of_format = match (kind, &self.grammar) {
+            ("text", None) => return Ok(None),
+            ("text", Some(grammar)) => {
+                return Grammar::read(grammar)
+                    .map(Some)
+                    .map_err(|why| Problem::invalid("grammar", format!("cannot be used: {why}")));
+            }
+            (_, Some(_)) => return Err(Problem::invalid("grammar", "cannot be given beside a response_format")),
+            ("json_object", None) => Grammar::any_object(),
+            ("json_schema", None) => match format.map(|format| &format["json_schema"]["schema"]) {
+                Some(schema @ (Value::Object(_) | Value::Bool(_))) => Grammar::of_schema(schema),
+                _ => return Err(Problem::invalid("response_format", "has no json_schema.schema")),
+            },
+            (other, None) => {
+                return Err(Problem::invalid("response_format", format!("{other} is not supported by this engine")));
+            }
+        };
+        of_format.map(Some).map_err(|why| Problem::invalid("response_format", format!("cannot be promised: {why}")))
     }
 
     fn sampling(&self) -> Result<Sampling, Problem> {

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     backend::{Adapter, Failed, Slot, Token, Vocabulary},
+    grammar::{Constraint, Form},
     sampler::{Likelihood, Sampler, Sampling},
     text::Text,
 };
@@ -33,6 +34,8 @@ pub struct Request {
     pub likelihoods: Option<usize>,
     /// Goes on after a token that would end the answer (for measurements).
     pub ignore_end: bool,
+    /// What the answer has to be; anything by default.
+    pub form: Option<Form>,
     /// Who asks: people share the model evenly, however many requests each has. Nobody in particular by default.
     pub person: String,
     /// How urgent it is.
@@ -123,6 +126,7 @@ pub(super) struct Sequence {
     prompt: usize,
     told_position: u32,
     sampler: Sampler,
+    constraint: Option<Constraint>,
     text: Text,
     bytes_taken: usize,
     bytes_shown: usize,
@@ -148,6 +152,7 @@ impl Sequence {
             told_position: 0,
             sampler: Sampler::new(request.sampling.clone(), &history),
             history,
+            constraint: request.form.take().map(Constraint::new),
             text: Text::new(request.stops.clone()),
             bytes_taken: 0,
             bytes_shown: 0,
@@ -225,7 +230,13 @@ impl Sequence {
 
     /// Chooses a token from `logits`; what it brings is told at the end of the step.
     pub(super) fn continue_with(&mut self, logits: &[f32], vocabulary: &dyn Vocabulary) {
-        let token = self.sampler.choose(logits);
+        let chosen = match &mut self.constraint {
+            Some(constraint) => self.sampler.choose_within(logits, constraint),
+            None => Some(self.sampler.choose(logits)),
+        };
+        let Some(token) = chosen else {
+            return self.end(Event::Failed("no token of this model goes on as the grammar of the answer wants".into()));
+        };
         self.history.push(token);
         if vocabulary.ends(token) && !self.ask.request.ignore_end {
             return self.finish(Finish::Stop);
@@ -238,6 +249,9 @@ impl Sequence {
         self.tell(shown.text, false);
         if shown.stopped {
             return self.end(Event::Finished(Finish::Stop, self.usage()));
+        }
+        if self.constraint.as_ref().is_some_and(Constraint::is_done) {
+            return self.finish(Finish::Stop);
         }
         if self.left() == 0 {
             self.finish(Finish::Length);

@@ -156,6 +156,27 @@ fn a_seed_repeats_its_answer_even_among_others() {
 }
 
 #[test]
+fn a_schema_is_followed_with_a_real_vocabulary_and_a_grammar_that_fits_changes_nothing() {
+    let Some((worker, expected)) = story() else { return };
+    let schema = json!({
+        "type": "object", "required": ["girl", "age"], "additionalProperties": false,
+        "properties": {"girl": {"type": "string", "maxLength": 20}, "age": {"type": "integer", "minimum": 3, "maximum": 12}},
+    });
+    let format = json!({"type": "json_schema", "json_schema": {"name": "x", "schema": schema}});
+    for seed in 0..8 {
+        let ask = json!({"messages": [{"role": "user", "content": QUESTION}], "seed": seed, "response_format": format, "max_tokens": 200});
+        let answer = worker.post("/v1/chat/completions", &ask).json();
+        let told = answer["choices"][0]["message"]["content"].as_str().expect("text");
+        let told: Value = serde_json::from_str(told).unwrap_or_else(|error| panic!("{error}: {told}"));
+        assert!(told["age"].as_i64().is_some_and(|age| (3..=12).contains(&age)), "{told}");
+        assert!(told["girl"].as_str().is_some_and(|girl| girl.chars().count() <= 20), "{told}");
+    }
+    let mut ask = from_nothing();
+    ask["grammar"] = "root ::= .*".into();
+    assert_eq!(worker.post("/v1/completions", &ask).json()["choices"][0]["text"], expected);
+}
+
+#[test]
 fn a_client_that_leaves_frees_its_place() {
     let Some((worker, expected)) = story() else { return };
     for _ in 0..30 {

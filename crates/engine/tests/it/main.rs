@@ -6,6 +6,7 @@
 mod answers;
 mod choosing;
 mod files;
+mod grammars;
 mod life;
 #[cfg(feature = "llama")]
 mod llama;

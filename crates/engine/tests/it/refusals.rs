@@ -43,10 +43,24 @@ fn what_cannot_be_done_is_refused_with_a_sentence() {
         (chat, asked(("tools", json!([{}]))), 400, "invalid_value", "tools are not supported"),
         (
             chat,
-            asked(("response_format", json!({"type": "json_object"}))),
+            asked(("response_format", json!({"type": "xml"}))),
             400,
             "invalid_value",
-            "json_object is not supported",
+            "response_format xml is not supported",
+        ),
+        (
+            chat,
+            asked(("response_format", json!({"type": "json_schema", "json_schema": {"schema": {"not": {}}}}))),
+            400,
+            "invalid_value",
+            "response_format cannot be promised: the schema at #: not is not supported here",
+        ),
+        (
+            chat,
+            asked(("grammar", json!("root ::= more"))),
+            400,
+            "invalid_value",
+            "grammar cannot be used: the grammar does not define more",
         ),
         (chat, asked(("logit_bias", json!({"word": 1.0}))), 400, "invalid_value", "no token id"),
         (
