@@ -111,13 +111,17 @@ async fn chat(State(door): Shared, body: Result<Bytes, BytesRejection>) -> Resul
         let chat: Chat = requests::read(&body)?;
         let wish = chat.wish()?;
         prepare(ready, &wish);
-        let texts = chat.texts()?;
-        let more = chat.chat_template_kwargs.clone().unwrap_or_default();
+        let mut texts = chat.texts()?;
+        let mut more = chat.chat_template_kwargs.clone().unwrap_or_default();
+        let tools = chat.tools()?;
+        if !tools.is_empty() {
+            offer(ready, tools, &mut texts, &mut more)?;
+        }
         let prompt = chat_prompt(door, ready, &texts, &more)?;
-        Ok((wish, prompt))
+        Ok((wish, prompt, !tools.is_empty()))
     });
-    let (wish, (prompt, opening, templated)) = shaped.await?;
-    answer(door, wish, prompt, opening, Kind::Chat, Some(templated)).await
+    let (wish, (prompt, opening, templated), tools) = shaped.await?;
+    answer(door, wish, prompt, opening, Kind::Chat, Some(templated), tools).await
 }
 
 async fn completion(State(door): Shared, body: Result<Bytes, BytesRejection>) -> Result<Response, Problem> {
@@ -130,7 +134,7 @@ async fn completion(State(door): Shared, body: Result<Bytes, BytesRejection>) ->
         Ok((wish, completion_prompt(ready, completion.prompt)?))
     });
     let (wish, (prompt, opening)) = shaped.await?;
-    answer(door, wish, prompt, opening, Kind::Completion, None).await
+    answer(door, wish, prompt, opening, Kind::Completion, None, false).await
 }
 
 fn whole(body: Result<Bytes, BytesRejection>) -> Result<Bytes, Problem> {
@@ -156,6 +160,26 @@ async fn off_the_runtime<T: Send + 'static>(
 fn prepare(ready: &Ready, wish: &Wish) {
     if wish.grammar.is_some() {
         ready.words();
+    }
+}
+
+/// Tells the model of tools: by its template where that knows of them, else in words.
+fn offer(
+    ready: &Ready,
+    tools: &[Value],
+    messages: &mut Vec<Value>,
+    more: &mut Map<String, Value>,
+) -> Result<(), Problem> {
+    match &ready.facts.chat_template {
+        None => Err(Problem::invalid("tools", "need a model with a chat template")),
+        Some(template) if template.contains("tools") => {
+            more.insert("tools".into(), Value::Array(tools.to_vec()));
+            Ok(())
+        }
+        Some(_) => {
+            *messages = crate::tools::explained(messages, tools);
+            Ok(())
+        }
     }
 }
 
@@ -223,6 +247,7 @@ async fn answer(
     opening: bool,
     kind: Kind,
     chat_template: Option<bool>,
+    tools: bool,
 ) -> Result<Response, Problem> {
     let Some(ready) = door.model.ready() else { return Err(Problem::Gone) };
     if prompt.is_empty() {
@@ -238,6 +263,7 @@ async fn answer(
         created: door.clock.now().0.div_euclid(1000),
         model: door.model.name.clone(),
         chat_template,
+        tools,
         include_usage: wish.include_usage,
     };
     let scored = wish.likelihoods.is_some();

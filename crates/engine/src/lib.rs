@@ -19,6 +19,7 @@ pub mod sampler;
 pub mod scheduler;
 pub mod template;
 pub mod text;
+pub mod tools;
 mod worker;
 
 pub use error::Error;

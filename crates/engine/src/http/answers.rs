@@ -2,7 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::scheduler::{Delta, Finish, Scored, Usage};
+use crate::{
+    scheduler::{Delta, Finish, Scored, Usage},
+    tools::Call,
+};
 
 /// JSON has no infinity; this stands for a probability of zero, as elsewhere in this dialect.
 const IMPOSSIBLE: f32 = -9999.0;
@@ -24,6 +27,8 @@ pub(super) struct Envelope {
     pub(super) model: String,
     /// Said of chats only: whether the model's own template formed the prompt.
     pub(super) chat_template: Option<bool>,
+    /// Whether the answer may hold tool calls.
+    pub(super) tools: bool,
     pub(super) include_usage: bool,
 }
 
@@ -45,14 +50,23 @@ impl Envelope {
     }
 
     /// The whole answer.
-    pub(super) fn plain(&self, answer: &Delta, scored: bool, finish: Finish, usage: Usage) -> Value {
+    pub(super) fn plain(&self, answer: &Delta, calls: &[Call], scored: bool, finish: Finish, usage: Usage) -> Value {
         let logprobs = if scored { self.logprobs(&answer.tokens, 0) } else { Value::Null };
         let (object, choice) = match self.kind {
             Kind::Chat => {
-                let message = json!({"role": "assistant", "content": answer.text, "refusal": null});
+                let mut message = json!({"role": "assistant", "content": answer.text, "refusal": null});
+                let mut finish = word(finish);
+                if !calls.is_empty() {
+                    message["tool_calls"] =
+                        calls.iter().enumerate().map(|(nth, call)| self.call_object(nth, call)).collect();
+                    if answer.text.is_empty() {
+                        message["content"] = Value::Null;
+                    }
+                    finish = word_of_calls(finish);
+                }
                 (
                     "chat.completion",
-                    json!({"index": 0, "message": message, "logprobs": logprobs, "finish_reason": word(finish)}),
+                    json!({"index": 0, "message": message, "logprobs": logprobs, "finish_reason": finish}),
                 )
             }
             Kind::Completion => (
@@ -78,8 +92,22 @@ impl Envelope {
         fields
     }
 
-    fn choice(&self, delta: Value, text: &str, logprobs: Value, finish: Option<Finish>) -> Value {
-        let finish = finish.map(word);
+    fn call_object(&self, nth: usize, call: &Call) -> Value {
+        let id = self.id.rsplit('-').next().unwrap_or_default();
+        json!({
+            "id": format!("call_{id}_{nth}"), "type": "function",
+            "function": {"name": call.name, "arguments": call.arguments},
+        })
+    }
+
+    /// The chunk of a tool call, which comes whole.
+    pub(super) fn call(&self, nth: usize, call: &Call) -> Value {
+        let mut object = self.call_object(nth, call);
+        object["index"] = nth.into();
+        Value::Object(self.chunk(self.choice(json!({"tool_calls": [object]}), "", Value::Null, None)))
+    }
+
+    fn choice(&self, delta: Value, text: &str, logprobs: Value, finish: Option<&str>) -> Value {
         match self.kind {
             Kind::Chat => json!([{"index": 0, "delta": delta, "logprobs": logprobs, "finish_reason": finish}]),
             Kind::Completion => json!([{"index": 0, "text": text, "logprobs": logprobs, "finish_reason": finish}]),
@@ -103,7 +131,8 @@ impl Envelope {
     }
 
     /// The chunks at the end: why, and what it took when that was asked for.
-    pub(super) fn last(&self, finish: Finish, usage: Usage) -> Vec<Value> {
+    pub(super) fn last(&self, finish: Finish, called: bool, usage: Usage) -> Vec<Value> {
+        let finish = if called { word_of_calls(word(finish)) } else { word(finish) };
         let mut chunks = vec![Value::Object(self.chunk(self.choice(json!({}), "", Value::Null, Some(finish))))];
         if self.include_usage {
             let mut fields = self.chunk(json!([]));
@@ -155,6 +184,11 @@ fn word(finish: Finish) -> &'static str {
         Finish::Stop => "stop",
         Finish::Length => "length",
     }
+}
+
+/// An answer that was cut is cut, with calls or without.
+fn word_of_calls(finish: &'static str) -> &'static str {
+    if finish == "stop" { "tool_calls" } else { finish }
 }
 
 fn usage_object(usage: Usage) -> Value {

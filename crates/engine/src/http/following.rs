@@ -12,7 +12,10 @@ use serde_json::Value;
 use tokio::sync::mpsc::Receiver;
 
 use super::{answers::Envelope, problem::Problem};
-use crate::scheduler::{Delta, Event};
+use crate::{
+    scheduler::{Delta, Event},
+    tools::{Call, Calls, Piece},
+};
 
 /// Waits for the whole answer.
 pub(super) async fn plain(mut events: Receiver<Event>, envelope: Envelope, scored: bool) -> Result<Response, Problem> {
@@ -24,13 +27,31 @@ pub(super) async fn plain(mut events: Receiver<Event>, envelope: Envelope, score
                 answer.tokens.extend(delta.tokens);
             }
             Event::Finished(finish, usage) => {
-                return Ok(Json(envelope.plain(&answer, scored, finish, usage)).into_response());
+                let mut calls = Vec::new();
+                if envelope.tools {
+                    calls = split_off_calls(&mut answer.text);
+                }
+                return Ok(Json(envelope.plain(&answer, &calls, scored, finish, usage)).into_response());
             }
             Event::Failed(why) => return Err(Problem::Failed { why }),
             Event::Queued { .. } => {}
         }
     }
     Err(Problem::Gone)
+}
+
+/// Takes the tool calls out of a whole answer.
+fn split_off_calls(text: &mut String) -> Vec<Call> {
+    let (mut reader, mut calls) = (Calls::default(), Vec::new());
+    let whole = std::mem::take(text);
+    let pieces = reader.push(&whole);
+    for piece in pieces.into_iter().chain(reader.finish()) {
+        match piece {
+            Piece::Text(more) => text.push_str(&more),
+            Piece::Call(call) => calls.push(call),
+        }
+    }
+    calls
 }
 
 /// Answers as a stream, once there is something to say: what fails before that is still a status of its own.
@@ -40,7 +61,8 @@ pub(super) async fn streamed(mut events: Receiver<Event>, envelope: Envelope) ->
         None => return Err(Problem::Gone),
         Some(event) => event,
     };
-    let stream = Stream { events, envelope, letters: 0, before: Some(first), ended: false };
+    let calls = envelope.tools.then(Calls::default);
+    let stream = Stream { events, envelope, calls, called: 0, letters: 0, before: Some(first), ended: false };
     let body = Body::from_stream(stream::unfold(stream, |mut stream| async {
         stream.next().await.map(|bytes| (Ok::<_, std::convert::Infallible>(bytes), stream))
     }));
@@ -55,6 +77,9 @@ pub(super) async fn streamed(mut events: Receiver<Event>, envelope: Envelope) ->
 struct Stream {
     events: Receiver<Event>,
     envelope: Envelope,
+    /// Looks for tool calls, where there may be any, and how many there were.
+    calls: Option<Calls>,
+    called: usize,
     letters: usize,
     before: Option<Event>,
     ended: bool,
@@ -83,15 +108,41 @@ impl Stream {
         Some(out.into())
     }
 
+    fn show(&mut self, delta: &Delta, out: &mut Vec<u8>) {
+        frame(out, &self.envelope.delta(delta, self.letters));
+        self.letters += delta.text.chars().count();
+    }
+
+    fn tell(&mut self, pieces: Vec<Piece>, mut scores: Delta, out: &mut Vec<u8>) {
+        for piece in pieces {
+            match piece {
+                Piece::Text(text) => self.show(&Delta { text, ..std::mem::take(&mut scores) }, out),
+                Piece::Call(call) => {
+                    frame(out, &self.envelope.call(self.called, &call));
+                    self.called += 1;
+                }
+            }
+        }
+        if !scores.tokens.is_empty() {
+            self.show(&scores, out);
+        }
+    }
+
     fn write(&mut self, event: Event, out: &mut Vec<u8>) {
         match event {
-            Event::Delta(delta) => {
-                frame(out, &self.envelope.delta(&delta, self.letters));
-                self.letters += delta.text.chars().count();
-            }
+            Event::Delta(mut delta) => match &mut self.calls {
+                None => self.show(&delta, out),
+                Some(calls) => {
+                    let pieces = calls.push(&std::mem::take(&mut delta.text));
+                    // The scores come with the first that is shown: they are of all the tokens that it took.
+                    self.tell(pieces, delta, out);
+                }
+            },
             Event::Queued { .. } => {}
             Event::Finished(finish, usage) => {
-                self.envelope.last(finish, usage).iter().for_each(|chunk| frame(out, chunk));
+                let rest = self.calls.as_mut().map(Calls::finish).unwrap_or_default();
+                self.tell(rest, Delta::default(), out);
+                self.envelope.last(finish, self.called > 0, usage).iter().for_each(|chunk| frame(out, chunk));
                 out.extend_from_slice(b"data: [DONE]\n\n");
                 self.ended = true;
             }

@@ -24,6 +24,7 @@ pub(super) struct Chat {
     top_logprobs: Option<u32>,
     max_completion_tokens: Option<u32>,
     tools: Option<Vec<Value>>,
+    tool_choice: Option<Value>,
     #[serde(flatten)]
     shared: Shared,
 }
@@ -109,9 +110,6 @@ pub(super) fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Problem>
 
 impl Chat {
     pub(super) fn wish(&self) -> Result<Wish, Problem> {
-        if self.tools.as_ref().is_some_and(|tools| !tools.is_empty()) {
-            return Err(Problem::invalid("tools", "are not supported by this engine"));
-        }
         let alternatives = self.top_logprobs.unwrap_or(0);
         let likelihoods = match (self.logprobs.unwrap_or(false), alternatives) {
             (false, 0) => None,
@@ -119,6 +117,19 @@ impl Chat {
             (true, _) => Some(alternatives),
         };
         self.shared.wish(self.max_completion_tokens.or(self.shared.max_tokens), likelihoods, "top_logprobs")
+    }
+
+    /// The tools that may be called.
+    pub(super) fn tools(&self) -> Result<&[Value], Problem> {
+        let tools = self.tools.as_deref().unwrap_or_default();
+        if !tools.iter().all(|tool| tool["type"] == "function" && tool["function"]["name"].is_string()) {
+            return Err(Problem::invalid("tools", "must be functions with a name each"));
+        }
+        match self.tool_choice.as_ref().map(|choice| choice.as_str().unwrap_or_default()) {
+            None | Some("auto") => Ok(tools),
+            Some("none") => Ok(&[]),
+            Some(_) => Err(Problem::invalid("tool_choice", "must be auto or none: this engine cannot force a call")),
+        }
     }
 
     /// The messages with their content as one text each.
@@ -152,6 +163,13 @@ fn message_with_text(message: &Value) -> Result<Value, Problem> {
     };
     let mut fields = fields.clone();
     fields.insert("content".into(), Value::String(text));
+    // Clients write arguments as text, templates want what it says.
+    for call in fields.get_mut("tool_calls").and_then(Value::as_array_mut).into_iter().flatten() {
+        let said = call["function"]["arguments"].as_str().and_then(|text| serde_json::from_str(text).ok());
+        if let Some(said) = said {
+            call["function"]["arguments"] = said;
+        }
+    }
     Ok(Value::Object(fields))
 }
 

@@ -15,4 +15,5 @@ mod schedules;
 mod scheduling;
 mod templates;
 mod texts;
+mod tools;
 mod worker;

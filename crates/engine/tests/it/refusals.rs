@@ -40,7 +40,7 @@ fn what_cannot_be_done_is_refused_with_a_sentence() {
         (chat, asked(("top_logprobs", json!(3))), 400, "invalid_value", "top_logprobs needs logprobs: true"),
         (chat, asked(("n", json!(2))), 400, "invalid_value", "n must be 1"),
         (chat, asked(("max_tokens", json!(0))), 400, "invalid_value", "max_tokens must be at least 1"),
-        (chat, asked(("tools", json!([{}]))), 400, "invalid_value", "tools are not supported"),
+        (chat, asked(("tools", json!([{}]))), 400, "invalid_value", "tools must be functions with a name each"),
         (
             chat,
             asked(("response_format", json!({"type": "xml"}))),
