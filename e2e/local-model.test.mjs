@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { SHARED, STORIES, ask, becomeOwner, openPage, reads, skipWithout, startBrowser, startHouse } from "./house.mjs";
+import { SHARED, STORIES, ask, becomeOwner, openPage, reads, skipWithout, startBrowser, startHouse, violations } from "./house.mjs";
 
 const skip = skipWithout(STORIES);
 const FIRST = "Once upon a time, there was a little girl named Lily.";
@@ -38,6 +38,16 @@ test("the story goes on as it must, and the page says that the model is no talke
   const told = await (await page.request.get(`${house.url}/api/conversations/${id}`)).json();
   const answer = told.messages.find((message) => message.author === "assistant");
   assert.equal(answer.text.trim(), rest);
+});
+
+test("administrators see it among the models, with its file, and in the matrix", { skip, timeout: 90_000 }, async () => {
+  await page.goto(`${house.url}/admin/models`);
+  await page.getByRole("heading", { name: "On this machine" }).waitFor();
+  await page.getByText(STORIES).waitFor();
+  await page.goto(`${house.url}/admin/capabilities`);
+  await page.getByRole("button", { name: /^Test: / }).click();
+  await page.getByRole("button", { name: /stories260K, Chat: Yes/ }).waitFor({ timeout: 60_000 });
+  assert.deepEqual(await violations(page), []);
 });
 
 /** The worker's process: the portal's only child. */

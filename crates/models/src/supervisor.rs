@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
-use crate::models::{Deployment, Named};
+use crate::models::{Deployment, ModelView, Named};
 use crate::router::Queue;
 use crate::{Timeouts, WorkerConfig};
 use process::{Exit, Process};
@@ -58,6 +58,10 @@ struct Facts {
 pub struct WorkerView {
     /// The model's id.
     pub id: String,
+    /// The model as everybody sees it.
+    pub model: ModelView,
+    /// The file it runs, where its arguments name one.
+    pub file: Option<String>,
     /// The process, while there is one.
     pub pid: Option<u32>,
     /// How often it was started again after a crash.
@@ -119,11 +123,18 @@ impl Worker {
         self.again.notify_one();
     }
 
+    fn file(&self) -> Option<String> {
+        let at = self.config.args.iter().position(|arg| arg == "--model")?;
+        self.config.args.get(at + 1).map(|file| file.to_string_lossy().into_owned())
+    }
+
     pub(crate) fn view(&self) -> WorkerView {
         let facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         WorkerView {
             id: self.deployment.id.clone(),
+            model: self.deployment.view(),
+            file: self.file(),
             pid: facts.pid,
             restarts: facts.restarts,
             load_ms: facts.loaded_in.map(ms),

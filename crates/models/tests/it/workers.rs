@@ -129,6 +129,7 @@ async fn a_worker_is_loaded_warmed_up_and_ready() {
     assert_eq!((view.local, view.context, view.provider.as_str()), (true, Some(4096), "local"));
     let worker = &models.workers()[0];
     assert!(worker.load_ms >= Some(250) && worker.warm_ms.is_some(), "{worker:?}");
+    assert_eq!((worker.model.id.as_str(), worker.file.as_deref()), ("local/tiny", None), "its arguments name no file");
     models.shutdown().await;
 }
 

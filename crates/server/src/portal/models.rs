@@ -83,7 +83,9 @@ pub(crate) async fn providers(
         };
         ProviderView::new(row.map_or_else(|| provider.slug.clone(), |row| row.id.to_string()), source, provider)
     };
-    Ok(Reply(server.models.providers().into_iter().map(view).collect()))
+    // What runs on this machine comes first: each model of it is a provider of its own, which nobody configures here.
+    let local = server.models.workers().into_iter().map(ProviderView::local);
+    Ok(Reply(local.chain(server.models.providers().into_iter().map(view)).collect()))
 }
 
 #[utoipa::path(get, path = "/api/providers/presets", tag = "models", responses((status = 200, body = Object, description = "known vendors and engines, as data")))]
@@ -319,6 +321,21 @@ async fn free_slug(server: &Server, caller: &domain::Caller, name: &str) -> Resu
 }
 
 impl ProviderView {
+    fn local(worker: models::WorkerView) -> Self {
+        ProviderView {
+            id: worker.id,
+            name: worker.model.name.clone(),
+            kind: "engine".to_owned(),
+            base_url: worker.file.unwrap_or_default(),
+            source: "local",
+            has_key: false,
+            enabled: true,
+            discover: false,
+            models: vec![worker.model.into()],
+            problem: None,
+        }
+    }
+
     fn new(id: String, source: &'static str, provider: models::ProviderView) -> Self {
         ProviderView {
             id,
