@@ -1,5 +1,5 @@
-//! The pictures of the book that show engines: what our engine and a real llama-server can do, found out by asking them, and an
-//! alias before it is switched. `npm run shots` in web/ writes docs/images/{capabilities,aliases}.png; LLAMA_SERVER names a
+//! The pictures of the book that show engines: what our engine and a real llama-server can do, found out by asking them, an
+//! alias before it is switched, and the load while people ask. `npm run shots` in web/ writes docs/images/{capabilities,aliases,load}.png; LLAMA_SERVER names a
 //! llama-server (scripts/llama-server builds one), without it the matrix has our engine alone. Look at them before they are committed.
 import { spawn } from "node:child_process";
 import { createServer as createHttp } from "node:http";
@@ -60,7 +60,7 @@ const more = [
   ["ollama", "Ollama (scripted)", "ollama", ollama.url],
   ...(llama ? [["llama-server", "llama-server", "openai", llama.url]] : []),
 ];
-const settings = more.map(([slug, name, kind, url]) => `[[provider]]\nslug = "${slug}"\nname = "${name}"\nkind = "${kind}"\nbase_url = "${url}"\n`).join("");
+const settings = more.map(([slug, name, kind, url]) => `[[provider]]\nslug = "${slug}"\nname = "${name}"\nkind = "${kind}"\nbase_url = "${url}"\n${slug === "vllm" ? "max_concurrent = 2\n" : ""}`).join("");
 const all = `environment = "production"\n${settings}`;
 const house = await startHouse({ gguf: STORIES, settings: all }).catch(() => {
   console.log("skipped our own engine: this binary was built without it");
@@ -83,6 +83,15 @@ try {
   await page.waitForTimeout(600);
   await page.screenshot({ path: join(OUT, "aliases.png") });
   console.log(join(OUT, "aliases.png"));
+
+  await page.goto(`${house.url}/admin/load`);
+  for (let second = 0; second < 40; second += 1) {
+    const burst = Math.round(2 + 2 * Math.sin(second / 5));
+    for (let one = 0; one < burst; one += 1) void post("/api/turns", { text: `Why is the sky blue? ${second} ${one}`, model: one % 3 ? "vllm/llama3-70b" : "openai/gpt-4", ask_id: crypto.randomUUID() });
+    await page.waitForTimeout(1000);
+  }
+  await page.screenshot({ path: join(OUT, "load.png") });
+  console.log(join(OUT, "load.png"));
 
   const { models } = await (await page.request.get(`${house.url}/api/models`)).json();
   const asked = models.filter((model) => !model.alias && ["local", "llama-server", "ollama"].includes(model.id.split("/")[0]));
