@@ -188,7 +188,10 @@ fn content(content: &Value, attached: &Attached, place: &str) -> Result<Value, P
 fn part(part: &Value, attached: &Attached, place: &str) -> Result<Value, Problem> {
     let told = |message: String| Problem::wrong(place, format!("{place}: {message}"));
     match kind(part) {
-        "input_text" | "output_text" | "text" => Ok(json!({ "type": "text", "text": part["text"] })),
+        "input_text" | "output_text" | "text" => match part["text"].as_str() {
+            Some(text) => Ok(json!({ "type": "text", "text": text })),
+            None => Err(told("text is missing".to_owned())),
+        },
         "input_image" => {
             let url = match (part["image_url"].as_str(), part["file_id"].as_str()) {
                 (Some(url), _) => url,

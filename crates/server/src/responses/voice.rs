@@ -198,20 +198,56 @@ struct Logprobs {
 fn likelihoods(data: &[u8]) -> Vec<Value> {
     let Ok(Told { choices }) = serde_json::from_slice(data) else { return Vec::new() };
     let first = choices.into_iter().next().and_then(|choice| choice.logprobs);
-    let mut tokens = first.and_then(|told| told.content).unwrap_or_default();
-    for token in &mut tokens {
-        complete(token);
-        match token["top_logprobs"].as_array_mut() {
-            Some(others) => others.iter_mut().for_each(complete),
-            None => token["top_logprobs"] = json!([]),
-        }
-    }
-    tokens
+    let tokens = first.and_then(|told| told.content).unwrap_or_default();
+    tokens.into_iter().filter_map(|token| likelihood(token, true)).collect()
 }
 
-fn complete(token: &mut Value) {
-    if token["bytes"].is_null() {
-        let bytes = token["token"].as_str().unwrap_or_default().as_bytes().to_vec();
-        token["bytes"] = bytes.into();
+/// One token's, with the others that might have stood there. What is none is left out.
+fn likelihood(mut told: Value, with_others: bool) -> Option<Value> {
+    let token = told["token"].as_str()?.to_owned();
+    let others = match told["top_logprobs"].take() {
+        Value::Array(others) => others,
+        _ => Vec::new(),
+    };
+    let bytes = Some(told["bytes"].take()).filter(Value::is_array).unwrap_or_else(|| json!(token.as_bytes()));
+    let mut known = json!({ "token": token, "logprob": told["logprob"].as_f64()?, "bytes": bytes });
+    if with_others {
+        known["top_logprobs"] = others.into_iter().filter_map(|other| likelihood(other, false)).collect();
+    }
+    Some(known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(content: Value, expected: Value) {
+        let told = json!({ "choices": [{ "logprobs": { "content": content } }] }).to_string();
+        assert_eq!(Value::from(likelihoods(told.as_bytes())), expected, "{told}");
+    }
+
+    #[test]
+    fn likelihoods_are_told_as_far_as_they_are_some() {
+        let dot = json!({ "token": "你", "logprob": -0.5, "bytes": [228, 189, 160], "top_logprobs": [] });
+        check(json!([dot]), json!([dot]));
+        check(json!([{ "token": "你", "logprob": -0.5, "bytes": null }]), json!([dot]));
+        check(
+            json!([{ "token": "a", "logprob": -1, "top_logprobs": [{ "token": "b", "logprob": -2 }, "b", { "token": "c" }] }]),
+            json!([{ "token": "a", "logprob": -1.0, "bytes": [97],
+                "top_logprobs": [{ "token": "b", "logprob": -2.0, "bytes": [98] }] }]),
+        );
+        for none in [
+            json!(["a", 1, null, [], {}]),
+            json!([{ "token": 1, "logprob": -1 }]),
+            json!([{ "token": "a" }]),
+            Value::Null,
+        ] {
+            check(none, json!([]));
+        }
+        for other in
+            ["", "[]", "{\"choices\":[]}", "{\"choices\":[{\"logprobs\":5}]}", "{\"choices\":[{\"logprobs\":null}]}"]
+        {
+            assert!(likelihoods(other.as_bytes()).is_empty(), "{other}");
+        }
     }
 }

@@ -398,6 +398,10 @@ async fn refusals_name_their_field() {
         (item(json!({ "type": "computer_call" })), "input.0"),
         (item(json!({ "type": "function_call", "name": "f", "arguments": "{}" })), "input.0.call_id"),
         (item(json!({ "role": "tool", "content": "x" })), "input.0.role"),
+        (item("hi".into()), "input.0"),
+        (item(json!({ "role": "user" })), "input.0"),
+        (item(json!({ "role": "user", "content": ["hi"] })), "input.0.content.0"),
+        (item(json!({ "role": "user", "content": [{ "type": "input_text" }] })), "input.0.content.0"),
         (
             item(json!({ "role": "user", "content": [{ "type": "input_file", "file_id": "file-1" }] })),
             "input.0.content.0",
