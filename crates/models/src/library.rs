@@ -6,6 +6,7 @@
 mod catalogue;
 mod digest;
 mod downloads;
+mod entry;
 mod error;
 mod fetch;
 mod ollama;
@@ -21,11 +22,11 @@ use std::sync::Arc;
 
 use egress::Egress;
 use http::Uri;
-use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 pub use catalogue::{Offer, find as find_offer, offers};
 pub use downloads::{Download, DownloadState, Downloads};
+pub use entry::{Entry, Facts, Machine, Order, Place, Run, Step, Taking, Verified};
 pub use error::Error;
 use fetch::Fetch;
 pub use fetch::Patience;
@@ -37,88 +38,10 @@ pub use upload::Upload;
 /// Bytes that stay free on the disk whatever is fetched: with a full disk the portal takes no question.
 pub const DISK_RESERVE: u64 = 512 << 20;
 
-/// What the head of a GGUF file tells.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Facts {
-    /// `llama`, `qwen2` ...
-    pub architecture: String,
-    /// What it calls itself.
-    pub title: Option<String>,
-    /// The licence it names.
-    pub licence: Option<String>,
-    /// `Q4_K_M` ...
-    pub quant: Option<String>,
-    /// How many weights.
-    pub parameters: u64,
-    /// Tokens it was made for.
-    pub context: u32,
-    /// Bytes of all its weights.
-    pub weight_bytes: u64,
-    /// Bytes of KV cache for one token, in 16 bit.
-    pub kv_bytes_per_token: u64,
-    /// Whether it brings a chat template.
-    pub chat_template: bool,
-}
-
-/// What is asked of the machine, and of whoever reads GGUF files.
-#[derive(Debug, Clone, Copy)]
-pub struct Machine {
-    /// Reads and checks the head of a file; a sentence where it is no model that may be loaded.
-    pub inspect: fn(&Path) -> Result<Facts, String>,
-    /// Bytes of memory that can be had without swapping, where the system tells.
-    pub free_memory: fn() -> Option<u64>,
-    /// Bytes that are free on the disk of this folder.
-    pub free_disk: fn(&Path) -> io::Result<u64>,
-}
-
 /// Bytes that are free for this user on the disk of `folder`.
 pub fn free_disk(folder: &Path) -> io::Result<u64> {
     let disk = rustix::fs::statvfs(folder)?;
     Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
-}
-
-/// Where a model's file lies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Place {
-    /// In the folder of models.
-    Folder,
-    /// Elsewhere on this machine; it is used there.
-    InPlace,
-    /// Among the blobs of an Ollama; it is used there.
-    Ollama,
-}
-
-/// One model that is here.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Entry {
-    /// What it is called.
-    pub name: String,
-    /// Its file.
-    pub path: PathBuf,
-    /// Where that lies.
-    pub place: Place,
-    /// Bytes of the file.
-    pub bytes: u64,
-    /// SHA-256 when it was taken in; `None` where nobody has reckoned it.
-    pub sha256: Option<String>,
-    /// Where it was fetched from.
-    pub source: Option<String>,
-    /// Its licence, where the catalogue or its head tells.
-    pub licence: Option<String>,
-    /// What its head tells; `None` where that cannot be read.
-    pub facts: Option<Facts>,
-    /// Whether the portal runs it, and how.
-    pub run: Option<Run>,
-    /// What is wrong with it, in a sentence.
-    pub problem: Option<String>,
-}
-
-/// How the portal runs a model of the library, now and after its next start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Run {
-    /// Context in tokens; `None`: what the worker takes by itself.
-    pub context: Option<u32>,
 }
 
 /// Where a file came from.
@@ -128,69 +51,6 @@ struct Origin {
     licence: Option<String>,
     /// Whether somebody had promised its checksum.
     promised: bool,
-}
-
-/// How a file is taken in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Taking {
-    /// By a second name for the same bytes where the disk allows, else by a copy.
-    Link,
-    /// By a copy.
-    Copy,
-    /// It stays where it is.
-    InPlace,
-}
-
-/// What is to be fetched.
-#[derive(Debug, Clone)]
-pub struct Order {
-    /// What it will be called.
-    pub name: String,
-    /// Its address.
-    pub url: Uri,
-    /// Who is asked.
-    pub source: Source,
-    /// The checksum it must have, where one is known.
-    pub sha256: Option<String>,
-    /// What the catalogue says of it, where it is from there.
-    pub offer: Option<Offer>,
-    /// Fetched even where it does not fit into this machine's memory.
-    pub anyway: bool,
-}
-
-/// How far a download is.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Step {
-    /// The server is asked.
-    Asking,
-    /// It is coming.
-    Fetching {
-        /// Bytes that are there.
-        have: u64,
-        /// Bytes of the whole.
-        total: u64,
-    },
-    /// It broke off, and is tried again in a moment.
-    Waiting {
-        /// What happened.
-        reason: String,
-    },
-    /// It is compared with its checksum.
-    Checking {
-        /// Bytes that were read.
-        done: u64,
-        /// Bytes of the whole.
-        total: u64,
-    },
-}
-
-/// What [`Library::verify`] found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Verified {
-    /// SHA-256 of the file as it is now.
-    pub sha256: String,
-    /// Whether it is what was written down; `None` where nothing was until now.
-    pub same: Option<bool>,
 }
 
 /// The models of one folder. Cheap to clone.

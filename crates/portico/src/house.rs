@@ -13,7 +13,8 @@ use egress::Egress;
 use identity::{Cost, Envelope, Identity};
 use ledger::Ledger;
 use models::Models;
-use server::{Catalog, Doors, Parts, Server, Tls};
+use models::library::Downloads;
+use server::{Catalog, Doors, Parts, Server, Shelves, Tls};
 use store::{Place, Store};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -21,7 +22,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, Database, Metrics, Mistakes};
 use crate::data::DataFolder;
-use crate::options::{TEST_KEYS, fixed_keys, model_options, providers, way_out, workers};
+use crate::options::{TEST_KEYS, fixed_keys, library_worker, model_options, providers, way_out, workers};
 use crate::reload::Reload;
 use crate::{data, jobs, machine, port};
 
@@ -37,6 +38,7 @@ pub(crate) struct House {
     store: Store,
     models: Models,
     chat: Chat,
+    downloads: Arc<Downloads>,
     public_url: String,
     tls: Option<Arc<Tls>>,
     listener: TcpListener,
@@ -94,7 +96,15 @@ impl House {
         };
         let catalog = Catalog::new(store.clone(), models.clone(), Envelope::new(&key.0), fixed);
         catalog.reload(TenantId::FIRST).await?;
-        models.run_workers(workers(config)?);
+        let library = crate::library::open(config, Arc::clone(&egress));
+        models.run_workers(crate::library::with_those_that_run(&library, workers(config)?));
+        let downloads = Downloads::open(library.clone());
+        let shelves = Shelves {
+            library,
+            downloads: Arc::clone(&downloads),
+            fixed: config.models.iter().map(|model| model.path.clone()).collect(),
+            runner: Box::new(library_worker),
+        };
         let chat = Chat::start(store.clone(), models.clone(), ledger.clone(), Arc::clone(&clock), ids.clone());
 
         let own_port = listener.local_addr()?.port();
@@ -125,6 +135,7 @@ impl House {
             store: store.clone(),
             models: models.clone(),
             catalog,
+            shelves: Arc::new(shelves),
             ledger,
             clock,
             ids,
@@ -150,7 +161,20 @@ impl House {
             });
         }
         tasks.spawn(jobs::keep_house(keep, closing.clone()));
-        Ok(House { server, store, models, chat, public_url, tls, listener, metrics, closing, tasks, _folder: folder })
+        Ok(House {
+            server,
+            store,
+            models,
+            chat,
+            downloads,
+            public_url,
+            tls,
+            listener,
+            metrics,
+            closing,
+            tasks,
+            _folder: folder,
+        })
     }
 
     /// Where people reach it.
@@ -167,7 +191,8 @@ impl House {
     /// Serves until a signal, then drains: no new questions, running answers to their end (30 s at most), a second signal ends
     /// them at once, and what they had said is stored within 3 s. `read` reads the configuration again, at every SIGHUP.
     pub(crate) async fn serve(self, config: Config, read: impl Fn() -> Result<Config, Mistakes>) -> anyhow::Result<()> {
-        let House { server, store, models, chat, tls, listener, metrics, closing, tasks, _folder, .. } = self;
+        let House { server, store, models, chat, downloads, tls, listener, metrics, closing, tasks, _folder, .. } =
+            self;
         let mut reload = Reload::new(server.clone(), tls.clone(), config);
         let router = server::router(server);
         // Connections close only after the answers on them have ended.
@@ -181,6 +206,7 @@ impl House {
         tracing::info!("draining; a second signal ends at once");
         closing.cancel();
         let drained = async {
+            downloads.close().await;
             chat.drain(DRAIN).await;
             cut.cancel();
             connections.wait().await;

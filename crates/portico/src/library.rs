@@ -5,14 +5,36 @@ use std::sync::Arc;
 
 use egress::Egress;
 use engine::gguf::{self, Head};
+use models::WorkerConfig;
 use models::library::{Facts, Library, Machine, free_disk, ollama_folder};
 
 use crate::config::Config;
+use crate::options::library_worker;
 
 /// The library of the data folder.
 pub(crate) fn open(config: &Config, egress: Arc<Egress>) -> Library {
     let ollama = ollama_folder(&|name| std::env::var(name).ok());
     Library::new(folder(config), ollama, MACHINE, egress)
+}
+
+/// The workers of the configuration, and those of the library's models that the portal was told to run.
+pub(crate) fn with_those_that_run(library: &Library, mut workers: Vec<WorkerConfig>) -> Vec<WorkerConfig> {
+    let entries = library.list().unwrap_or_else(|error| {
+        tracing::error!(%error, "the library of models cannot be read");
+        Vec::new()
+    });
+    for entry in entries {
+        let Some(run) = entry.run else { continue };
+        if workers.iter().any(|worker| worker.name == entry.name) {
+            tracing::warn!(
+                model = entry.name,
+                "a model of the configuration has this name, so the library's is not run"
+            );
+            continue;
+        }
+        workers.extend(library_worker(&entry.path, &entry.name, run.context));
+    }
+    workers
 }
 
 /// Where the models lie.

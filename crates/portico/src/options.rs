@@ -1,13 +1,13 @@
 //! The configuration in the words of the parts that it is for: the way out, the models, the providers and keys of the file, the workers.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use domain::KeyScope;
 use identity::FixedKey;
 use models::{Key, ModelConfig, ProviderConfig, WorkerConfig};
 
-use crate::config::Config;
+use crate::config::{Config, LocalModel};
 
 pub(crate) fn way_out(config: &Config) -> anyhow::Result<egress::Options> {
     let allow = config.egress.allow.iter().map(|rule| rule.parse()).collect::<Result<_, _>>()?;
@@ -78,21 +78,28 @@ pub(crate) fn workers(config: &Config) -> anyhow::Result<Vec<WorkerConfig>> {
         config.models[0].path.display()
     );
     let program: PathBuf = std::env::current_exe().context("the path of this program")?;
-    let worker = |model: &crate::config::LocalModel| {
-        let mut args: Vec<std::ffi::OsString> = vec!["engine".into(), "--model".into(), model.path.clone().into()];
-        args.extend([
-            "--name".into(),
-            model.name.clone().into(),
-            "--listen".into(),
-            "127.0.0.1:0".into(),
-            "--parent-watch".into(),
-        ]);
-        for (flag, value) in [("--context", model.context), ("--threads", model.threads)] {
-            if let Some(value) = value {
-                args.extend([flag.into(), value.to_string().into()]);
-            }
+    Ok(config.models.iter().map(|model| worker(program.clone(), model)).collect())
+}
+
+/// A worker for a model of the library; `None` where this binary runs no models.
+pub(crate) fn library_worker(path: &Path, name: &str, context: Option<u32>) -> Option<WorkerConfig> {
+    let program = cfg!(feature = "engine").then(std::env::current_exe)?.ok()?;
+    Some(worker(program, &LocalModel { path: path.to_owned(), name: name.to_owned(), context, threads: None }))
+}
+
+fn worker(program: PathBuf, model: &LocalModel) -> WorkerConfig {
+    let mut args: Vec<std::ffi::OsString> = vec!["engine".into(), "--model".into(), model.path.clone().into()];
+    args.extend([
+        "--name".into(),
+        model.name.clone().into(),
+        "--listen".into(),
+        "127.0.0.1:0".into(),
+        "--parent-watch".into(),
+    ]);
+    for (flag, value) in [("--context", model.context), ("--threads", model.threads)] {
+        if let Some(value) = value {
+            args.extend([flag.into(), value.to_string().into()]);
         }
-        WorkerConfig { name: model.name.clone(), display_name: None, program: program.clone(), args, env: Vec::new() }
-    };
-    Ok(config.models.iter().map(worker).collect())
+    }
+    WorkerConfig { name: model.name.clone(), display_name: None, program, args, env: Vec::new() }
 }

@@ -36,6 +36,7 @@ pub use catalog::{Catalog, CatalogError, Fixed};
 pub use health::metrics_router;
 pub use listen::{Peer, Tls, TlsError, serve};
 pub use openapi::document;
+pub use portal::library::{Runner, Shelves};
 pub use problem::Problem;
 pub use router::router;
 
@@ -59,6 +60,8 @@ pub struct Parts {
     pub models: Models,
     /// Where they are configured.
     pub catalog: Catalog,
+    /// The model files of this machine.
+    pub shelves: Arc<Shelves>,
     /// What is used.
     pub ledger: Ledger,
     /// What time it is.

@@ -5,7 +5,7 @@ use axum::Json;
 use utoipa::OpenApi;
 
 use crate::portal::{
-    accounts, aliases, bootstrap, conversations, keys, models, people, replays, search, transfer, turns,
+    accounts, aliases, bootstrap, conversations, keys, library, models, people, replays, search, transfer, turns,
 };
 
 #[derive(OpenApi)]
@@ -72,6 +72,17 @@ use crate::portal::{
         models::installed::pulls,
         models::installed::cancel,
         models::installed::events,
+        library::read,
+        library::offers,
+        library::fetch,
+        library::cancel,
+        library::resume,
+        library::upload,
+        library::take,
+        library::remove,
+        library::verify,
+        library::start,
+        library::stop,
         conversations::list,
         conversations::create,
         conversations::read,

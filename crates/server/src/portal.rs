@@ -6,6 +6,7 @@ pub(crate) mod body;
 pub(crate) mod bootstrap;
 pub(crate) mod conversations;
 pub(crate) mod keys;
+pub(crate) mod library;
 pub(crate) mod models;
 pub(crate) mod people;
 pub(crate) mod replays;

@@ -12,7 +12,7 @@ use crate::anthropic;
 use crate::openai::{DialectProblem, completions, files, models as openai_models, tasks};
 use crate::portal::models::{capabilities, deployments, families, found, import, installed};
 use crate::portal::{
-    accounts, aliases, bootstrap, conversations, keys, models, people, replays, search, transfer, turns,
+    accounts, aliases, bootstrap, conversations, keys, library, models, people, replays, search, transfer, turns,
 };
 use crate::responses::kept;
 use crate::{Problem, Server, assets, health, live, openapi, responses};
@@ -87,6 +87,18 @@ fn portal_routes() -> Router<Server> {
         .route("/pulls", get(installed::pulls))
         .route("/pulls/{id}", delete(installed::cancel))
         .route("/pulls/{id}/events", get(installed::events))
+        // model files
+        .route("/library", get(library::read))
+        .route("/library/offers", get(library::offers))
+        .route("/library/downloads", post(library::fetch))
+        .route("/library/downloads/{name}", delete(library::cancel))
+        .route("/library/downloads/{name}/resume", post(library::resume))
+        .route("/library/files/{file}", put(library::upload))
+        .route("/library/models", post(library::take))
+        .route("/library/models/{name}", delete(library::remove))
+        .route("/library/models/{name}/verify", post(library::verify))
+        .route("/library/models/{name}/start", post(library::start))
+        .route("/library/models/{name}/stop", post(library::stop))
         // conversations
         .route("/conversations", get(conversations::list).post(conversations::create))
         .route("/conversations/import", post(transfer::import))

@@ -340,6 +340,183 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/library": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["read"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/library/downloads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["fetch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/library/downloads/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete: operations["cancel"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/library/downloads/{name}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["resume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/library/files/{file}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** The body is the file itself; it is written as it comes, and its length has to be told. */
+        put: operations["upload"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/library/models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["take"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/library/models/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete: operations["remove"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/library/models/{name}/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["start"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/library/models/{name}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["stop"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/library/models/{name}/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["verify"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/library/offers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["offers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/me": {
         parameters: {
             query?: never;
@@ -1130,6 +1307,26 @@ export interface components {
             /** @description How many wait for a place there. */
             waiting: number;
         };
+        /** @description A model on its way to this machine. */
+        DownloadView: {
+            checking: boolean;
+            code?: string | null;
+            /**
+             * Format: int64
+             * @description Bytes that are here.
+             */
+            have: number;
+            message?: string | null;
+            name: string;
+            /** @description `running`, `done`, `failed` or `paused`. */
+            state: string;
+            /**
+             * Format: int64
+             * @description Bytes of the whole; 0 as long as nobody told.
+             */
+            total: number;
+            url: string;
+        };
         /** @description [`domain::Failure`] in the description of the API. */
         FailureView: {
             code: string;
@@ -1333,6 +1530,54 @@ export interface components {
              */
             tokens_total: number;
         };
+        /** @description A model that is here. */
+        LibraryModel: {
+            architecture?: string | null;
+            /** Format: int64 */
+            bytes: number;
+            chat_template?: boolean | null;
+            /** @description Whether the configuration says so; then it is stopped there. */
+            configured: boolean;
+            /**
+             * Format: int32
+             * @description Tokens it was made for.
+             */
+            context?: number | null;
+            licence?: string | null;
+            name: string;
+            /** Format: int64 */
+            parameters?: number | null;
+            path: string;
+            /** @description `folder`, `in_place` or `ollama`. */
+            place: string;
+            /** @description What is wrong with it. */
+            problem?: string | null;
+            quant?: string | null;
+            room?: components["schemas"]["RoomView"] | null;
+            /** @description Whether the portal runs it, by its own choice or by the configuration. */
+            running: boolean;
+            sha256?: string | null;
+            source?: string | null;
+        };
+        /** @description Everything of the page but the catalogue. */
+        LibraryView: {
+            downloads: components["schemas"]["DownloadView"][];
+            /** @description Where the files lie. */
+            folder: string;
+            /**
+             * Format: int64
+             * @description Bytes that are free on its disk.
+             */
+            free_disk?: number | null;
+            /**
+             * Format: int64
+             * @description Bytes of memory that can be had without swapping.
+             */
+            free_memory?: number | null;
+            models: components["schemas"]["LibraryModel"][];
+            /** @description Whether this binary can run models itself. */
+            runs_models: boolean;
+        };
         /** @description A link that works once, shown once. */
         LinkView: {
             /** Format: int64 */
@@ -1482,6 +1727,36 @@ export interface components {
             code: string;
             message: string;
             message_zh: string;
+        };
+        /** @description Everything that can be fetched by name. */
+        OfferList: {
+            offers: components["schemas"]["OfferView"][];
+        };
+        /** @description A model of the catalogue in one quantisation. */
+        OfferView: {
+            /** Format: int64 */
+            bytes: number;
+            /** Format: int32 */
+            context: number;
+            licence: string;
+            licence_url: string;
+            name: string;
+            quant: string;
+            recommended: boolean;
+            repo: string;
+            room: components["schemas"]["RoomView"];
+            title: string;
+        };
+        /** @description What to fetch. */
+        OrderBody: {
+            /** @description Also where it does not fit into memory. */
+            anyway?: boolean;
+            /** @description `huggingface`, `modelscope`, or the URL of a mirror; for a name of the catalogue. */
+            from?: string | null;
+            /** @description `NAME:QUANT` of the catalogue, or the URL of a .gguf file. */
+            model: string;
+            /** @description 64 hexadecimal digits that the file must have. */
+            sha256?: string | null;
         };
         /** @description The old password and the new one. */
         PasswordBody: {
@@ -1671,6 +1946,23 @@ export interface components {
             /** @default  */
             note: string;
         };
+        /** @description What a model takes of this machine's memory, in bytes. */
+        RoomView: {
+            /** Format: int64 */
+            cache: number;
+            /**
+             * Format: int32
+             * @description Tokens that were reckoned with.
+             */
+            context: number;
+            fits: boolean;
+            /** Format: int64 */
+            needed: number;
+            /** Format: int64 */
+            overhead: number;
+            /** Format: int64 */
+            weights: number;
+        };
         /** @description One capability. */
         Row: {
             /** @description `yes`, `no` or `unknown`. */
@@ -1685,6 +1977,14 @@ export interface components {
              * @description The HTTP status of a refusal.
              */
             status?: number | null;
+        };
+        /** @description How to run it. */
+        RunBody: {
+            /**
+             * Format: int32
+             * @description Context in tokens.
+             */
+            context?: number | null;
         };
         /** @description An answer with its figures. */
         SaidView: {
@@ -1814,6 +2114,17 @@ export interface components {
              */
             version?: number | null;
         };
+        /** @description What to take in. */
+        TakeBody: {
+            /** @description Leave the file where it is and use it there. */
+            in_place?: boolean;
+            /** @description What to call it, where the file's own name does not serve. */
+            name?: string | null;
+            /** @description Or a model of this machine's Ollama, as it lists it; its file stays where it is. */
+            ollama?: string | null;
+            /** @description A .gguf file on the portal's machine. */
+            path?: string | null;
+        };
         /** @description A model behind an alias. */
         TargetBody: {
             /** @description `provider/name` */
@@ -1897,6 +2208,12 @@ export interface components {
             /** Format: int32 */
             reasoning: number;
             reported: boolean;
+        };
+        /** @description What reading the whole file again found. */
+        VerifiedView: {
+            /** @description Absent where no checksum was known until now. */
+            same?: boolean | null;
+            sha256: string;
         };
         /** @description One version of an alias. */
         VersionView: {
@@ -2617,6 +2934,246 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["KeyUsage"];
+                };
+            };
+        };
+    };
+    read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LibraryView"];
+                };
+            };
+        };
+    };
+    fetch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OrderBody"];
+            };
+        };
+        responses: {
+            /** @description it has begun, or goes on */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DownloadView"];
+                };
+            };
+        };
+    };
+    cancel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description stopped if it ran, else forgotten with what had arrived */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    resume: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DownloadView"];
+                };
+            };
+        };
+    };
+    upload: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description its name, ending in .gguf */
+                file: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LibraryModel"];
+                };
+            };
+        };
+    };
+    take: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TakeBody"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LibraryModel"];
+                };
+            };
+        };
+    };
+    remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description its file is gone, or forgotten where it lies elsewhere */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    start: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RunBody"];
+            };
+        };
+        responses: {
+            /** @description it is being loaded, and will be after every start of the portal */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    stop: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description it leaves memory, and stays on the disk */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    verify: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VerifiedView"];
+                };
+            };
+        };
+    };
+    offers: {
+        parameters: {
+            query?: {
+                /** @description In tokens; 8192 where it is absent. */
+                context?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OfferList"];
                 };
             };
         };

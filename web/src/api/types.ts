@@ -319,3 +319,30 @@ export type Compared = { seq: number; conversation: string; title: string; quest
 export type Figures = { tokens: number; ttft_ms: number | null; tpot_ms: number | null };
 export type Replay = { id: string; alias: string; target: string; state: "running" | "finished" | "cancelled" | "interrupted"; total: number; done: number; started_at: number; finished_at: number | null };
 export type ReplayResult = Replay & { summary: { compared: number; failed: number; similarity: number | null; old: Figures; new: Figures }; answers: Compared[] };
+
+/** What a model takes of the portal's machine, in bytes, with `context` tokens. */
+export type Room = { weights: number; cache: number; overhead: number; needed: number; context: number; fits: boolean };
+/** A model file on the portal's machine. */
+export type LibraryModel = {
+  name: string;
+  path: string;
+  place: "folder" | "in_place" | "ollama";
+  bytes: number;
+  sha256: string | null;
+  source: string | null;
+  licence: string | null;
+  architecture: string | null;
+  quant: string | null;
+  parameters: number | null;
+  context: number | null;
+  chat_template: boolean | null;
+  room: Room | null;
+  running: boolean;
+  configured: boolean;
+  problem: string | null;
+};
+/** A model file on its way there. One that failed or was stopped goes on where it was. */
+export type LibraryDownload = { name: string; url: string; state: "running" | "done" | "failed" | "paused"; checking: boolean; have: number; total: number; message: string | null; code: string | null };
+export type Library = { folder: string; free_disk: number | null; free_memory: number | null; runs_models: boolean; models: LibraryModel[]; downloads: LibraryDownload[] };
+/** A model of the catalogue in one quantisation. */
+export type Offer = { name: string; title: string; quant: string; licence: string; licence_url: string; context: number; repo: string; bytes: number; room: Room; recommended: boolean };

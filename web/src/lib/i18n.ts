@@ -7,8 +7,9 @@ import type admin from "@/locales/en/admin.json";
 import type chat from "@/locales/en/chat.json";
 import type common from "@/locales/en/common.json";
 import type engines from "@/locales/en/engines.json";
+import type library from "@/locales/en/library.json";
 
-type Words = { common: typeof common; chat: typeof chat; account: typeof account; admin: typeof admin; engines: typeof engines };
+type Words = { common: typeof common; chat: typeof chat; account: typeof account; admin: typeof admin; engines: typeof engines; library: typeof library };
 export type Namespace = keyof Words;
 type Unplural<K> = K extends `${infer Stem}_one` | `${infer Stem}_other` ? Stem : K;
 export type Key<N extends Namespace> = Unplural<keyof Words[N] & string>;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use egress::Rule;
-use models::library::{Entry, Error, Facts, Library, Machine, Order, Patience, Place, Source, Step, Taking};
+use models::library::{Entry, Error, Facts, Library, Machine, Order, Patience, Place, Run, Source, Step, Taking};
 use tokio_util::sync::CancellationToken;
 
 /// A request as it came.
@@ -468,4 +468,47 @@ fn ollamas_blobs_are_used_where_they_are() {
     assert_eq!(verified.same, Some(true));
     let refused = library.remove("tiny:latest", &[]).expect_err("Ollama's");
     assert!(refused.to_string().contains("ollama rm") && blob.exists(), "{refused}");
+}
+
+#[test]
+fn what_the_portal_runs_is_written_down_and_what_does_not_fit_is_refused() {
+    let dir = folder();
+    let lib = library(dir.path());
+    let original = dir.path().join("mine.gguf");
+    std::fs::write(&original, model(13).0).expect("written");
+    lib.import(&original, Taking::Link, None).expect("taken in");
+    let run = Run { context: Some(2048) };
+    assert_eq!(lib.set_run("mine", Some(run)).expect("it fits").run, Some(run));
+    assert_eq!(library(dir.path()).get("mine").expect("there").run, Some(run), "after a restart, too");
+    let small = Machine { free_memory: || Some(100 << 20), ..MACHINE };
+    let small = library_with(dir.path(), small, egress::Options::default());
+    let error = small.set_run("mine", Some(run)).expect_err("too large");
+    let told = "mine needs 268 MB of memory (weights 200 kB, KV cache of 2048 tokens 131 kB, beside them 268 MB), and this \
+                machine has 104 MB free; choose a smaller quantisation or --context, or say --anyway";
+    assert_eq!(error.to_string(), told);
+    assert_eq!(lib.set_run("mine", None).expect("stopped").run, None);
+    std::fs::write(lib.folder().join("loose.gguf"), model(13).0).expect("written");
+    assert_eq!(lib.set_run("loose", Some(run)).expect_err("unchecked").code(), "not_a_model");
+}
+
+#[tokio::test]
+async fn an_upload_is_a_model_when_it_is_whole_and_nothing_before() {
+    let dir = folder();
+    let library = library(dir.path());
+    let (data, sha) = model(14);
+    let total = data.len() as u64;
+    let mut upload = library.upload("up.gguf", total).expect("begun");
+    assert_eq!(library.upload("up.gguf", total).expect_err("one at a time").code(), "busy");
+    upload.write(&data[..1000]).await.expect("written");
+    drop(upload);
+    assert_eq!(library.list().expect("a list"), [], "what broke off is gone");
+    let mut upload = library.upload("up.gguf", 10).expect("begun");
+    assert_eq!(upload.write(&data).await.expect_err("more than was told").code(), "not_a_model");
+    drop(upload);
+    let mut upload = library.upload("up.gguf", total).expect("begun");
+    for piece in data.chunks(30_000) {
+        upload.write(piece).await.expect("written");
+    }
+    assert_eq!(upload.finish().await.expect("whole").sha256, Some(sha));
+    assert_eq!(library.upload("../up.gguf", total).expect_err("a path").code(), "bad_name");
 }

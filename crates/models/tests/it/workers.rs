@@ -249,3 +249,20 @@ async fn a_deaf_worker_is_made_to_go() {
     assert!(!lives(process));
     assert!((4..7).contains(&took.as_secs()), "two seconds, a signal, three seconds, a kill: {took:?}");
 }
+
+#[tokio::test]
+async fn one_more_is_started_and_stopped_while_the_others_run() {
+    let models = house("");
+    ready(&models).await;
+    let first = pid(&models);
+    let second =
+        WorkerConfig { display_name: Some("Second".into()), ..scripted_worker("second", "workers::player", "") };
+    assert!(models.start_worker(second.clone()));
+    assert!(!models.start_worker(second), "there is one of this name");
+    let names: Vec<String> = models.list().into_iter().map(|model| model.name).collect();
+    assert_eq!(names.len(), 2, "{names:?}");
+    assert!(models.stop_worker("second") && !models.stop_worker("second"));
+    assert!(models.state("local/second").is_none());
+    assert_eq!((models.workers().len(), pid(&models)), (1, first), "the other one was left alone");
+    models.shutdown().await;
+}

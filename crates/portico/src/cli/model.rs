@@ -284,12 +284,15 @@ fn verify(named: &Named) -> anyhow::Result<ExitCode> {
 fn take_away(remove: &Remove) -> anyhow::Result<()> {
     let (config, library) = open(&remove.place)?;
     let entry = library.get(&remove.name)?;
-    let configured: Vec<PathBuf> = config.models.iter().map(|model| model.path.clone()).collect();
-    let running = if data::holder(&config.data).is_some() { configured.as_slice() } else { &[] };
+    let mut running: Vec<PathBuf> = config.models.iter().map(|model| model.path.clone()).collect();
+    running.extend(entry.run.map(|_| entry.path.clone()));
+    if data::holder(&config.data).is_none() {
+        running.clear();
+    }
     if !remove.yes {
         confirm(&entry)?;
     }
-    library.remove(&remove.name, running)?;
+    library.remove(&remove.name, &running)?;
     print::note(format_args!("removed {}", remove.name));
     Ok(())
 }

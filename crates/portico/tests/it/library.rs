@@ -1,5 +1,7 @@
 //! `portico model` as a person types it, with GGUF files as they are written, hostile ones included, and a file server.
 
+mod doors;
+
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
@@ -72,11 +74,19 @@ fn gguf() -> Vec<u8> {
     bytes
 }
 
+/// What a server does after half of the file, when it is asked first.
+#[derive(Clone, Copy, PartialEq)]
+enum First {
+    BreaksOff,
+    Hangs,
+}
+
 /// A server that gives the first request half of the file and the others what they ask for.
-fn serve(data: Vec<u8>) -> String {
+fn serve(data: Vec<u8>, first: First) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     std::thread::spawn(move || {
+        let mut hung = Vec::new();
         for (number, stream) in listener.incoming().enumerate() {
             let Ok(mut stream) = stream else { return };
             let mut head = [0; 4096];
@@ -90,6 +100,9 @@ fn serve(data: Vec<u8>) -> String {
             let answer = format!("HTTP/1.1 {status}\r\nContent-Length: {rest}\r\n{range}\r\nETag: \"1\"\r\n\r\n");
             let end = if number == 0 { total / 2 } else { total };
             let _ = stream.write_all(answer.as_bytes()).and_then(|()| stream.write_all(&data[from..end]));
+            if number == 0 && first == First::Hangs {
+                hung.push(stream);
+            }
         }
     });
     url
@@ -104,7 +117,7 @@ fn a_model_is_fetched_listed_verified_and_removed() {
     assert!(err.contains("portico model list --catalogue"), "{err}");
     assert!(!here.join("data").exists(), "it looks and makes nothing");
 
-    let url = format!("{}/org/repo/resolve/main/tiny.gguf", serve(gguf()));
+    let url = format!("{}/org/repo/resolve/main/tiny.gguf", serve(gguf(), First::BreaksOff));
     let (out, err) = ok(here, &["model", "pull", &url]);
     let path = here.join("data/models/tiny.gguf");
     assert_eq!(std::fs::read(&path).expect("the file"), gguf());

@@ -1,6 +1,6 @@
 //! The frame of the administration: the way back, the sections, the open one; and the live socket while it is open.
 import { Link, Outlet } from "@tanstack/react-router";
-import { Activity, ArrowLeft, Boxes, Gauge, Grid3x3, KeyRound, LibraryBig, MailPlus, Signpost, Users } from "lucide-react";
+import { Activity, ArrowLeft, Boxes, Gauge, Grid3x3, HardDrive, KeyRound, LibraryBig, MailPlus, Signpost, Users } from "lucide-react";
 import { Suspense, useEffect } from "react";
 import { openLive } from "@/api/live";
 import { queries } from "@/app/queries";
@@ -51,6 +51,7 @@ export function AdminLayout() {
           sections={[
             { to: "/admin", label: t("overview"), icon: <Gauge aria-hidden="true" /> },
             { to: "/admin/models", label: t("models"), icon: <Boxes aria-hidden="true" /> },
+            { to: "/admin/library", label: e("library"), icon: <HardDrive aria-hidden="true" /> },
             { to: "/admin/aliases", label: e("aliases"), icon: <Signpost aria-hidden="true" /> },
             { to: "/admin/capabilities", label: e("matrix"), icon: <Grid3x3 aria-hidden="true" /> },
             { to: "/admin/catalogue", label: e("catalogue"), icon: <LibraryBig aria-hidden="true" /> },

@@ -32,6 +32,12 @@ const sections = [
   }),
   createRoute({
     getParentRoute: () => adminRoute,
+    path: "/library",
+    loader: () => loadWords("library"),
+    component: lazyRouteComponent(() => import("@/pages/admin/library/page"), "LibraryPage"),
+  }),
+  createRoute({
+    getParentRoute: () => adminRoute,
     path: "/aliases",
     component: lazyRouteComponent(() => import("@/pages/admin/aliases/page"), "AliasesPage"),
   }),
