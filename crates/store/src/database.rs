@@ -39,6 +39,7 @@ struct Direct {
 
 /// The direct connection, and nobody else writing.
 pub(crate) struct Writing<'a> {
+    #[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "it is held; only tests speak through it"))]
     pub(crate) any: PoolConnection<Any>,
     pub(crate) direct: MutexGuard<'a, Option<SqliteConnection>>,
 }
