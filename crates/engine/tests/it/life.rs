@@ -19,7 +19,9 @@ fn long() -> String {
 #[test]
 fn while_it_loads_it_says_so() {
     let worker = Worker::start(&["--scripted", "x", "--load-time", "2000"]);
-    eventually("half of it is loaded", || worker.get("/health").json() == json!({"status": "loading", "progress": 0.5}));
+    eventually("half of it is loaded", || {
+        worker.get("/health").json() == json!({"status": "loading", "progress": 0.5})
+    });
     assert_eq!(worker.get("/health").status, 503);
     let reply = worker.post("/v1/chat/completions", &json!({"messages": [{"role": "user", "content": "x"}]}));
     assert_eq!((reply.status, reply.json()["error"]["code"].as_str()), (503, Some("model_loading")));

@@ -32,6 +32,11 @@ fn sort(status: StatusCode, headers: &HeaderMap, body: Bytes, url: &str, model: 
     }
     match number {
         401 | 403 => ModelError::Refused { url, status: number },
+        // Our engine's word for an address that it does not have: the model is there, and this is not among what it does.
+        404 if said.code.as_deref() == Some("unknown_url") => wire::rejected(
+            "unsupported_task",
+            format!("the server of this model does not offer this: {}", said.message),
+        ),
         404 if said.in_dialect => ModelError::NoSuchModel { url, model },
         404 | 405 => nothing_there(&url),
         429 => ModelError::OverLimit { url, message: said.message, retry_after, body: Some(body) },
@@ -113,5 +118,24 @@ impl Said {
         };
         let code = if too_long { Some("context_length_exceeded") } else { code };
         Said { message, code: code.map(str::to_owned), loading, in_dialect: true, wait: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn not_found(code: &str) -> ModelError {
+        let body = format!(r#"{{"error":{{"message":"there is nothing at /v1/embeddings","code":{code}}}}}"#);
+        sort(StatusCode::NOT_FOUND, &HeaderMap::new(), Bytes::from(body), "http://engine/v1", "m")
+    }
+
+    #[test]
+    fn an_address_that_the_engine_lacks_is_no_missing_model() {
+        assert_eq!(not_found("\"unknown_url\"").code(), "request_rejected");
+        let ModelError::Rejected { status, code, .. } = not_found("\"unknown_url\"") else { unreachable!() };
+        assert_eq!((status, code.as_deref()), (400, Some("unsupported_task")));
+        assert_eq!(not_found("\"model_not_found\"").code(), "model_not_found");
+        assert_eq!(not_found("null").code(), "model_not_found");
     }
 }
