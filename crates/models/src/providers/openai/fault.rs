@@ -134,7 +134,7 @@ mod tests {
     fn an_address_that_the_engine_lacks_is_no_missing_model() {
         assert_eq!(not_found("\"unknown_url\"").code(), "request_rejected");
         let ModelError::Rejected { status, code, .. } = not_found("\"unknown_url\"") else { unreachable!() };
-        assert_eq!((status, code.as_deref()), (400, Some("unsupported_task")));
+        assert_eq!((status, code.as_deref()), (404, Some("unknown_url")));
         assert_eq!(not_found("\"model_not_found\"").code(), "model_not_found");
         assert_eq!(not_found("null").code(), "model_not_found");
     }
