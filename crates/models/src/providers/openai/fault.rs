@@ -33,10 +33,10 @@ fn sort(status: StatusCode, headers: &HeaderMap, body: Bytes, url: &str, model: 
     match number {
         401 | 403 => ModelError::Refused { url, status: number },
         // Our engine's word for an address that it does not have: the model is there, and this is not among what it does.
-        404 if said.code.as_deref() == Some("unknown_url") => wire::rejected(
-            "unsupported_task",
-            format!("the server of this model does not offer this: {}", said.message),
-        ),
+        404 if said.code.as_deref() == Some("unknown_url") => {
+            let message = format!("the server of this model does not offer this: {}", said.message);
+            ModelError::Rejected { status: number, code: said.code, message, body: None }
+        }
         404 if said.in_dialect => ModelError::NoSuchModel { url, model },
         404 | 405 => nothing_there(&url),
         429 => ModelError::OverLimit { url, message: said.message, retry_after, body: Some(body) },
