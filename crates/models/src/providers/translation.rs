@@ -342,6 +342,18 @@ pub(super) fn client(prompt: &Prompt) -> Option<Dialect> {
     prompt.body.as_ref().map(domain::ClientBody::dialect)
 }
 
+/// Adds what one side said to a list of turns, whose contents stand under `key`. Both translated dialects want results of
+/// parallel calls in one turn, so neighbours of one role are joined; nothing said is no turn.
+pub(super) fn join(turns: &mut Vec<Value>, role: &str, key: &str, parts: Vec<Value>) {
+    if parts.is_empty() {
+        return;
+    }
+    match turns.last_mut().filter(|last| last["role"] == role).and_then(|last| last[key].as_array_mut()) {
+        Some(known) => known.extend(parts),
+        None => turns.push(serde_json::json!({"role": role, key: parts})),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

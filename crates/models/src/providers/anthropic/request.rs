@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::Known;
 use crate::providers::memory::Memory;
 use crate::providers::translation::Fate::{Dropped, House, Mapped, Refused};
-use crate::providers::translation::{Asked, Assistant, Choice, Format, Part, Table, Tool, Turn, wrong};
+use crate::providers::translation::{Asked, Assistant, Choice, Format, Part, Table, Tool, Turn, join, wrong};
 
 const WHO: &str = "Anthropic's models";
 /// The longest answer where neither the client nor the list of models says: Anthropic demands a number.
@@ -143,14 +143,7 @@ fn conversation(turns: &[Turn], memory: &Memory) -> Result<(Vec<String>, Value, 
                 ("assistant", blocks)
             }
         };
-        if blocks.is_empty() {
-            continue;
-        }
-        // Results of parallel calls belong into one message; neighbours of one role are one turn.
-        match messages.last_mut().filter(|last| last["role"] == role).and_then(|last| last["content"].as_array_mut()) {
-            Some(content) => content.extend(blocks),
-            None => messages.push(json!({"role": role, "content": blocks})),
-        }
+        join(&mut messages, role, "content", blocks);
     }
     if messages.is_empty() {
         return Err(wrong("messages: there is nothing to answer".to_owned()));

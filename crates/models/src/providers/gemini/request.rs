@@ -9,7 +9,9 @@ use serde_json::{Map, Value, json};
 use super::{Known, bare};
 use crate::providers::memory::Memory;
 use crate::providers::translation::Fate::{Dropped, House, Mapped, Refused};
-use crate::providers::translation::{Asked, Assistant, Call, Choice, Format, Part, Table, Tool, Turn, client, wrong};
+use crate::providers::translation::{
+    Asked, Assistant, Call, Choice, Format, Part, Table, Tool, Turn, client, join, wrong,
+};
 
 const WHO: &str = "Gemini models";
 /// Stands for the signature of a call that another model made, or that is no longer known: Gemini 3 refuses calls without one
@@ -144,14 +146,7 @@ fn conversation(turns: &[Turn], memory: &Memory, signs: bool) -> Result<(Vec<Val
                 ("model", assistant(said, memory, signs))
             }
         };
-        if parts.is_empty() {
-            continue;
-        }
-        // Results of parallel calls belong into one content; neighbours of one role are one turn.
-        match contents.last_mut().filter(|last| last["role"] == role).and_then(|last| last["parts"].as_array_mut()) {
-            Some(known) => known.extend(parts),
-            None => contents.push(json!({"role": role, "parts": parts})),
-        }
+        join(&mut contents, role, "parts", parts);
     }
     if contents.is_empty() {
         return Err(wrong("messages: there is nothing to answer".to_owned()));
