@@ -223,6 +223,8 @@ pub struct Offered {
     pub chat_template: Option<bool>,
     /// Whether its weights are in memory now; `None` where the back end does not tell.
     pub loaded: Option<bool>,
+    /// How much of its weights is read, 0 to 100, while the back end reads them and where it tells.
+    pub loading: Option<u8>,
     /// What it can do, in the back end's own words (`completion`, `embedding`, `tools`, `vision`, `thinking` …); `None` where
     /// it does not tell.
     pub capabilities: Option<Vec<String>>,

@@ -16,9 +16,11 @@ fn main() -> ExitCode {
         model: "model.gguf".into(),
         model_name: None,
         listen: "127.0.0.1:0".parse().expect("an address"),
+        front: None,
         key: None,
         context: None,
         threads: None,
+        gpu_layers: engine::GpuLayers::Auto,
         parent_watch: false,
     };
     let mut script: Option<Script> = None;

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use crate::Device;
+
 pub mod scripted;
 
 /// A token's id in its vocabulary.
@@ -37,6 +39,12 @@ pub struct Facts {
     /// Tokens of a step that answers, guessed ones included, up to which one more costs little; 0 guesses nothing. At least so many rows of
     /// logits may be wanted at once, and one for each of [`parallel`](Self::parallel).
     pub guesses: u32,
+    /// Threads that compute; 0 where the backend has none of its own.
+    pub threads: u32,
+    /// Devices that compute beside the processor.
+    pub devices: Vec<Device>,
+    /// Layers of the model that lie on those devices, and all that it has.
+    pub gpu_layers: (u32, u32),
     /// Number of weights.
     pub parameters: u64,
     /// Bytes of the weights.

@@ -57,10 +57,18 @@ pub enum Error {
         free: u64,
     },
     /// The processor lacks instructions that the engine is compiled for: another machine.
-    #[error("this processor lacks {missing}, which the engine needs")]
+    #[error(
+        "this processor lacks {missing}, which the engine needs; run the model on another machine and add that as a provider"
+    )]
     Processor {
         /// The instruction sets, by name.
         missing: String,
+    },
+    /// Layers were to go to a GPU, and there is none: leave them here, or give it one.
+    #[error("no layers can go to a GPU: {reason}")]
+    NoGpu {
+        /// Why, and what to do.
+        reason: String,
     },
     /// The binary was built without llama.cpp: build it with the feature.
     #[error("this binary was built without the engine (cargo feature `llama`)")]

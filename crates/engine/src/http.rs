@@ -90,6 +90,10 @@ async fn health(State(door): Shared) -> Response {
 
 async fn models(State(door): Shared) -> Json<Value> {
     let mut model = json!({"id": door.model.name, "object": "model", "created": 0, "owned_by": "portico"});
+    model["status"] = match door.model.ready() {
+        Some(_) => json!({"value": "loaded"}),
+        None => json!({"value": "loading", "progress": door.model.progress.get()}),
+    };
     if let Some(Ready { facts, template, .. }) = door.model.ready() {
         model["meta"] = json!({
             "context_length": facts.context,
@@ -99,6 +103,10 @@ async fn models(State(door): Shared) -> Json<Value> {
             "description": facts.description,
             "has_chat_template": template.is_some(),
             "parallel": facts.parallel,
+            "threads": facts.threads,
+            "devices": facts.devices,
+            "gpu_layers": facts.gpu_layers.0,
+            "layers": facts.gpu_layers.1,
         });
     }
     Json(json!({"object": "list", "data": [model]}))

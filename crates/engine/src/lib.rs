@@ -7,11 +7,13 @@
 pub mod backend;
 mod error;
 pub mod gguf;
+pub mod gpu;
 pub mod grammar;
 mod http;
 mod listener;
 #[cfg(feature = "llama")]
 mod llama;
+pub mod machine;
 pub mod memory;
 mod model;
 mod parent;
@@ -23,7 +25,8 @@ pub mod tools;
 mod worker;
 
 pub use error::Error;
-pub use listener::Listen;
+pub use gpu::{Device, GpuLayers};
+pub use listener::{Front, Listen};
 pub use model::Progress;
 pub use worker::{Options, serve_with};
 
@@ -37,6 +40,18 @@ pub use worker::{Options, serve_with};
 #[cfg(feature = "llama")]
 pub async fn serve(options: Options) -> Result<(), Error> {
     serve_with(options, llama::load).await
+}
+
+/// The devices that this build can compute on beside the processor. Opens their drivers.
+#[cfg(feature = "llama")]
+pub fn devices() -> Vec<Device> {
+    llama::devices()
+}
+
+/// This build has no llama.cpp, so it knows of none.
+#[cfg(not(feature = "llama"))]
+pub fn devices() -> Vec<Device> {
+    Vec::new()
 }
 
 /// This build has no llama.cpp: says so and ends.

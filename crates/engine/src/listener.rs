@@ -1,12 +1,15 @@
-//! Where the worker listens: a loopback port or a Unix socket, and the one line that tells the parent which. No requests here.
+//! Where the worker listens: a loopback port, a Unix socket or, behind a [`Front`], an address that other machines reach; and the one
+//! line that tells the parent which. No requests here, and no TLS.
 
 use std::{
     io::{self, Write},
     net::SocketAddr,
     path::PathBuf,
+    sync::Arc,
 };
 
 use axum::{Router, serve::ListenerExt};
+use domain::BoxFuture;
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 
 use crate::Error;
@@ -14,7 +17,7 @@ use crate::Error;
 /// An address to listen on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Listen {
-    /// A TCP address; port 0 lets the system choose. An address that others can reach wants a key.
+    /// A TCP address; port 0 lets the system choose. An address that others can reach wants a key and a [`Front`].
     Tcp(SocketAddr),
     /// The path of a Unix socket that only this user can open.
     Unix(PathBuf),
@@ -41,19 +44,53 @@ impl std::str::FromStr for Listen {
     }
 }
 
+impl Listen {
+    /// Whether other machines can connect there.
+    pub fn is_reachable(&self) -> bool {
+        matches!(self, Listen::Tcp(address) if !address.ip().is_loopback())
+    }
+}
+
+/// Carries connections to the routes until it is dropped: in TLS, and with bounds on clients who dawdle. The worker has none of that;
+/// whoever lets other machines reach it brings it.
+#[derive(Clone)]
+pub struct Front(Arc<Carry>);
+
+type Carry = dyn Fn(TcpListener, Router) -> BoxFuture<'static, ()> + Send + Sync;
+
+impl Front {
+    /// A front that carries so.
+    pub fn new(carry: impl Fn(TcpListener, Router) -> BoxFuture<'static, ()> + Send + Sync + 'static) -> Self {
+        Front(Arc::new(carry))
+    }
+
+    /// Carries what comes to `listener`.
+    pub fn carry(&self, listener: TcpListener, router: Router) -> BoxFuture<'static, ()> {
+        (self.0)(listener, router)
+    }
+}
+
+impl std::fmt::Debug for Front {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("Front")
+    }
+}
+
 pub(crate) enum Listener {
-    Tcp(TcpListener),
+    Tcp(TcpListener, Option<Front>),
     Unix(UnixListener, PathBuf),
 }
 
 impl Listener {
-    pub(crate) async fn bind(listen: &Listen, has_key: bool) -> Result<Self, Error> {
+    pub(crate) async fn bind(listen: &Listen, front: Option<Front>, has_key: bool) -> Result<Self, Error> {
         let failed = |source| Error::Listen { address: listen.to_string(), source };
         match listen {
-            Listen::Tcp(address) if !address.ip().is_loopback() && !has_key => {
-                Err(failed(io::Error::other("an address that other machines reach needs a key")))
+            Listen::Tcp(_) if listen.is_reachable() && (!has_key || front.is_none()) => {
+                Err(failed(io::Error::other("an address that other machines reach needs a key and TLS")))
             }
-            Listen::Tcp(address) => TcpListener::bind(address).await.map(Listener::Tcp).map_err(failed),
+            Listen::Tcp(address) => {
+                TcpListener::bind(address).await.map(|listener| Listener::Tcp(listener, front)).map_err(failed)
+            }
             Listen::Unix(path) => {
                 let listener = match UnixListener::bind(path) {
                     Err(error)
@@ -75,7 +112,7 @@ impl Listener {
     /// Tells the parent, in one line on standard output, where the worker listens.
     pub(crate) fn announce(&self) -> Result<(), Error> {
         let address = match self {
-            Listener::Tcp(listener) => listener.local_addr().map_err(Error::Socket)?.to_string(),
+            Listener::Tcp(listener, _) => listener.local_addr().map_err(Error::Socket)?.to_string(),
             Listener::Unix(_, path) => Listen::Unix(path.clone()).to_string(),
         };
         say(&serde_json::json!({"listening": address}));
@@ -84,7 +121,11 @@ impl Listener {
 
     pub(crate) async fn serve(self, router: Router) -> Result<(), Error> {
         let served = match self {
-            Listener::Tcp(listener) => {
+            Listener::Tcp(listener, Some(front)) => {
+                front.carry(listener, router).await;
+                Ok(())
+            }
+            Listener::Tcp(listener, None) => {
                 // Without it a stream's small writes wait for acknowledgements (40 ms each).
                 let listener = listener.tap_io(|stream| {
                     if let Err(error) = stream.set_nodelay(true) {

@@ -4,13 +4,13 @@
 use std::{path::Path, sync::Arc};
 
 use crate::{
-    Error, Options, Progress,
+    Device, Error, Options, Progress,
     backend::{Adapter, Backend, Facts, Failed, Input, Slot, Token, Vocabulary},
     gguf::{self, Head},
-    memory,
+    gpu::Split,
+    machine, memory,
 };
 
-mod machine;
 mod native;
 
 /// Sequences that are continued at once.
@@ -25,9 +25,11 @@ const BATCH: u32 = 512;
 const GUESSES: u32 = 9;
 /// Context when none is asked for and the model has more.
 const DEFAULT_CONTEXT: u32 = 8192;
-/// Weights below which one thread computes: a step is so short then that threads would mostly wait for each other, and on a busy machine for
-/// the processor (a step of the 1 MB test model takes 0.3 ms alone, and tens of ms when two threads share a core with other work).
-const WORTH_A_THREAD: u64 = 32 << 20;
+
+/// The devices that llama.cpp computes on beside the processor.
+pub(crate) fn devices() -> Vec<Device> {
+    native::devices()
+}
 
 /// Loads the model of `options`, after checking that this processor and its memory can run it and that its file is whole.
 ///
@@ -42,13 +44,17 @@ pub(crate) fn load(options: &Options, progress: &Progress) -> Result<Box<dyn Bac
         first.of_architecture("context_length").and_then(|tokens| u32::try_from(tokens).ok()).unwrap_or(u32::MAX);
     let context = options.context.unwrap_or(DEFAULT_CONTEXT).clamp(1, trained);
     let weights: u64 = heads.iter().map(Head::weight_bytes).sum();
-    let cells = cells(path, weights, first.cache_per_token(), context)?;
+    let per_token = first.cache_per_token();
+    let blocks = first.of_architecture("block_count").and_then(|blocks| u32::try_from(blocks).ok()).unwrap_or(0);
+    let devices = native::devices();
+    let bytes = weights.saturating_add(per_token.saturating_mul(u64::from(context)));
+    let split = Split::of(options.gpu_layers, blocks, bytes, &devices)?;
+    let cells = cells(path, weights, per_token, context, (split, &devices))?;
 
     let drops_first_space = first.text("tokenizer.ggml.model") == Some("llama")
         && first.integer("tokenizer.ggml.add_space_prefix") != Some(0);
-    let enough = if weights < WORTH_A_THREAD { 1 } else { machine::physical_cores() };
-    let threads = options.threads.unwrap_or(enough).max(1);
-    let model = native::Model::load(path, progress).map_err(|reason| unsupported(path, reason))?;
+    let threads = options.threads.unwrap_or_else(|| machine::threads_for(weights)).max(1);
+    let model = native::Model::load(path, split.layers, progress).map_err(|reason| unsupported(path, reason))?;
     let model = Arc::new(model);
     let limits = native::Limits { cells, slots: SLOTS, outputs: SLOTS, batch: BATCH, threads };
     let context_of = native::Context::new(Arc::clone(&model), limits).map_err(|reason| unsupported(path, reason))?;
@@ -61,13 +67,23 @@ pub(crate) fn load(options: &Options, progress: &Progress) -> Result<Box<dyn Bac
         adapters: 0,
         batch: BATCH,
         guesses: GUESSES,
+        threads,
+        gpu_layers: (split.layers, split.of),
+        devices,
         parameters: model.parameters(),
         size: model.size(),
         trained_context: trained,
         description: model.description(),
         chat_template: first.text("tokenizer.chat_template").map(str::to_owned),
     };
-    tracing::info!(model = %path.display(), description = facts.description, context, cells, threads, "the model is loaded");
+    for device in &facts.devices {
+        let Device { name, description, memory, free } = device;
+        tracing::info!(name, description, memory_mib = memory >> 20, free_mib = free >> 20, "a device that computes");
+    }
+    let layers = format!("{} of {}", split.layers, split.of);
+    tracing::info!(
+        model = %path.display(), description = facts.description, context, cells, threads, layers_on_gpu = layers, "the model is loaded"
+    );
     let words = Arc::new(Words { model, drops_first_space });
     Ok(Box::new(Llama { context: context_of, facts, words }))
 }
@@ -76,17 +92,30 @@ fn unsupported(path: &Path, reason: String) -> Error {
     Error::Unsupported { path: path.to_owned(), reason: gguf::in_one_line(&reason) }
 }
 
-/// How many tokens the cache is to hold: several contexts where they take no more than a quarter of the memory that is free, else as many as
-/// that quarter holds, and never fewer than one context.
-fn cells(path: &Path, weights: u64, per_token: u64, context: u32) -> Result<u32, Error> {
-    let cache = |tokens: u32| per_token.saturating_mul(u64::from(tokens));
+/// How many tokens the cache is to hold: several contexts where they take no more than a quarter of the memory that is free (of a GPU's, all
+/// that is left), else as many as that holds, and never fewer than one context.
+fn cells(
+    path: &Path,
+    weights: u64,
+    per_token: u64,
+    context: u32,
+    (split, devices): (Split, &[Device]),
+) -> Result<u32, Error> {
     let wanted = context.saturating_mul(FULL_CONTEXTS);
-    let Some(free) = memory::free() else { return Ok(wanted) };
-    if weights.saturating_add(cache(context)) > free {
-        return Err(Error::TooLarge { path: path.to_owned(), weights, cache: cache(context), context, free });
-    }
-    let affordable = ((free - weights) / 4).checked_div(per_token).unwrap_or(u64::MAX);
-    Ok(wanted.min(u32::try_from(affordable).unwrap_or(u32::MAX)).max(context))
+    let holds = |bytes: u64, per_token: u64| bytes.checked_div(per_token).unwrap_or(u64::MAX);
+    let on_gpu = split.left(weights, devices).map_or(u64::MAX, |left| holds(left, split.on_gpu(per_token)));
+    let in_memory = match memory::free() {
+        None => u64::MAX,
+        Some(free) => {
+            let (weights, per_token) = (split.on_cpu(weights), split.on_cpu(per_token));
+            let cache = per_token.saturating_mul(u64::from(context));
+            if weights.saturating_add(cache) > free {
+                return Err(Error::TooLarge { path: path.to_owned(), weights, cache, context, free });
+            }
+            holds((free - weights) / 4, per_token)
+        }
+    };
+    Ok(wanted.min(u32::try_from(on_gpu.min(in_memory)).unwrap_or(u32::MAX)).max(context))
 }
 
 struct Llama {

@@ -6,10 +6,10 @@ use domain::{Clock, Ids, SystemClock};
 use tokio::sync::oneshot;
 
 use crate::{
-    Error,
+    Error, GpuLayers,
     backend::Backend,
     http::{self, Door},
-    listener::{self, Listen, Listener},
+    listener::{self, Front, Listen, Listener},
     model::{Model, Progress},
     parent,
 };
@@ -26,12 +26,16 @@ pub struct Options {
     pub model_name: Option<String>,
     /// Where to listen.
     pub listen: Listen,
+    /// What stands before a TCP address; without it only this machine is served, in plain HTTP.
+    pub front: Option<Front>,
     /// The bearer key that requests must carry.
     pub key: Option<String>,
     /// Most tokens of one conversation; the model's own length, at most 8192, when absent.
     pub context: Option<u32>,
     /// Threads that compute; when absent the number of physical cores, or one for a very small model.
     pub threads: Option<u32>,
+    /// How many of the model's layers go to a GPU.
+    pub gpu_layers: GpuLayers,
     /// End when standard input closes, whose other end the parent holds. For a worker that a portal starts; one that is run alone may have
     /// `/dev/null` there, which is closed from the beginning.
     pub parent_watch: bool,
@@ -63,7 +67,7 @@ async fn live<L>(options: Options, load: L) -> Result<(), Error>
 where
     L: FnOnce(&Options, &Progress) -> Result<Box<dyn Backend>, Error> + Send + 'static,
 {
-    let listener = Listener::bind(&options.listen, options.key.is_some()).await?;
+    let listener = Listener::bind(&options.listen, options.front.clone(), options.key.is_some()).await?;
     let parent_gone = options.parent_watch.then(parent::gone);
     listener.announce()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());

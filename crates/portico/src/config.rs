@@ -117,6 +117,20 @@ pub struct Log {
     pub level: &'static str,
 }
 
+impl Log {
+    /// What `env` alone says of it, for a process that reads no configuration file.
+    pub fn of_environment(env: &dyn Fn(&str) -> Option<String>) -> Result<Log, Mistakes> {
+        let of_the_log = |name: &str| env(name).filter(|_| name.starts_with("PORTICO_LOG__"));
+        Ok(Config::read("", None, &of_the_log, &Overrides::default())?.log)
+    }
+
+    /// The same for the environment of a process that is started from here.
+    pub(crate) fn environment(self) -> [(&'static str, &'static str); 2] {
+        let format = if self.format == LogFormat::Json { "json" } else { "text" };
+        [("PORTICO_LOG__FORMAT", format), ("PORTICO_LOG__LEVEL", self.level)]
+    }
+}
+
 /// How a log line looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
@@ -133,6 +147,8 @@ pub struct Egress {
     pub allow: Vec<String>,
     /// Nothing but this machine is reached, whatever else is configured.
     pub offline: bool,
+    /// Certificates that are trusted beside the public authorities': an own authority's, or a server's own (PEM).
+    pub ca_file: Option<PathBuf>,
 }
 
 /// The four clocks of a request to a model.

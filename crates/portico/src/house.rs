@@ -96,14 +96,15 @@ impl House {
         };
         let catalog = Catalog::new(store.clone(), models.clone(), Envelope::new(&key.0), fixed);
         catalog.reload(TenantId::FIRST).await?;
+        let log = config.log;
         let library = crate::library::open(config, Arc::clone(&egress));
-        models.run_workers(crate::library::with_those_that_run(&library, workers(config)?));
+        models.run_workers(crate::library::with_those_that_run(&library, workers(config)?, log));
         let downloads = Downloads::open(library.clone());
         let shelves = Shelves {
             library,
             downloads: Arc::clone(&downloads),
             fixed: config.models.iter().map(|model| model.path.clone()).collect(),
-            runner: Box::new(library_worker),
+            runner: Box::new(move |path, name, context| library_worker(path, name, context, log)),
         };
         let chat = Chat::start(store.clone(), models.clone(), ledger.clone(), Arc::clone(&clock), ids.clone());
 

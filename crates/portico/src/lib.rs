@@ -11,3 +11,4 @@ mod machine;
 mod options;
 pub mod port;
 mod reload;
+pub mod worker;

@@ -8,7 +8,7 @@ use engine::gguf::{self, Head};
 use models::WorkerConfig;
 use models::library::{Facts, Library, Machine, free_disk, ollama_folder};
 
-use crate::config::Config;
+use crate::config::{Config, Log};
 use crate::options::library_worker;
 
 /// The library of the data folder.
@@ -18,7 +18,7 @@ pub(crate) fn open(config: &Config, egress: Arc<Egress>) -> Library {
 }
 
 /// The workers of the configuration, and those of the library's models that the portal was told to run.
-pub(crate) fn with_those_that_run(library: &Library, mut workers: Vec<WorkerConfig>) -> Vec<WorkerConfig> {
+pub(crate) fn with_those_that_run(library: &Library, mut workers: Vec<WorkerConfig>, log: Log) -> Vec<WorkerConfig> {
     let entries = library.list().unwrap_or_else(|error| {
         tracing::error!(%error, "the library of models cannot be read");
         Vec::new()
@@ -32,7 +32,7 @@ pub(crate) fn with_those_that_run(library: &Library, mut workers: Vec<WorkerConf
             );
             continue;
         }
-        workers.extend(library_worker(&entry.path, &entry.name, run.context));
+        workers.extend(library_worker(&entry.path, &entry.name, run.context, log));
     }
     workers
 }

@@ -16,6 +16,17 @@ pub(crate) async fn signal(mut hangup: impl AsyncFnMut()) -> std::io::Result<()>
     }
 }
 
+/// Calls `hangup` at every SIGHUP; returns only where the system does not tell of them.
+pub(crate) async fn hangups(mut hangup: impl FnMut()) -> std::io::Result<std::convert::Infallible> {
+    let mut hung_up = listen(SignalKind::hangup())?;
+    loop {
+        if hung_up.recv().await.is_none() {
+            std::future::pending::<()>().await;
+        }
+        hangup();
+    }
+}
+
 /// Lifts the soft limit of open files to the hard one: every stream is a descriptor or two, and the usual 1,024 is few.
 pub(crate) fn raise_descriptor_limit() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};

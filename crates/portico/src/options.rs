@@ -7,15 +7,15 @@ use domain::KeyScope;
 use identity::FixedKey;
 use models::{Key, ModelConfig, ProviderConfig, WorkerConfig};
 
-use crate::config::{Config, LocalModel};
+use crate::config::{Config, LocalModel, Log};
 
 pub(crate) fn way_out(config: &Config) -> anyhow::Result<egress::Options> {
     let allow = config.egress.allow.iter().map(|rule| rule.parse()).collect::<Result<_, _>>()?;
     Ok(egress::Options {
         allow,
+        extra_ca: config.egress.ca_file.clone(),
         connect_timeout: config.timeouts.connect,
         offline: config.egress.offline,
-        ..egress::Options::default()
     })
 }
 
@@ -78,16 +78,16 @@ pub(crate) fn workers(config: &Config) -> anyhow::Result<Vec<WorkerConfig>> {
         config.models[0].path.display()
     );
     let program: PathBuf = std::env::current_exe().context("the path of this program")?;
-    Ok(config.models.iter().map(|model| worker(program.clone(), model)).collect())
+    Ok(config.models.iter().map(|model| worker(program.clone(), model, config.log)).collect())
 }
 
 /// A worker for a model of the library; `None` where this binary runs no models.
-pub(crate) fn library_worker(path: &Path, name: &str, context: Option<u32>) -> Option<WorkerConfig> {
+pub(crate) fn library_worker(path: &Path, name: &str, context: Option<u32>, log: Log) -> Option<WorkerConfig> {
     let program = cfg!(feature = "engine").then(std::env::current_exe)?.ok()?;
-    Some(worker(program, &LocalModel { path: path.to_owned(), name: name.to_owned(), context, threads: None }))
+    Some(worker(program, &LocalModel { path: path.to_owned(), name: name.to_owned(), context, threads: None }, log))
 }
 
-fn worker(program: PathBuf, model: &LocalModel) -> WorkerConfig {
+fn worker(program: PathBuf, model: &LocalModel, log: Log) -> WorkerConfig {
     let mut args: Vec<std::ffi::OsString> = vec!["engine".into(), "--model".into(), model.path.clone().into()];
     args.extend([
         "--name".into(),
@@ -101,5 +101,6 @@ fn worker(program: PathBuf, model: &LocalModel) -> WorkerConfig {
             args.extend([flag.into(), value.to_string().into()]);
         }
     }
-    WorkerConfig { name: model.name.clone(), display_name: None, program, args, env: Vec::new() }
+    let env = log.environment().map(|(name, value)| (name.into(), value.into())).to_vec();
+    WorkerConfig { name: model.name.clone(), display_name: None, program, args, env }
 }

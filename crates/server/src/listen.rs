@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
@@ -20,7 +21,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
-/// A client may take this long to send its request head; longer is somebody holding a connection for its own sake.
+/// A client may take this long to shake hands, and as long again to send its request head; longer is somebody holding a connection for
+/// its own sake.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Why TLS cannot be served.
@@ -153,7 +155,10 @@ async fn speak<S>(io: TokioIo<S>, peer: SocketAddr, router: Router, draining: Ca
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let asked = Arc::new(AtomicBool::new(false));
+    let asks = Arc::clone(&asked);
     let service = TowerToHyperService::new(router.map_request(move |mut request: axum::http::Request<Incoming>| {
+        asks.store(true, Ordering::Relaxed);
         request.extensions_mut().insert(Peer(peer));
         request.map(Body::new)
     }));
@@ -164,13 +169,63 @@ where
     tokio::pin!(connection);
     tokio::select! {
         result = connection.as_mut() => return ended(result, peer),
+        () = silence(&asked) => return tracing::debug!(%peer, "nothing was asked in time"),
         () = draining.cancelled() => connection.as_mut().graceful_shutdown(),
     }
     ended(connection.await, peer);
 }
 
+/// Returns when nothing was ever asked: the clock of hyper's heads starts only with the first byte of HTTP/1, and not at all in HTTP/2.
+async fn silence(asked: &AtomicBool) {
+    tokio::time::sleep(HEAD_TIMEOUT).await;
+    if asked.load(Ordering::Relaxed) {
+        std::future::pending::<()>().await;
+    }
+}
+
 fn ended(result: Result<(), Box<dyn std::error::Error + Send + Sync>>, peer: SocketAddr) {
     if let Err(error) = result {
         tracing::trace!(%peer, %error, "a connection ended early");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::time::Instant;
+
+    use super::*;
+
+    /// The paused clock goes on by itself whenever everybody waits.
+    #[tokio::test(start_paused = true)]
+    async fn who_connects_and_never_asks_is_let_go() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = listener.local_addr().unwrap();
+        let router = Router::new().route("/", axum::routing::get(|| async { "here" }));
+        let stop = CancellationToken::new();
+        let serving = serve(listener, None, router, stop.clone(), Duration::from_secs(1));
+        let visiting = async {
+            // Nothing, less than the greeting of HTTP/2, all of it, a head that never ends.
+            for said in ["", "PRI * HT", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "GET / HTTP/1.1\r\nHost: x\r\nX: "] {
+                let begun = Instant::now();
+                let mut client = TcpStream::connect(at).await.unwrap();
+                client.write_all(said.as_bytes()).await.unwrap();
+                // Whether it is told so or just cut is hyper's matter.
+                let _ = client.read_to_end(&mut Vec::new()).await;
+                assert!(begun.elapsed() <= HEAD_TIMEOUT + Duration::from_secs(1), "{said:?}: {:?}", begun.elapsed());
+                assert!(begun.elapsed() >= HEAD_TIMEOUT, "{said:?}: {:?}", begun.elapsed());
+            }
+            // One that has asked may rest and ask again.
+            let mut client = TcpStream::connect(at).await.unwrap();
+            for _ in 0..2 {
+                client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+                let mut answer = [0; 512];
+                let read = client.read(&mut answer).await.unwrap();
+                assert!(answer[..read].starts_with(b"HTTP/1.1 200"), "{:?}", String::from_utf8_lossy(&answer[..read]));
+                tokio::time::sleep(HEAD_TIMEOUT / 2).await;
+            }
+            stop.cancel();
+        };
+        tokio::join!(serving, visiting);
     }
 }

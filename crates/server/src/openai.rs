@@ -3,6 +3,7 @@
 
 pub(crate) mod completions;
 pub(crate) mod files;
+pub(crate) mod listing;
 pub(crate) mod models;
 pub(crate) mod tasks;
 

@@ -21,18 +21,23 @@ type ButtonProps = ButtonHTMLAttributes<HTMLButtonElement> & {
   ref?: Ref<HTMLButtonElement>;
 };
 
+/** How a button looks, also where it is a link. */
+export function buttonLook(variant: Variant, size: "small" | "medium", className?: string): string {
+  return cx(
+    "touch-target inline-flex shrink-0 items-center justify-center gap-2 rounded-control text-ui font-medium whitespace-nowrap transition-[background-color,opacity] duration-120 disabled:opacity-45 [&_svg]:size-4",
+    size === "small" ? "h-8 px-3" : "h-9 px-4 coarse:h-11",
+    VARIANTS[variant],
+    className,
+  );
+}
+
 export function Button({ variant = "secondary", size = "medium", icon, busy = false, className, children, disabled, type = "button", ...rest }: ButtonProps) {
   return (
     <button
       type={type}
       disabled={disabled || busy}
       aria-busy={busy || undefined}
-      className={cx(
-        "touch-target inline-flex shrink-0 items-center justify-center gap-2 rounded-control text-ui font-medium whitespace-nowrap transition-[background-color,opacity] duration-120 disabled:opacity-45 [&_svg]:size-4",
-        size === "small" ? "h-8 px-3" : "h-9 px-4 coarse:h-11",
-        VARIANTS[variant],
-        className,
-      )}
+      className={buttonLook(variant, size, className)}
       {...rest}
     >
       {busy ? <Spinner /> : icon}

@@ -16,7 +16,7 @@ use std::{
 use llama_cpp_sys_2 as sys;
 
 use crate::{
-    Progress,
+    Device, Progress,
     backend::{Failed, Input, Slot, Token},
 };
 
@@ -34,6 +34,34 @@ pub(super) fn type_size(kind: u32) -> Option<(u64, u64)> {
     let (block, bytes) = unsafe { (sys::ggml_blck_size(kind), sys::ggml_type_size(kind)) };
     let block = u64::try_from(block).ok()?;
     (block > 0 && bytes > 0).then_some((block, bytes as u64))
+}
+
+/// The GPUs that the backends of this build have found.
+pub(super) fn devices() -> Vec<Device> {
+    start();
+    // SAFETY: reads the list of devices, which is complete once the first function of this library has run.
+    let count = unsafe { sys::ggml_backend_dev_count() };
+    (0..count).filter_map(device).collect()
+}
+
+fn device(index: usize) -> Option<Device> {
+    // SAFETY: `index` is below the count; a device lives as long as the process, and so do its two texts, which end with a zero.
+    unsafe {
+        let device = sys::ggml_backend_dev_get(index);
+        let kind = sys::ggml_backend_dev_type(device);
+        if kind != sys::GGML_BACKEND_DEVICE_TYPE_GPU && kind != sys::GGML_BACKEND_DEVICE_TYPE_IGPU {
+            return None;
+        }
+        let (mut free, mut total) = (0, 0);
+        sys::ggml_backend_dev_memory(device, &raw mut free, &raw mut total);
+        let text = |text: *const c_char| CStr::from_ptr(text).to_string_lossy().trim().to_owned();
+        Some(Device {
+            name: text(sys::ggml_backend_dev_name(device)),
+            description: text(sys::ggml_backend_dev_description(device)),
+            memory: total as u64,
+            free: free as u64,
+        })
+    }
 }
 
 /// A loaded model.
@@ -55,13 +83,14 @@ impl Drop for Model {
 }
 
 impl Model {
-    /// Loads a file whose head has been checked. The error is what llama.cpp said.
-    pub(super) fn load(path: &Path, progress: &Progress) -> Result<Self, String> {
+    /// Loads a file whose head has been checked, so many of its layers to GPUs. The error is what llama.cpp said.
+    pub(super) fn load(path: &Path, gpu_layers: u32, progress: &Progress) -> Result<Self, String> {
         start();
         let path =
             CString::new(path.as_os_str().as_encoded_bytes()).map_err(|_| "its path holds a zero byte".to_owned())?;
         // SAFETY: returns a plain struct.
         let mut parameters = unsafe { sys::llama_model_default_params() };
+        parameters.n_gpu_layers = i32::try_from(gpu_layers).unwrap_or(i32::MAX);
         parameters.progress_callback = Some(on_progress);
         parameters.progress_callback_user_data = std::ptr::from_ref(progress).cast_mut().cast();
         COMPLAINTS.lock().unwrap_or_else(PoisonError::into_inner).clear();

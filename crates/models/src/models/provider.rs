@@ -1,6 +1,7 @@
 //! One configured provider: its models, and the regular question whether it is there.
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
+use std::time::Duration;
 
 use domain::{Failure, ModelError, ModelProvider, ModelState, Offered};
 use egress::Origin;
@@ -13,6 +14,9 @@ use super::deployment::answers;
 use super::{Deployment, Inner, ModelView, Named};
 use crate::warm_up::warm_up;
 use crate::{ModelConfig, ProviderConfig, providers};
+
+/// How soon a back end that tells how far it is with loading is asked again.
+const WHILE_LOADING: Duration = Duration::from_secs(1);
 
 pub(crate) struct Provider {
     pub(super) config: ProviderConfig,
@@ -142,14 +146,17 @@ impl Provider {
         Deployment::new(named, backend, timeouts, most, &house.queue, house.changed.clone())
     }
 
-    /// One question, and what its answer means for every model.
-    async fn ask(&self, house: &Weak<Inner>) {
-        let Some(backend) = &self.backend else { return };
+    /// One question, and what its answer means for every model. Whether one of them is being loaded.
+    async fn ask(&self, house: &Weak<Inner>) -> bool {
+        let Some(backend) = &self.backend else { return false };
         let answer = backend.offered().await;
-        let Some(house) = house.upgrade() else { return };
+        let Some(house) = house.upgrade() else { return false };
         let offered = match answer {
             Ok(offered) => offered,
-            Err(error) => return self.lost(&error, &house),
+            Err(error) => {
+                self.lost(&error, &house);
+                return matches!(error, ModelError::Loading { .. });
+            }
         };
         self.set_problem(None, &house);
         if self.config.models.is_none() {
@@ -167,6 +174,9 @@ impl Provider {
                         deployment.room.set_limit(offer.concurrency);
                     }
                     match deployment.warms_up {
+                        _ if offer.loading.is_some() => {
+                            deployment.set(ModelState::Loading { percent: offer.loading, eta_ms: None });
+                        }
                         true => warm(&deployment).await,
                         // Cold is no problem: the next request makes the back end load it.
                         false if offer.loaded == Some(false) => deployment.set(ModelState::Cold),
@@ -179,6 +189,7 @@ impl Provider {
                 }),
             }
         }
+        offered.iter().any(|offer| offer.loading.is_some())
     }
 
     fn lost(&self, error: &ModelError, house: &Inner) {
@@ -226,7 +237,7 @@ async fn keep_asking(provider: Weak<Provider>, house: Weak<Inner>) {
         else {
             return;
         };
-        this.ask(&house).await;
+        let every = if this.ask(&house).await { every.min(WHILE_LOADING) } else { every };
         let again = this.again.clone();
         // Not held while waiting, so that a provider that is gone is dropped and ends this.
         drop(this);

@@ -218,6 +218,7 @@ impl From<&Installed> for Offered {
             context: model.context,
             chat_template: model.chat_template,
             loaded: Some(model.loaded.is_some()),
+            loading: None,
             capabilities: model.capabilities.clone(),
             concurrency: None,
             created: None,

@@ -21,6 +21,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("clock", machine::clock),
     ("open files", machine::open_files),
     ("processor", machine::processor),
+    ("engine", machine::engine),
 ];
 
 type Check = fn(&Config) -> Outcome;

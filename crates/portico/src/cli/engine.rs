@@ -4,7 +4,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use engine::{Listen, Options};
+use engine::{GpuLayers, Options};
+
+use super::serve::write_log;
+use crate::config::Log;
+use crate::worker::{Door, KEY};
 
 /// The flags of `portico engine`.
 #[derive(Debug, clap::Args)]
@@ -15,16 +19,17 @@ pub(super) struct EngineArgs {
     /// The name that clients use [default: the file's name without .gguf].
     #[arg(long)]
     name: Option<String>,
-    /// `127.0.0.1:8421`, or `unix:/path`; port 0: the system chooses. An address that others can reach needs a key in
-    /// PORTICO_ENGINE_KEY.
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
-    listen: Listen,
+    #[command(flatten)]
+    door: Door,
     /// Most tokens of one conversation [default: the model's own, at most 8192].
     #[arg(long)]
     context: Option<u32>,
     /// Threads that compute [default: the physical cores].
     #[arg(long)]
     threads: Option<u32>,
+    /// How many of the model's layers go to a GPU: `auto` (as many as its memory holds), a number, or 0 for none.
+    #[arg(long, value_name = "N", default_value = "auto")]
+    gpu_layers: GpuLayers,
     /// End when standard input closes.
     #[arg(long)]
     parent_watch: bool,
@@ -32,13 +37,18 @@ pub(super) struct EngineArgs {
 
 /// Runs the worker until it is told to end.
 pub(super) fn run(args: &EngineArgs) -> anyhow::Result<ExitCode> {
+    write_log(Log::of_environment(&|name| std::env::var(name).ok())?);
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let (key, front) = args.door.open(std::env::var(KEY).ok())?;
     let options = Options {
         model: args.model.clone(),
         model_name: args.name.clone(),
-        listen: args.listen.clone(),
-        key: std::env::var("PORTICO_ENGINE_KEY").ok().filter(|key| !key.is_empty()),
+        listen: args.door.listen.clone(),
+        front,
+        key,
         context: args.context,
         threads: args.threads,
+        gpu_layers: args.gpu_layers,
         parent_watch: args.parent_watch,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();

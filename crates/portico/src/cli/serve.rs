@@ -59,8 +59,8 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Everything a running portal has to say goes to standard error: standard output is for the lines above.
-fn write_log(log: Log) {
+/// Everything that a running portal or worker has to say goes to standard error: standard output is for the lines above.
+pub(super) fn write_log(log: Log) {
     let filter = EnvFilter::try_from_env("PORTICO_LOG_FILTER").unwrap_or_else(|_| EnvFilter::new(log.level));
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match log.format {

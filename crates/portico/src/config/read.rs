@@ -144,7 +144,8 @@ impl<'a> Reader<'_, 'a> {
 
     fn egress(&self, section: &Section<'_, 'a>, offline: bool) -> Egress {
         let offline = section.flag("offline").unwrap_or(false) || offline;
-        Egress { allow: self.each(section.texts("allow"), |host| reachable(&host)), offline }
+        let allow = self.each(section.texts("allow"), |host| reachable(&host));
+        Egress { allow, offline, ca_file: section.text("ca_file").and_then(|file| self.existing(&file)) }
     }
 
     fn models(&self, root: &Section<'_, 'a>, over: &Overrides) -> Vec<LocalModel> {

@@ -24,3 +24,4 @@ mod portal;
 mod queue;
 mod scopes;
 mod stream;
+mod worker;

@@ -16,7 +16,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use store::{FileRow, Listing, NewFile};
 
-use super::{DialectProblem, refused};
+use super::{DialectProblem, listing, refused};
 use crate::key::keyholder;
 use crate::portal::aliases::audit;
 use crate::portal::body::{self, Query};
@@ -77,22 +77,13 @@ pub(crate) async fn list(
 ) -> Result<Json<Value>, DialectProblem> {
     let caller = keyholder(&server, &headers, &extensions)?.caller;
     let Query(asked) = query?;
-    let limit = asked.limit.unwrap_or(10_000);
-    if !(1..=10_000).contains(&limit) {
-        return Err(Problem::wrong("limit", "limit: must be a whole number from 1 to 10000").into());
-    }
-    let newest_first = match asked.order.as_deref() {
-        None | Some("desc") => true,
-        Some("asc") => false,
-        Some(_) => return Err(Problem::wrong("order", "order: must be asc or desc").into()),
-    };
+    let limit = listing::limit(asked.limit, 10_000, 10_000)?;
+    let newest_first = listing::newest_first(asked.order.as_deref())?;
     let after = asked.after.map(|id| id_of(&id).ok_or_else(|| no_such_file(&id))).transpose()?;
     let listing = Listing { purpose: purpose(asked.purpose)?, after, limit, newest_first };
     let (rows, more) = server.store.files(&caller, listing).await?;
     let data: Vec<Value> = rows.iter().map(object).collect();
-    let id = |row: Option<&Value>| row.map(|row| row["id"].clone());
-    Ok(Json(json!({ "object": "list", "first_id": id(data.first()), "last_id": id(data.last()), "has_more": more,
-        "data": data })))
+    Ok(Json(listing::framed(&data, more)))
 }
 
 pub(crate) async fn read(

@@ -11,7 +11,7 @@ use store::ResponseRow;
 use super::items::kind;
 use super::request;
 use crate::key::keyholder;
-use crate::openai::DialectProblem;
+use crate::openai::{DialectProblem, listing};
 use crate::portal::body::Query;
 use crate::{Problem, Server};
 
@@ -42,7 +42,7 @@ async fn find(server: &Server, caller: &Caller, id: &str) -> Result<ResponseRow,
 #[derive(Debug, Deserialize)]
 pub(crate) struct Asked {
     after: Option<String>,
-    limit: Option<usize>,
+    limit: Option<u32>,
     order: Option<String>,
 }
 
@@ -56,16 +56,12 @@ pub(crate) async fn items(
 ) -> Result<Json<Value>, DialectProblem> {
     let caller = keyholder(&server, &headers, &extensions)?.caller;
     let Query(asked) = query?;
-    let limit = asked.limit.unwrap_or(20);
-    if !(1..=100).contains(&limit) {
-        return Err(Problem::wrong("limit", "limit: must be a whole number from 1 to 100").into());
-    }
+    let limit = listing::limit(asked.limit, 20, 100)? as usize;
+    let newest_first = listing::newest_first(asked.order.as_deref())?;
     let row = find(&server, &caller, &id).await?;
     let mut all: Vec<Value> = row.items.iter().enumerate().map(|(at, item)| listed(row.id, at, item)).collect();
-    match asked.order.as_deref() {
-        None | Some("desc") => all.reverse(),
-        Some("asc") => {}
-        Some(_) => return Err(Problem::wrong("order", "order: must be asc or desc").into()),
+    if newest_first {
+        all.reverse();
     }
     if let Some(after) = asked.after {
         let at = all.iter().position(|item| item["id"] == after.as_str());
@@ -74,9 +70,7 @@ pub(crate) async fn items(
     }
     let more = all.len() > limit;
     all.truncate(limit);
-    let id = |item: Option<&Value>| item.map(|item| item["id"].clone());
-    Ok(Json(json!({ "object": "list", "first_id": id(all.first()), "last_id": id(all.last()), "has_more": more,
-        "data": all })))
+    Ok(Json(listing::framed(&all, more)))
 }
 
 /// An item as a list has it: with an id, and with what its sender may leave out.

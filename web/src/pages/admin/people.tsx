@@ -4,6 +4,7 @@ import { MailPlus } from "lucide-react";
 import { useT } from "@/lib/i18n";
 import { usePeople } from "@/pages/admin/data";
 import { PersonRow } from "@/pages/admin/person-row";
+import { buttonLook } from "@/ui/button";
 import { Failed } from "@/ui/failed";
 import { Card, PageHeader, Skeleton } from "@/ui/page";
 
@@ -14,7 +15,7 @@ export function PeoplePage() {
   const { data, isPending, error, refetch } = usePeople();
   const people = [...(data ?? [])].sort((a, b) => Number(a.disabled) - Number(b.disabled) || RANK[a.role] - RANK[b.role] || a.created_at - b.created_at);
   const invite = (
-    <Link to="/admin/invitations" className="inline-flex h-9 items-center gap-2 rounded-control bg-primary px-4 text-ui font-medium text-primary-foreground hover:opacity-88 coarse:h-11 [&_svg]:size-4">
+    <Link to="/admin/invitations" className={buttonLook("primary", "medium")}>
       <MailPlus aria-hidden="true" />
       {t("invite.make")}
     </Link>

@@ -1,5 +1,5 @@
 //! The start: a greeting, the composer, a few beginnings; and what to do when there is no model yet.
-import { useNavigate } from "@tanstack/react-router";
+import { Link, useNavigate } from "@tanstack/react-router";
 import { Boxes } from "lucide-react";
 import { useRef } from "react";
 import { RailButton } from "@/app/shell";
@@ -11,7 +11,7 @@ import { Composer, type ComposerHandle } from "@/pages/chat/composer";
 import { ModelPicker } from "@/pages/chat/model-picker";
 import { ModelHint } from "@/pages/chat/model-hint";
 import { RightPanel } from "@/pages/chat/right-panel";
-import { Button } from "@/ui/button";
+import { buttonLook } from "@/ui/button";
 
 const PROMPTS = ["1", "2", "3", "4"] as const;
 
@@ -76,7 +76,6 @@ function NoModel() {
   const t = useT("chat");
   const me = useMe();
   const engine = useSession((state) => state.portal.local_engine);
-  const navigate = useNavigate();
   const member = me.role === "member";
   const text = member ? "home.no_model.member" : engine ? "home.no_model.admin" : "home.no_model.admin_engineless";
   return (
@@ -87,9 +86,9 @@ function NoModel() {
         <p className="text-meta text-muted-foreground">{t(text)}</p>
       </div>
       {member ? null : (
-        <Button variant="primary" onClick={() => void navigate({ to: "/admin/models" as string })}>
+        <Link to={"/admin/models" as string} className={buttonLook("primary", "medium")}>
           {t("home.no_model.add")}
-        </Button>
+        </Link>
       )}
     </div>
   );

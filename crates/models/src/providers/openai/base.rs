@@ -103,8 +103,9 @@ impl Endpoints {
     }
 }
 
-/// What a list entry tells beyond its name, in the words of vLLM (`max_model_len`), llama-server (`meta.n_ctx`), our own worker
-/// (`meta.context_length`, `meta.has_chat_template`, `meta.parallel`) and others.
+/// What a list entry tells beyond its name, in the words of vLLM (`max_model_len`), llama-server (`meta.n_ctx`, and as a router of
+/// several models `status.value`), our own worker (`meta.context_length`, `meta.has_chat_template`, `meta.parallel`,
+/// `status.progress`) and others.
 pub(crate) fn offered(entry: ModelEntry) -> Offered {
     let meta = entry.extra.get("meta");
     let number = |value: Option<&Value>| value.and_then(Value::as_u64).and_then(|count| u32::try_from(count).ok());
@@ -114,5 +115,19 @@ pub(crate) fn offered(entry: ModelEntry) -> Offered {
     let chat_template = meta.and_then(|meta| meta.get("has_chat_template")).and_then(Value::as_bool);
     let concurrency = number(meta.and_then(|meta| meta.get("parallel"))).filter(|places| *places > 0);
     let created = Some(entry.created).filter(|at| *at > 0);
-    Offered { name: entry.id, context, chat_template, concurrency, created, ..Offered::default() }
+    let status = entry.extra.get("status");
+    let word = status.and_then(|status| status.get("value")).and_then(Value::as_str);
+    let loaded = word.and_then(|word| match word {
+        "loaded" => Some(true),
+        "loading" | "unloaded" => Some(false),
+        _ => None,
+    });
+    let progress = status.filter(|_| word == Some("loading")).and_then(|status| status.get("progress"));
+    let loading = progress.and_then(Value::as_f64).and_then(percent);
+    Offered { name: entry.id, context, chat_template, loaded, loading, concurrency, created, ..Offered::default() }
+}
+
+fn percent(part: f64) -> Option<u8> {
+    let whole = std::time::Duration::try_from_secs_f64(part * 100.0).ok()?.as_secs();
+    u8::try_from(whole).ok().filter(|percent| *percent <= 100)
 }

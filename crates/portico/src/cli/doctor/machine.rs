@@ -1,6 +1,7 @@
-//! Checks of this machine: its clock, its limits, its processor.
+//! Checks of this machine: its clock, its limits, its processor, and what the engine computes on.
 
 use domain::{Clock, SystemClock, Timestamp};
+use models::library::shown as size;
 
 use super::Outcome;
 use crate::config::Config;
@@ -38,15 +39,41 @@ pub(super) fn open_files(_: &Config) -> Outcome {
     }
 }
 
+/// What the processor has of what the engine is compiled for, and how many threads a model gets there.
 pub(super) fn processor(_: &Config) -> Outcome {
-    #[cfg(target_arch = "x86_64")]
-    if !std::arch::is_x86_feature_detected!("avx2") {
-        let advice = "models cannot run on this machine; reach one elsewhere with a [[provider]]";
-        return Outcome::Warn("no AVX2".to_owned(), advice);
-    }
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    Outcome::Ok(format!(
-        "{cores} cores, {}",
-        if cfg!(target_arch = "x86_64") { "AVX2" } else { std::env::consts::ARCH }
-    ))
+    let sets = engine::machine::instruction_sets();
+    let named = |there: bool| -> Vec<&str> { sets.iter().filter(|set| set.1 == there).map(|set| set.0).collect() };
+    let missing = named(false);
+    if !missing.is_empty() {
+        let advice = "models cannot run on this machine; reach one elsewhere with a [[provider]]";
+        return Outcome::Warn(format!("{cores} cores, without {}", missing.join(", ")), advice);
+    }
+    let has = if sets.is_empty() { std::env::consts::ARCH.to_owned() } else { named(true).join(", ") };
+    let threads = engine::machine::physical_cores();
+    Outcome::Ok(format!("{cores} cores, {has}; a model computes with {threads} threads where nobody says"))
+}
+
+/// What models that run here compute on.
+pub(super) fn engine(_: &Config) -> Outcome {
+    if !cfg!(feature = "engine") {
+        return Outcome::Ok("not built in: models are reached elsewhere".to_owned());
+    }
+    let backends = engine::machine::gpu_backends();
+    if backends.is_empty() {
+        return Outcome::Ok("llama.cpp, on the processor".to_owned());
+    }
+    let backends = backends.join(", ");
+    let devices: Vec<String> = engine::devices().iter().map(shown).collect();
+    if devices.is_empty() {
+        let advice =
+            "install its driver, and give this user the right to open the device; until then the processor computes";
+        return Outcome::Warn(format!("llama.cpp with {backends}, and no device"), advice);
+    }
+    Outcome::Ok(format!("llama.cpp with {backends}: {}", devices.join("; ")))
+}
+
+fn shown(device: &engine::Device) -> String {
+    let engine::Device { name, description, memory, free } = device;
+    format!("{name} {description}, {} of {} free", size(*free), size(*memory))
 }

@@ -1,8 +1,9 @@
 //! Which models a key opens: all of them, or those ticked. Aliases stand first: they stay while the models behind them change.
-import { useId, useState } from "react";
+import { useState } from "react";
 import type { Model } from "@/api/types";
 import { useModels } from "@/chat/models";
 import { useT } from "@/lib/i18n";
+import { KeyChoice } from "@/pages/account/settings/key-choice";
 import { Input } from "@/ui/input";
 
 /** Lists longer than this get a filter. */
@@ -11,49 +12,37 @@ const LONG = 8;
 type Entry = { value: string; label: string; note: string };
 type Props = { /** null: all. */ value: string[] | null; onChange: (value: string[] | null) => void };
 
-export function KeyModels({ value, onChange }: Props) {
+export function KeyModels(props: Props) {
   const t = useT("account");
-  const group = useId();
+  return (
+    <KeyChoice legend={t("keys.models")} all={t("keys.models_all")} some={t("keys.models_some")} {...props}>
+      {({ chosen, tick }) => <Entries chosen={chosen} tick={tick} />}
+    </KeyChoice>
+  );
+}
+
+function Entries({ chosen, tick }: { chosen: string[]; tick: (name: string, on: boolean) => void }) {
+  const t = useT("account");
   const { data } = useModels();
   const [filter, setFilter] = useState("");
-  const chosen = value ?? [];
   const entries = entriesOf(data?.models ?? [], chosen, (name) => t("keys.models_every", { name }));
   const wanted = filter.trim().toLowerCase();
   const shown = entries.filter((entry) => `${entry.label} ${entry.value}`.toLowerCase().includes(wanted));
-  const tick = (name: string, on: boolean) => onChange(on ? [...chosen, name] : chosen.filter((one) => one !== name));
   return (
-    <fieldset className="flex min-w-0 flex-col gap-2">
-      <legend className="mb-1.5 text-ui font-medium">{t("keys.models")}</legend>
-      <label className="flex min-h-6 items-center gap-2.5 text-ui coarse:min-h-11">
-        <input type="radio" name={group} className="size-4 accent-foreground" checked={value === null} onChange={() => onChange(null)} />
-        {t("keys.models_all")}
-      </label>
-      <label className="flex min-h-6 items-center gap-2.5 text-ui coarse:min-h-11">
-        <input type="radio" name={group} className="size-4 accent-foreground" checked={value !== null} onChange={() => onChange(chosen)} />
-        {t("keys.models_some")}
-      </label>
-      {value === null ? null : (
-        <div className="ml-6 flex flex-col gap-2">
-          {entries.length > LONG ? <Input aria-label={t("keys.models_filter")} placeholder={t("keys.models_filter")} value={filter} onChange={(event) => setFilter(event.target.value)} /> : null}
-          <ul className="scroll-thin max-h-52 overflow-y-auto rounded-[10px] border py-1">
-            {shown.map((entry) => (
-              <li key={entry.value}>
-                <label className="flex min-h-9 items-center gap-2.5 px-3 text-ui hover:bg-hover coarse:min-h-11">
-                  <input type="checkbox" className="size-4 shrink-0 accent-foreground" checked={chosen.includes(entry.value)} onChange={(event) => tick(entry.value, event.target.checked)} />
-                  <span className="min-w-0 flex-1 truncate">{entry.label}</span>
-                  {entry.note ? <span className="max-w-[50%] truncate font-mono text-[12px] text-muted-foreground">{entry.note}</span> : null}
-                </label>
-              </li>
-            ))}
-          </ul>
-          {chosen.length === 0 ? (
-            <p role="alert" className="text-meta text-bad">
-              {t("keys.models_none")}
-            </p>
-          ) : null}
-        </div>
-      )}
-    </fieldset>
+    <>
+      {entries.length > LONG ? <Input aria-label={t("keys.models_filter")} placeholder={t("keys.models_filter")} value={filter} onChange={(event) => setFilter(event.target.value)} /> : null}
+      <ul className="scroll-thin max-h-52 overflow-y-auto rounded-[10px] border py-1">
+        {shown.map((entry) => (
+          <li key={entry.value}>
+            <label className="flex min-h-9 items-center gap-2.5 px-3 text-ui hover:bg-hover coarse:min-h-11">
+              <input type="checkbox" className="size-4 shrink-0 accent-foreground" checked={chosen.includes(entry.value)} onChange={(event) => tick(entry.value, event.target.checked)} />
+              <span className="min-w-0 flex-1 truncate">{entry.label}</span>
+              {entry.note ? <span className="max-w-[50%] truncate font-mono text-[12px] text-muted-foreground">{entry.note}</span> : null}
+            </label>
+          </li>
+        ))}
+      </ul>
+    </>
   );
 }
 
