@@ -21,6 +21,8 @@ fn main() -> ExitCode {
         context: None,
         threads: None,
         gpu_layers: engine::GpuLayers::Auto,
+        step_target: None,
+        guesses: true,
         parent_watch: false,
     };
     let mut script: Option<Script> = None;

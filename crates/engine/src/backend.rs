@@ -45,6 +45,8 @@ pub struct Facts {
     pub devices: Vec<Device>,
     /// Layers of the model that lie on those devices, and all that it has.
     pub gpu_layers: (u32, u32),
+    /// Tokens of a batch that are computed side by side: what a batch has beyond a multiple of it costs several times as much. 0 is 1.
+    pub tile: u32,
     /// Number of weights.
     pub parameters: u64,
     /// Bytes of the weights.

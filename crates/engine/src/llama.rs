@@ -22,7 +22,12 @@ const FULL_CONTEXTS: u32 = 8;
 /// Tokens of one batch.
 const BATCH: u32 = 512;
 /// Tokens of a step that answers up to which a guessed one may be added: on a processor they share the reading of the weights.
-const GUESSES: u32 = 9;
+const GUESSES: u32 = 16;
+/// Types of weights that llama.cpp lays out anew as it loads them, where there is AVX2: Q4_0, Q4_K, IQ4_NL and MXFP4
+/// (`ggml_repack_get_optimal_repack_type`).
+const LAID_OUT_ANEW: [u32; 4] = [2, 12, 20, 39];
+/// Tokens that products with such weights take together; the rest of a batch goes one by one, each with another pass over the weights.
+const TILE: u32 = 4;
 /// Context when none is asked for and the model has more.
 const DEFAULT_CONTEXT: u32 = 8192;
 
@@ -54,7 +59,9 @@ pub(crate) fn load(options: &Options, progress: &Progress) -> Result<Box<dyn Bac
     let drops_first_space = first.text("tokenizer.ggml.model") == Some("llama")
         && first.integer("tokenizer.ggml.add_space_prefix") != Some(0);
     let threads = options.threads.unwrap_or_else(|| machine::threads_for(weights)).max(1);
-    let model = native::Model::load(path, split.layers, progress).map_err(|reason| unsupported(path, reason))?;
+    let anew = heads.iter().flat_map(|head| &head.tensors).any(|tensor| LAID_OUT_ANEW.contains(&tensor.kind));
+    // Weights that are laid out anew leave the file's own pages behind: mapped, they would stay in memory twice.
+    let model = native::Model::load(path, !anew, split.layers, progress).map_err(|reason| unsupported(path, reason))?;
     let model = Arc::new(model);
     let limits = native::Limits { cells, slots: SLOTS, outputs: SLOTS, batch: BATCH, threads };
     let context_of = native::Context::new(Arc::clone(&model), limits).map_err(|reason| unsupported(path, reason))?;
@@ -66,10 +73,11 @@ pub(crate) fn load(options: &Options, progress: &Progress) -> Result<Box<dyn Bac
         shares: model.shares(),
         adapters: 0,
         batch: BATCH,
-        guesses: GUESSES,
         threads,
         gpu_layers: (split.layers, split.of),
         devices,
+        guesses: if options.guesses { GUESSES } else { 0 },
+        tile: if anew { TILE } else { 1 },
         parameters: model.parameters(),
         size: model.size(),
         trained_context: trained,

@@ -1,14 +1,17 @@
 //! The model behind the door: still loading, or ready with all that a request needs. It never goes back.
 
-use std::sync::{
-    Arc, OnceLock,
-    atomic::{AtomicBool, AtomicU32, Ordering},
+use std::{
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+    time::Duration,
 };
 
 use crate::{
     backend::{Backend, Facts, Vocabulary},
     grammar::Words,
-    scheduler::{STEP_TARGET, Scheduler, Work},
+    scheduler::{Scheduler, Work},
     template::{Refused, Template},
 };
 
@@ -71,7 +74,7 @@ impl Model {
     }
 
     /// From now on requests are taken; the work is the caller's to run.
-    pub(crate) fn is_loaded(&self, backend: Box<dyn Backend>) -> Work {
+    pub(crate) fn is_loaded(&self, backend: Box<dyn Backend>, step_target: Duration) -> Work {
         let facts = backend.facts().clone();
         let vocabulary = backend.vocabulary();
         let (bos, eos) = vocabulary.marks();
@@ -79,7 +82,7 @@ impl Model {
         if let Some(Err(refused)) = &template {
             tracing::warn!(%refused, "chats will be refused");
         }
-        let (scheduler, work) = Scheduler::new(backend, STEP_TARGET);
+        let (scheduler, work) = Scheduler::new(backend, step_target);
         let _ = self.ready.set(Ready { facts, vocabulary, template, scheduler, words: OnceLock::new() });
         work
     }

@@ -9,6 +9,10 @@ use std::{
 
 use crate::{backend::Token, grammar::Constraint};
 
+mod row;
+
+pub use row::argmax;
+
 /// How to choose. [`Sampling::default`] is what OpenAI's dialect says for absent fields.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sampling {
@@ -56,6 +60,7 @@ pub struct Sampler {
     answered: HashMap<Token, u32>,
     adjusted: Vec<f32>,
     candidates: Vec<(Token, f32)>,
+    weights: Vec<f32>,
 }
 
 impl Sampler {
@@ -75,6 +80,7 @@ impl Sampler {
             answered: HashMap::new(),
             adjusted: Vec::new(),
             candidates: Vec::new(),
+            weights: Vec::new(),
         }
     }
 
@@ -146,58 +152,67 @@ impl Sampler {
 
     fn draw(&mut self, logits: &[f32]) -> Token {
         let Sampling { temperature, top_p, top_k, min_p, .. } = self.sampling;
-        let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let most = row::highest(logits);
         if !most.is_finite() {
             return argmax(logits);
         }
-        // Weights are relative to the likeliest token, so they need no sum until one is asked for.
-        let floor = if min_p > 0.0 { most + min_p.ln() } else { f32::NEG_INFINITY };
-        self.candidates.clear();
-        self.candidates
-            .extend((0..).zip(logits).filter(|(_, logit)| **logit >= floor).map(|(token, &logit)| (token, logit)));
-        if top_k > 0 || top_p < 1.0 {
-            let keep = if top_k == 0 { self.candidates.len() } else { (top_k as usize).min(self.candidates.len()) };
-            keep_likeliest(&mut self.candidates, keep);
-            keep_nucleus(&mut self.candidates, most, top_p);
+        let floor = if min_p > 0.0 { most + min_p.ln() } else { f32::MIN };
+        if top_k == 0 && top_p >= 1.0 {
+            let sum = row::weigh(logits, most, floor, temperature, &mut self.weights);
+            let drawn = row::find(&self.weights, self.random.unit() * sum);
+            return drawn.and_then(|token| token.try_into().ok()).unwrap_or_else(|| argmax(logits));
         }
-        for (_, logit) in &mut self.candidates {
-            *logit = ((*logit - most) / temperature).exp();
+        self.choose_candidates(logits, most);
+        self.candidates.retain(|(_, logit)| *logit >= floor);
+        self.weights.clear();
+        self.weights.extend(self.candidates.iter().map(|(_, logit)| ((*logit - most) / temperature).exp()));
+        let sum: f64 = self.weights.iter().map(|weight| f64::from(*weight)).sum();
+        let drawn = row::find(&self.weights, self.random.unit() * sum);
+        // Past the end by rounding alone: the last, then.
+        let drawn = drawn.and_then(|index| self.candidates.get(index)).or(self.candidates.last());
+        drawn.map_or_else(|| argmax(logits), |(token, _)| *token)
+    }
+
+    /// Those that top-k and top-p leave, the likeliest first.
+    fn choose_candidates(&mut self, logits: &[f32], most: f32) {
+        let Sampling { top_p, top_k, .. } = self.sampling;
+        let candidates = &mut self.candidates;
+        if top_k > 0 {
+            row::likeliest(logits, top_k as usize, candidates);
+            let wanted = f64::from(top_p) * candidates.iter().map(|(_, logit)| weight(*logit, most)).sum::<f64>();
+            keep_nucleus(candidates, most, wanted);
+            return;
         }
-        let sum: f64 = self.candidates.iter().map(|(_, weight)| f64::from(*weight)).sum();
-        let mut left = self.random.unit() * sum;
-        for &(token, weight) in &self.candidates {
-            left -= f64::from(weight);
-            if left < 0.0 {
-                return token;
+        let wanted = f64::from(top_p) * row::mass(logits, most);
+        let mut keep = NUCLEUS;
+        loop {
+            row::likeliest(logits, keep, candidates);
+            if keep_nucleus(candidates, most, wanted) || keep >= logits.len() {
+                return;
             }
+            keep = keep.saturating_mul(NUCLEUS);
         }
-        self.candidates.last().map_or_else(|| argmax(logits), |(token, _)| *token)
     }
 }
 
-fn keep_likeliest(candidates: &mut Vec<(Token, f32)>, keep: usize) {
-    let order = |left: &(Token, f32), right: &(Token, f32)| right.1.total_cmp(&left.1).then(left.0.cmp(&right.0));
-    if keep < candidates.len() {
-        candidates.select_nth_unstable_by(keep, order);
-        candidates.truncate(keep);
-    }
-    candidates.sort_unstable_by(order);
+/// Tokens among which the nucleus is looked for first: it is small where a model knows what it says.
+const NUCLEUS: usize = 256;
+
+fn weight(logit: f32, most: f32) -> f64 {
+    f64::from((logit - most).exp())
 }
 
-fn keep_nucleus(candidates: &mut Vec<(Token, f32)>, most: f32, top_p: f32) {
-    if top_p >= 1.0 {
-        return;
-    }
-    let weight = |logit: f32| f64::from((logit - most).exp());
-    let wanted = f64::from(top_p) * candidates.iter().map(|(_, logit)| weight(*logit)).sum::<f64>();
+/// Keeps the fewest of the likeliest whose weights reach `wanted`, and at least one; false where all together do not.
+fn keep_nucleus(candidates: &mut Vec<(Token, f32)>, most: f32, wanted: f64) -> bool {
     let mut reached = 0.0;
     let keep = candidates.iter().take_while(|(_, logit)| {
         let short = reached < wanted;
-        reached += weight(*logit);
+        reached += weight(*logit, most);
         short
     });
     let keep = keep.count().max(1);
     candidates.truncate(keep);
+    reached >= wanted
 }
 
 fn at(logits: &mut [f32], token: Token) -> Option<&mut f32> {
@@ -207,17 +222,6 @@ fn at(logits: &mut [f32], token: Token) -> Option<&mut f32> {
 #[expect(clippy::float_cmp, reason = "settings are compared with the exact value that turns them off")]
 fn is_other(setting: f32, off: f32) -> bool {
     setting != off
-}
-
-/// The likeliest token; the smaller id on a tie; NaN never wins.
-pub fn argmax(logits: &[f32]) -> Token {
-    let mut best = (0, f32::NEG_INFINITY);
-    for (token, &logit) in (0..).zip(logits) {
-        if logit > best.1 {
-            best = (token, logit);
-        }
-    }
-    best.0
 }
 
 /// The log probabilities of a chosen token and of the likeliest ones, from the model's own logits: before penalties and temperature.
@@ -232,15 +236,12 @@ pub struct Likelihood {
 impl Likelihood {
     /// Looks at one row.
     pub fn of(logits: &[f32], chosen: Token, top: usize) -> Self {
-        let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let sum: f64 = logits.iter().map(|logit| f64::from(logit - most).exp()).sum();
+        let most = row::highest(logits);
         #[expect(clippy::cast_possible_truncation, reason = "logits are f32")]
-        let log_sum = most + sum.ln() as f32;
+        let log_sum = most + row::mass(logits, most).ln() as f32;
         let mut likeliest = Vec::new();
-        if top > 0 {
-            likeliest.extend((0..).zip(logits).map(|(token, logit)| (token, logit - log_sum)));
-            keep_likeliest(&mut likeliest, top);
-        }
+        row::likeliest(logits, top, &mut likeliest);
+        likeliest.iter_mut().for_each(|(_, logit)| *logit -= log_sum);
         let logit = usize::try_from(chosen).ok().and_then(|chosen| logits.get(chosen)).copied();
         Likelihood { chosen: logit.unwrap_or(f32::NEG_INFINITY) - log_sum, top: likeliest }
     }

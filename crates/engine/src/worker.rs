@@ -12,6 +12,7 @@ use crate::{
     listener::{self, Front, Listen, Listener},
     model::{Model, Progress},
     parent,
+    scheduler::STEP_TARGET,
 };
 
 /// How long the thread that computes may take to notice that it is over.
@@ -36,6 +37,11 @@ pub struct Options {
     pub threads: Option<u32>,
     /// How many of the model's layers go to a GPU.
     pub gpu_layers: GpuLayers,
+    /// How long a step that reads a piece of a prompt may make those who are answering wait;
+    /// [`STEP_TARGET`](crate::scheduler::STEP_TARGET) when absent.
+    pub step_target: Option<Duration>,
+    /// Guess ahead where an answer repeats what stands before. The text is the same without; off only to measure what it brings.
+    pub guesses: bool,
     /// End when standard input closes, whose other end the parent holds. For a worker that a portal starts; one that is run alone may have
     /// `/dev/null` there, which is closed from the beginning.
     pub parent_watch: bool,
@@ -97,7 +103,9 @@ where
 {
     let (done, working) = oneshot::channel();
     std::thread::spawn(move || {
-        let worked = load(&options, &door.model.progress).map(|backend| door.model.is_loaded(backend).run());
+        let step_target = options.step_target.unwrap_or(STEP_TARGET);
+        let loaded = load(&options, &door.model.progress);
+        let worked = loaded.map(|backend| door.model.is_loaded(backend, step_target).run());
         let _ = done.send(worked);
     });
     working

@@ -14,6 +14,8 @@ pub struct Tensor {
     pub name: String,
     /// Elements in each dimension, the fastest first; one to four of them.
     pub shape: Vec<u64>,
+    /// Its type, a `ggml_type`.
+    pub kind: u32,
     /// Offset of its data from the start of the data section, in bytes.
     pub offset: u64,
     /// Size of its data in bytes.
@@ -89,7 +91,7 @@ fn read_row(cursor: &mut Cursor<impl Read>, alignment: u64) -> Result<Tensor, Fa
     };
     let bytes = data_bytes(&shape, block, block_bytes)
         .ok_or_else(|| Fault(format!("has the tensor {name} of the impossible shape {shape:?}")))?;
-    Ok(Tensor { name, shape, offset, bytes })
+    Ok(Tensor { name, shape, kind, offset, bytes })
 }
 
 /// Bytes of a tensor of `shape`; `None` when it is empty, overflows, or its rows are no whole number of blocks.

@@ -83,14 +83,15 @@ impl Drop for Model {
 }
 
 impl Model {
-    /// Loads a file whose head has been checked, so many of its layers to GPUs. The error is what llama.cpp said.
-    pub(super) fn load(path: &Path, gpu_layers: u32, progress: &Progress) -> Result<Self, String> {
+    /// Loads a file whose head has been checked, mapped into memory or read, so many of its layers to GPUs. The error is what llama.cpp said.
+    pub(super) fn load(path: &Path, mapped: bool, gpu_layers: u32, progress: &Progress) -> Result<Self, String> {
         start();
         let path =
             CString::new(path.as_os_str().as_encoded_bytes()).map_err(|_| "its path holds a zero byte".to_owned())?;
         // SAFETY: returns a plain struct.
         let mut parameters = unsafe { sys::llama_model_default_params() };
         parameters.n_gpu_layers = i32::try_from(gpu_layers).unwrap_or(i32::MAX);
+        parameters.load_mode = if mapped { sys::LLAMA_LOAD_MODE_MMAP } else { sys::LLAMA_LOAD_MODE_NONE };
         parameters.progress_callback = Some(on_progress);
         parameters.progress_callback_user_data = std::ptr::from_ref(progress).cast_mut().cast();
         COMPLAINTS.lock().unwrap_or_else(PoisonError::into_inner).clear();
@@ -238,12 +239,42 @@ pub(super) struct Limits {
     pub(super) threads: u32,
 }
 
+/// How long a thread spins before it sleeps when a step is over: some ms, so that it is awake for the next one and lets the machine rest
+/// between answers. llama.cpp's own 50 is a fifth of a second.
+const POLL: u32 = 1;
+
+/// The threads that compute beside the one that asks. llama.cpp alone would start and end them with every step.
+struct Threads(NonNull<sys::ggml_threadpool>);
+
+// SAFETY: the pool is owned, and used by its context only.
+unsafe impl Send for Threads {}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        // SAFETY: it was returned by ggml_threadpool_new, and the context that used it is gone.
+        unsafe { sys::ggml_threadpool_free(self.0.as_ptr()) }
+    }
+}
+
+impl Threads {
+    fn new(count: c_int) -> Result<Self, String> {
+        // SAFETY: returns a plain struct.
+        let mut parameters = unsafe { sys::ggml_threadpool_params_default(count) };
+        parameters.poll = POLL;
+        // SAFETY: the parameters are read during the call only.
+        let pool = unsafe { sys::ggml_threadpool_new(&raw mut parameters) };
+        NonNull::new(pool).map(Threads).ok_or_else(|| "its threads cannot be started".into())
+    }
+}
+
 /// A model at work: its cache and the batch that it computes.
 pub(super) struct Context {
     context: NonNull<sys::llama_context>,
     batch: sys::llama_batch,
     limits: Limits,
     model: Arc<Model>,
+    /// Freed after the context, which `drop` frees.
+    _threads: Threads,
 }
 
 // SAFETY: the context is owned and, like the batch that belongs to it, not tied to a thread; every use takes &mut or reads.
@@ -277,13 +308,16 @@ impl Context {
         parameters.n_threads_batch = threads;
         parameters.kv_unified = true;
         parameters.no_perf = true;
+        let pool = Threads::new(threads)?;
         // SAFETY: the model is live, and kept so by the Arc.
         let context = unsafe { sys::llama_init_from_model(model.model.as_ptr(), parameters) };
         let context = NonNull::new(context).ok_or_else(complaint)?;
+        // SAFETY: both are live, and the pool outlives the context.
+        unsafe { sys::llama_attach_threadpool(context.as_ptr(), pool.0.as_ptr(), pool.0.as_ptr()) };
         // SAFETY: allocates arrays for `batch_len` tokens of one sequence each.
         let batch = unsafe { sys::llama_batch_init(batch_len, 0, 1) };
         LOADED.store(true, Ordering::Relaxed);
-        Ok(Context { context, batch, limits, model })
+        Ok(Context { context, batch, limits, model, _threads: pool })
     }
 
     pub(super) fn decode(&mut self, inputs: &[Input]) -> Result<(), Failed> {

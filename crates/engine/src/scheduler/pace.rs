@@ -57,6 +57,18 @@ impl Pace {
     }
 }
 
+/// How much of `pending` tokens a step reads that has room for `left` beside `others`: of the fewest pieces that it takes the same for each, so
+/// that none is left over that is hardly worth a step, and such that the step is a whole number of tiles.
+pub(super) fn piece(pending: u32, left: u32, others: u32, tile: u32) -> u32 {
+    if pending <= left || left == 0 {
+        return pending.min(left);
+    }
+    let even = pending.div_ceil(pending.div_ceil(left));
+    let over = (others + left) % tile;
+    let most = if over < left { left - over } else { left };
+    (others + even).next_multiple_of(tile).saturating_sub(others).min(most)
+}
+
 fn blend(known: &mut Option<f64>, new: f64) {
     *known = Some(known.map_or(new, |known| known + (new - known) * NEW));
 }
@@ -65,7 +77,7 @@ fn blend(known: &mut Option<f64>, new: f64) {
 mod tests {
     use std::time::Duration;
 
-    use super::{FIRST, LEAST, Pace};
+    use super::{FIRST, LEAST, Pace, piece};
 
     #[test]
     fn pieces_grow_to_the_target_and_follow_a_machine_that_slows_down() {
@@ -90,5 +102,25 @@ mod tests {
         assert!(took[8..].iter().all(|(_, time)| *time <= Duration::from_millis(500)), "{took:?}");
         let took = step(3, 1000, 30);
         assert_eq!(took[29].0, LEAST);
+    }
+
+    #[test]
+    fn a_prompt_is_read_in_even_pieces_that_make_whole_tiles() {
+        let pieces = |mut pending: u32, left: u32, others: u32| {
+            let mut read = Vec::new();
+            while pending > 0 {
+                read.push(piece(pending, left, others, 4));
+                pending -= read[read.len() - 1];
+            }
+            read
+        };
+        assert_eq!(pieces(100, 512, 3), [100]);
+        assert_eq!(pieces(512, 118, 0), [104, 104, 104, 100, 100]);
+        assert_eq!(pieces(130, 64, 3), [45, 45, 40]);
+        assert_eq!(pieces(65, 64, 0), [36, 29]);
+        assert_eq!(pieces(7, 2, 0), [2, 2, 2, 1], "no room for a tile");
+        assert_eq!(piece(9, 0, 8, 4), 0);
+        let long = pieces(4000, 31, 4);
+        assert!(long[..long.len() - 1].iter().all(|&piece| piece <= 31 && piece % 4 == 0), "{long:?}");
     }
 }

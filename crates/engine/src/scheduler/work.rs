@@ -14,7 +14,7 @@ use super::{
     Load, Message,
     adapters::Adapters,
     memory::{Memory, Piece, WORTH_SHARING},
-    pace::Pace,
+    pace::{self, Pace},
     sequence::Sequence,
     tree,
     turns::{Priority, Turns},
@@ -279,12 +279,13 @@ impl Work {
 
     /// Adds what may come next where few are answering: a token more costs little then.
     fn add_guesses(&mut self, step: &mut [Part]) {
-        let &Facts { shares, batch, guesses, .. } = self.memory.facts();
+        let &Facts { shares, batch, guesses, tile, .. } = self.memory.facts();
         if !shares {
             return;
         }
+        let before = size(step);
         let mut room = guesses.min(batch).min(self.memory.room()).saturating_sub(size(step)) as usize;
-        for part in step {
+        for part in step.iter_mut() {
             let Some(index) = self.running.iter().position(|sequence| sequence.arrival == part.arrival) else {
                 continue;
             };
@@ -292,6 +293,15 @@ impl Work {
             room -= guess.len();
             part.guessed = guess.len();
             part.tokens.extend(guess);
+        }
+        // What is beyond a whole tile costs more than it can bring.
+        let mut beyond = (size(step) % tile.max(1)).min(size(step) - before);
+        for part in step.iter_mut().rev() {
+            while beyond > 0 && part.guessed > 0 {
+                part.tokens.pop();
+                part.guessed -= 1;
+                beyond -= 1;
+            }
         }
     }
 
@@ -310,7 +320,7 @@ impl Work {
             if left == 0 || self.is_read_by_another(index, step) {
                 continue;
             }
-            let wanted = left.min(self.pending(index));
+            let wanted = pace::piece(self.pending(index), left, size(step), self.memory.facts().tile.max(1));
             while self.memory.room() < size(step) + wanted && self.preempt_last(step, Some(arrival)) {}
             let room = self.memory.room().saturating_sub(size(step));
             let Some(index) = self.index_of(arrival) else { continue };

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use engine::{GpuLayers, Options};
@@ -30,6 +31,12 @@ pub(super) struct EngineArgs {
     /// How many of the model's layers go to a GPU: `auto` (as many as its memory holds), a number, or 0 for none.
     #[arg(long, value_name = "N", default_value = "auto")]
     gpu_layers: GpuLayers,
+    /// Milliseconds that a step with a piece of a prompt in it may make running answers wait [default: 400].
+    #[arg(long, value_name = "MS")]
+    step_target_ms: Option<u64>,
+    /// Do not guess ahead where an answer repeats itself: the same text, more steps. To measure what guessing brings.
+    #[arg(long)]
+    no_guesses: bool,
     /// End when standard input closes.
     #[arg(long)]
     parent_watch: bool,
@@ -49,6 +56,8 @@ pub(super) fn run(args: &EngineArgs) -> anyhow::Result<ExitCode> {
         context: args.context,
         threads: args.threads,
         gpu_layers: args.gpu_layers,
+        step_target: args.step_target_ms.map(Duration::from_millis),
+        guesses: !args.no_guesses,
         parent_watch: args.parent_watch,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();

@@ -56,6 +56,8 @@ impl Alone {
             key,
             context: None,
             threads: None,
+            step_target: None,
+            guesses: true,
             gpu_layers: engine::GpuLayers::Auto,
             parent_watch: false,
         };
