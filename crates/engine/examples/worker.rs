@@ -1,5 +1,5 @@
 //! A worker as a process of its own, for tests and measurements: `worker MODEL.gguf [--listen A] [--key K] [--name N] [--context N]
-//! [--threads N] [--watch]`. `worker --scripted PIECE|PIECE… [--pace MS] …` says the pieces instead. The real one is `portico engine`.
+//! [--threads N] [--lora NAME=FILE:SCALE]… [--watch]`. `worker --scripted PIECE|PIECE… [--pace MS] …` says the pieces instead, `worker --recalls` what follows from all before it. The real one is `portico engine`.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a tool for tests; its arguments are ours")]
 
@@ -23,6 +23,7 @@ fn main() -> ExitCode {
         gpu_layers: engine::GpuLayers::Auto,
         step_target: None,
         guesses: true,
+        adapters: Vec::new(),
         parent_watch: false,
     };
     let mut script: Option<Script> = None;
@@ -37,8 +38,10 @@ fn main() -> ExitCode {
             "--name" => options.model_name = Some(value()),
             "--context" => options.context = Some(value().parse().expect("a number")),
             "--threads" => options.threads = Some(value().parse().expect("a number")),
+            "--lora" => options.adapters.push(value().parse().expect("NAME=FILE:SCALE")),
             "--watch" => options.parent_watch = true,
             "--scripted" => script = Some(Script::answering(&value().split('|').collect::<Vec<_>>())),
+            "--recalls" => script = Some(Script { recalls: true, ..Script::default() }),
             "--pace" => pace = Duration::from_millis(value().parse().expect("milliseconds")),
             "--load-time" => load_time = Duration::from_millis(value().parse().expect("milliseconds")),
             "--template" => template = Some(value()),

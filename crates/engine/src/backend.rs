@@ -1,7 +1,7 @@
 //! The port to whatever computes: tokens in, logits out, several sequences at once. Choosing tokens, queueing and text are not its
 //! business. Two members: `llama` (llama.cpp, feature `llama`) and [`Scripted`](scripted::Scripted) for tests without C++.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use crate::Device;
 
@@ -15,9 +15,37 @@ pub type Token = i32;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Slot(pub u32);
 
-/// A loaded LoRA adapter, from 0 to [`Facts::adapters`].
+/// An attached LoRA adapter at a scale. What it computed is not what another would have, nor itself at another scale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Adapter(pub u32);
+pub struct Adapter {
+    /// What it was attached as; no other is ever given the same number.
+    pub id: u32,
+    /// The bits of the scale, so that two can be told apart.
+    scale: u32,
+}
+
+impl Adapter {
+    /// The adapter `id`, of whose change `scale` times as much is applied.
+    pub fn new(id: u32, scale: f32) -> Self {
+        Adapter { id, scale: scale.to_bits() }
+    }
+
+    /// How much of its change is applied.
+    pub fn scale(self) -> f32 {
+        f32::from_bits(self.scale)
+    }
+}
+
+/// What is known of an adapter's file.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Lora {
+    /// The largest rank of its matrices.
+    pub rank: u32,
+    /// What its change is multiplied by, over the rank; 0 where it says nothing.
+    pub alpha: f32,
+    /// Bytes of its matrices.
+    pub bytes: u64,
+}
 
 /// What is known of a loaded model.
 #[derive(Debug, Clone, Default)]
@@ -32,8 +60,6 @@ pub struct Facts {
     pub parallel: u32,
     /// Whether sequences may have a beginning in common; models with a running state cannot.
     pub shares: bool,
-    /// Adapters that are loaded.
-    pub adapters: u32,
     /// Most tokens of one [`Backend::decode`].
     pub batch: u32,
     /// Tokens of a step that answers, guessed ones included, up to which one more costs little; 0 guesses nothing. At least so many rows of
@@ -123,4 +149,11 @@ pub trait Backend: Send {
     fn share(&mut self, from: Slot, to: Slot, len: u32);
     /// Leaves a slot its first `len` tokens; where not [`Facts::shares`], `len` is 0 or what it held before a failure.
     fn truncate(&mut self, slot: Slot, len: u32);
+    /// Loads the LoRA adapter in `file`, which from now on is `id`.
+    ///
+    /// # Errors
+    /// Why not, as the rest of a sentence that begins with the file.
+    fn attach(&mut self, id: u32, file: &Path) -> Result<Lora, String>;
+    /// Gives up the adapter `id`, of which no slot holds anything any more.
+    fn detach(&mut self, id: u32);
 }

@@ -41,6 +41,14 @@ pub enum Error {
         /// What llama.cpp said.
         reason: String,
     },
+    /// An adapter's file is none for the model: another, or none.
+    #[error("the adapter {} {reason}", path.display())]
+    Adapter {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, as the rest of the sentence.
+        reason: String,
+    },
     /// The machine's memory does not suffice: a smaller model, a shorter context, or more memory.
     #[error("the model {} needs {} of memory ({} for its weights, {} for a context of {context} tokens), and {} is free",
         path.display(), Size(weights.saturating_add(*cache)), Size(*weights), Size(*cache), Size(*free))]

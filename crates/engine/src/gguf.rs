@@ -12,10 +12,12 @@ use std::{
 
 use crate::Error;
 
+mod adapter;
 mod check;
 mod cursor;
 mod tensor;
 
+pub use adapter::read_adapter;
 use cursor::Cursor;
 pub use tensor::{Tensor, type_size};
 
@@ -29,8 +31,10 @@ const CACHE_NUMBER: u64 = 2;
 pub enum Value {
     /// Any integer or boolean; negative ones keep their bits' meaning.
     Integer(i128),
-    /// Either float width.
-    Float(f64),
+    /// A float of 32 bits.
+    Float(f32),
+    /// A float of 64 bits.
+    Double(f64),
     /// A string; bytes that are no UTF-8 are replaced.
     Text(String),
     /// An array: its length and, where it is short and numeric, its members.

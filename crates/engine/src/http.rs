@@ -10,7 +10,7 @@ use axum::{
     http::{StatusCode, Uri, header::AUTHORIZATION},
     middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
-    routing::{get, post},
+    routing::{get, patch, post},
 };
 use domain::{Clock, Ids};
 use serde_json::{Map, Value, json};
@@ -22,6 +22,7 @@ use crate::{
     scheduler::{NotTaken, Request as Asked},
 };
 
+mod adapters;
 mod answers;
 mod following;
 mod problem;
@@ -49,6 +50,10 @@ pub(crate) fn router(door: Arc<Door>) -> Router {
         .route("/v1/models", get(models))
         .route("/v1/chat/completions", post(chat))
         .route("/v1/completions", post(completion))
+        .route("/v1/adapters", get(adapters::list).post(adapters::attach))
+        .route("/v1/adapters/{name}", patch(adapters::rescale).delete(adapters::detach))
+        .route("/v1/load_lora_adapter", post(adapters::attach))
+        .route("/v1/unload_lora_adapter", post(adapters::unload))
         .route_layer(from_fn_with_state(Arc::clone(&door), wants_key));
     Router::new()
         .route("/health", get(health))
@@ -94,7 +99,9 @@ async fn models(State(door): Shared) -> Json<Value> {
         Some(_) => json!({"value": "loaded"}),
         None => json!({"value": "loading", "progress": door.model.progress.get()}),
     };
-    if let Some(Ready { facts, template, .. }) = door.model.ready() {
+    let mut models = Vec::new();
+    if let Some(Ready { facts, template, adapters: named, .. }) = door.model.ready() {
+        models = named.list().iter().map(|named| adapters::as_model(&door, named)).collect();
         model["meta"] = json!({
             "context_length": facts.context,
             "trained_context_length": facts.trained_context,
@@ -109,7 +116,8 @@ async fn models(State(door): Shared) -> Json<Value> {
             "layers": facts.gpu_layers.1,
         });
     }
-    Json(json!({"object": "list", "data": [model]}))
+    models.insert(0, model);
+    Json(json!({"object": "list", "data": models}))
 }
 
 async fn chat(State(door): Shared, body: Result<Bytes, BytesRejection>) -> Result<Response, Problem> {
@@ -265,11 +273,12 @@ async fn answer(
     if room == 0 {
         return Err(Problem::TooLong { prompt: prompt.len(), context: ready.facts.context });
     }
+    let (model, adapter) = adapters::chosen(door, ready, wish.model.as_deref(), wish.lora.as_ref())?;
     let envelope = Envelope {
         kind,
         id: format!("{}-{}", if kind == Kind::Chat { "chatcmpl" } else { "cmpl" }, door.ids.next().simple()),
         created: door.clock.now().0.div_euclid(1000),
-        model: door.model.name.clone(),
+        model: model.clone(),
         chat_template,
         tools,
         include_usage: wish.include_usage,
@@ -286,11 +295,13 @@ async fn answer(
         form: wish.grammar.map(|grammar| Form { grammar: Arc::new(grammar), words: ready.words() }),
         person: wish.person,
         priority: wish.priority,
+        adapter,
         ..Asked::default()
     };
     let events = ready.scheduler.submit(asked).map_err(|not_taken| match not_taken {
         NotTaken::Busy(_) => Problem::Busy,
         NotTaken::Gone => Problem::Gone,
+        NotTaken::NoAdapter(_) => Problem::NoSuchModel { name: model },
         never => Problem::invalid("prompt", never.to_string()),
     })?;
     if wish.stream {

@@ -4,6 +4,7 @@
 //!
 //! It is no supervisor and no client: who starts it, restarts it and asks it is another crate's business.
 
+mod adapters;
 pub mod backend;
 mod error;
 pub mod gguf;
@@ -24,6 +25,7 @@ pub mod text;
 pub mod tools;
 mod worker;
 
+pub use adapters::AdapterFile;
 pub use error::Error;
 pub use gpu::{Device, GpuLayers};
 pub use listener::{Front, Listen};

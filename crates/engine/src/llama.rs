@@ -1,17 +1,18 @@
 //! llama.cpp as a [`Backend`]: what to check before a model is given to it, how much cache it gets, and its vocabulary. All that is unsafe
 //! lies in `llama/native.rs`; scheduling and sampling are not llama.cpp's here.
 
-use std::{path::Path, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use crate::{
     Device, Error, Options, Progress,
-    backend::{Adapter, Backend, Facts, Failed, Input, Slot, Token, Vocabulary},
+    backend::{Adapter, Backend, Facts, Failed, Input, Lora, Slot, Token, Vocabulary},
     gguf::{self, Head},
     gpu::Split,
     machine, memory,
 };
 
 mod native;
+mod native_lora;
 
 /// Sequences that are continued at once.
 const PARALLEL: u32 = 16;
@@ -71,7 +72,6 @@ pub(crate) fn load(options: &Options, progress: &Progress) -> Result<Box<dyn Bac
         slots: SLOTS,
         parallel: PARALLEL,
         shares: model.shares(),
-        adapters: 0,
         batch: BATCH,
         threads,
         gpu_layers: (split.layers, split.of),
@@ -93,7 +93,7 @@ pub(crate) fn load(options: &Options, progress: &Progress) -> Result<Box<dyn Bac
         model = %path.display(), description = facts.description, context, cells, threads, layers_on_gpu = layers, "the model is loaded"
     );
     let words = Arc::new(Words { model, drops_first_space });
-    Ok(Box::new(Llama { context: context_of, facts, words }))
+    Ok(Box::new(Llama { context: context_of, facts, words, heads, adapters: BTreeMap::new() }))
 }
 
 fn unsupported(path: &Path, reason: String) -> Error {
@@ -130,6 +130,9 @@ struct Llama {
     context: native::Context,
     facts: Facts,
     words: Arc<Words>,
+    /// What adapters are checked against.
+    heads: Vec<Head>,
+    adapters: BTreeMap<u32, Arc<native_lora::Lora>>,
 }
 
 impl Backend for Llama {
@@ -147,9 +150,14 @@ impl Backend for Llama {
         adapter: Option<Adapter>,
         row: &mut dyn FnMut(usize, &[f32]),
     ) -> Result<(), Failed> {
-        if let Some(Adapter(adapter)) = adapter {
-            return Err(Failed::Broken(format!("there is no adapter {adapter}")));
-        }
+        let lora = match adapter {
+            None => None,
+            Some(adapter) => match self.adapters.get(&adapter.id) {
+                Some(lora) => Some((lora, adapter.scale())),
+                None => return Err(Failed::Broken(format!("there is no adapter {}", adapter.id))),
+            },
+        };
+        self.context.apply(lora);
         self.context.decode(batch)?;
         let rows = batch.iter().enumerate().filter(|(_, input)| input.wants_logits);
         let rows = rows.map(|(index, _)| Some((index, self.context.logits(index)?)));
@@ -167,6 +175,19 @@ impl Backend for Llama {
 
     fn truncate(&mut self, slot: Slot, len: u32) {
         self.context.truncate(slot, len);
+    }
+
+    fn attach(&mut self, id: u32, file: &Path) -> Result<Lora, String> {
+        let lora = gguf::read_adapter(file, &self.heads)?;
+        let loaded = native_lora::Lora::load(&mut self.context, &self.words.model, file)?;
+        tracing::info!(adapter = %file.display(), id, rank = lora.rank, bytes = lora.bytes, "an adapter is loaded");
+        self.adapters.insert(id, Arc::new(loaded));
+        Ok(lora)
+    }
+
+    fn detach(&mut self, id: u32) {
+        self.context.apply(None);
+        self.adapters.remove(&id);
     }
 }
 

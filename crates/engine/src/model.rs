@@ -9,9 +9,11 @@ use std::{
 };
 
 use crate::{
+    Error,
+    adapters::{AdapterFile, Adapters, Named},
     backend::{Backend, Facts, Vocabulary},
     grammar::Words,
-    scheduler::{Scheduler, Work},
+    scheduler::{NotChanged, Scheduler, Work},
     template::{Refused, Template},
 };
 
@@ -51,6 +53,7 @@ pub(crate) struct Ready {
     /// `None` when the model has no template of its own.
     pub(crate) template: Option<Result<Template, Refused>>,
     pub(crate) scheduler: Scheduler,
+    pub(crate) adapters: Adapters,
     words: OnceLock<Arc<Words>>,
 }
 
@@ -73,8 +76,13 @@ impl Model {
         Model { name, progress: Progress::default(), ready: OnceLock::new() }
     }
 
-    /// From now on requests are taken; the work is the caller's to run.
-    pub(crate) fn is_loaded(&self, backend: Box<dyn Backend>, step_target: Duration) -> Work {
+    /// Attaches the adapters that it begins with. From now on requests are taken; the work is the caller's to run.
+    pub(crate) fn is_loaded(
+        &self,
+        backend: Box<dyn Backend>,
+        files: &[AdapterFile],
+        step_target: Duration,
+    ) -> Result<Work, Error> {
         let facts = backend.facts().clone();
         let vocabulary = backend.vocabulary();
         let (bos, eos) = vocabulary.marks();
@@ -82,9 +90,19 @@ impl Model {
         if let Some(Err(refused)) = &template {
             tracing::warn!(%refused, "chats will be refused");
         }
-        let (scheduler, work) = Scheduler::new(backend, step_target);
-        let _ = self.ready.set(Ready { facts, vocabulary, template, scheduler, words: OnceLock::new() });
-        work
+        let (scheduler, mut work) = Scheduler::new(backend, step_target);
+        let adapters = Adapters::default();
+        for wish in files {
+            let refused = |why: NotChanged| Error::Adapter { path: wish.file.clone(), reason: why.to_string() };
+            let (id, lora) = work.attach(&wish.file).map_err(refused)?;
+            if let Some(other) = adapters.name(Named { wish: wish.clone(), lora, id }) {
+                let reason = format!("cannot be {}: {} is", other.wish.name, other.wish.file.display());
+                return Err(Error::Adapter { path: wish.file.clone(), reason });
+            }
+        }
+        let ready = Ready { facts, vocabulary, template, scheduler, adapters, words: OnceLock::new() };
+        let _ = self.ready.set(ready);
+        Ok(work)
     }
 
     pub(crate) fn ready(&self) -> Option<&Ready> {

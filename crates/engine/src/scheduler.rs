@@ -7,6 +7,7 @@
 //! and `memory` for places in the cache (`tree` is its book). `sequence` is one request, `lookup` guesses ahead. Why it is so: `docs/adr/0005-one-book-of-the-cache.md`.
 
 use std::{
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -15,7 +16,9 @@ use std::{
     time::Duration,
 };
 
-use crate::backend::Backend;
+use tokio::sync::oneshot;
+
+use crate::backend::{Backend, Lora};
 
 mod adapters;
 mod lookup;
@@ -26,6 +29,8 @@ mod tree;
 mod turns;
 mod work;
 
+pub use adapters::NotChanged;
+use adapters::{Attached, Wanted};
 use sequence::Ask;
 pub use sequence::{Delta, Event, Finish, Request, Scored, Usage};
 pub use turns::Priority;
@@ -92,11 +97,14 @@ pub struct Scheduler {
     load: Arc<Load>,
     /// Most tokens of one sequence.
     room: u32,
-    adapters: u32,
+    wanted: Wanted,
 }
 
 enum Message {
     Ask(Ask),
+    Attach(PathBuf, Attached),
+    /// The adapter is closed already.
+    Detach(u32, oneshot::Sender<()>),
     Stop,
 }
 
@@ -110,9 +118,10 @@ impl Scheduler {
             inbox: sender,
             load: Arc::clone(&load),
             room: facts.context.min(facts.cells),
-            adapters: facts.adapters,
+            wanted: Wanted::default(),
         };
-        (scheduler, Work::new(backend, inbox, load, step_target))
+        let wanted = scheduler.wanted.clone();
+        (scheduler, Work::new(backend, inbox, load, wanted, step_target))
     }
 
     /// Hands in a request; its events come through the receiver.
@@ -121,13 +130,17 @@ impl Scheduler {
     /// [`NotTaken`] when it cannot be computed, the queue is full or nobody works any more.
     pub fn submit(&self, request: Request) -> Result<tokio::sync::mpsc::Receiver<Event>, NotTaken> {
         self.check(&request)?;
+        let claim = match request.adapter {
+            Some(adapter) => Some(self.wanted.claim(adapter.id).ok_or(NotTaken::NoAdapter(adapter.id))?),
+            None => None,
+        };
         let waiting = self.load.queued.fetch_add(1, Ordering::Relaxed);
         if waiting >= LONGEST_QUEUE {
             self.load.queued.fetch_sub(1, Ordering::Relaxed);
             return Err(NotTaken::Busy(waiting));
         }
         let (events, receiver) = tokio::sync::mpsc::channel(READER_LAG + KEPT_FREE);
-        self.inbox.send(Message::Ask(Ask { request, events })).map_err(|_| NotTaken::Gone)?;
+        self.inbox.send(Message::Ask(Ask { request, events, _claim: claim })).map_err(|_| NotTaken::Gone)?;
         Ok(receiver)
     }
 
@@ -139,10 +152,34 @@ impl Scheduler {
         if prompt.saturating_add(request.max_tokens) > self.room {
             return Err(NotTaken::TooLong { prompt, answer: request.max_tokens, room: self.room });
         }
-        match request.adapter {
-            Some(adapter) if adapter.0 >= self.adapters => Err(NotTaken::NoAdapter(adapter.0)),
-            _ => Ok(()),
-        }
+        Ok(())
+    }
+
+    /// Loads the LoRA adapter in `file` between two steps; its number is for requests.
+    ///
+    /// # Errors
+    /// [`NotChanged::Refused`] when it is no adapter for this model, [`NotChanged::Gone`] when nobody works any more.
+    pub async fn attach(&self, file: PathBuf) -> Result<(u32, Lora), NotChanged> {
+        let (reply, attached) = oneshot::channel();
+        self.inbox.send(Message::Attach(file, reply)).map_err(|_| NotChanged::Gone)?;
+        attached.await.unwrap_or(Err(NotChanged::Gone))
+    }
+
+    /// Gives up an adapter, of which no new requests are taken; the receiver says when it is gone. Where requests want it, they come to their
+    /// end first if `wait` says so.
+    ///
+    /// # Errors
+    /// [`NotChanged::InUse`] without `wait`, [`NotChanged::Unknown`], or [`NotChanged::Gone`] when nobody works any more.
+    pub fn detach(&self, id: u32, wait: bool) -> Result<oneshot::Receiver<()>, NotChanged> {
+        self.wanted.close(id, wait)?;
+        let (reply, gone) = oneshot::channel();
+        self.inbox.send(Message::Detach(id, reply)).map_err(|_| NotChanged::Gone)?;
+        Ok(gone)
+    }
+
+    /// How many requests want an adapter, those that wait included.
+    pub fn wants(&self, id: u32) -> u32 {
+        self.wanted.requests(id)
     }
 
     /// Ends the work after its present step; what runs or waits is given up.

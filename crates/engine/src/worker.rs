@@ -6,13 +6,13 @@ use domain::{Clock, Ids, SystemClock};
 use tokio::sync::oneshot;
 
 use crate::{
-    Error, GpuLayers,
+    AdapterFile, Error, GpuLayers,
     backend::Backend,
     http::{self, Door},
     listener::{self, Front, Listen, Listener},
     model::{Model, Progress},
     parent,
-    scheduler::STEP_TARGET,
+    scheduler::{STEP_TARGET, Work},
 };
 
 /// How long the thread that computes may take to notice that it is over.
@@ -42,6 +42,8 @@ pub struct Options {
     pub step_target: Option<Duration>,
     /// Guess ahead where an answer repeats what stands before. The text is the same without; off only to measure what it brings.
     pub guesses: bool,
+    /// LoRA adapters to begin with.
+    pub adapters: Vec<AdapterFile>,
     /// End when standard input closes, whose other end the parent holds. For a worker that a portal starts; one that is run alone may have
     /// `/dev/null` there, which is closed from the beginning.
     pub parent_watch: bool,
@@ -105,7 +107,8 @@ where
     std::thread::spawn(move || {
         let step_target = options.step_target.unwrap_or(STEP_TARGET);
         let loaded = load(&options, &door.model.progress);
-        let worked = loaded.map(|backend| door.model.is_loaded(backend, step_target).run());
+        let worked =
+            loaded.and_then(|backend| door.model.is_loaded(backend, &options.adapters, step_target)).map(Work::run);
         let _ = done.send(worked);
     });
     working

@@ -3,7 +3,9 @@
 //! hold, so that cells that were mixed up are heard.
 
 use std::{
+    collections::BTreeMap,
     hash::{DefaultHasher, Hash, Hasher},
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU32, Ordering},
@@ -11,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Adapter, Backend, Facts, Failed, Input, Slot, Token, Vocabulary};
+use super::{Adapter, Backend, Facts, Failed, Input, Lora, Slot, Token, Vocabulary};
 
 /// Its first 256 tokens are bytes, then BOS and EOS, then the pieces given.
 const BOS: Token = 256;
@@ -49,6 +51,7 @@ pub struct Scripted {
     script: Script,
     pieces: Arc<Pieces>,
     cells: Vec<Cell>,
+    adapters: BTreeMap<u32, PathBuf>,
     steps: u64,
     log: Arc<Mutex<Vec<Vec<Input>>>>,
     broken: Arc<AtomicU32>,
@@ -59,6 +62,7 @@ pub struct Scripted {
 struct Cell {
     position: u32,
     token: Token,
+    adapter: Option<Adapter>,
     /// Stands for what was computed: of this token, its adapter and all before it.
     state: u64,
     slots: Vec<Slot>,
@@ -85,7 +89,15 @@ impl Scripted {
             facts.cells = facts.context * facts.parallel;
         }
         let pieces = Arc::new(Pieces(script.answer.clone()));
-        Scripted { script, pieces, cells: Vec::new(), steps: 0, log: Arc::default(), broken: Arc::default() }
+        Scripted {
+            script,
+            pieces,
+            cells: Vec::new(),
+            adapters: BTreeMap::new(),
+            steps: 0,
+            log: Arc::default(),
+            broken: Arc::default(),
+        }
     }
 
     /// Every batch so far, for tests that look at how work was laid out.
@@ -114,12 +126,13 @@ impl Scripted {
             )));
         }
         let mut hasher = DefaultHasher::new();
-        (before.last().map(|cell| cell.state), position, token, adapter).hash(&mut hasher);
+        let applied = adapter.map(|adapter| (self.adapters.get(&adapter.id), adapter.scale().to_bits()));
+        (before.last().map(|cell| cell.state), position, token, applied).hash(&mut hasher);
         let state = hasher.finish();
         if self.cells.len() >= self.script.facts.cells as usize {
             return Err(Failed::Full);
         }
-        self.cells.push(Cell { position, token, state, slots: vec![slot] });
+        self.cells.push(Cell { position, token, adapter, state, slots: vec![slot] });
         Ok(())
     }
 
@@ -127,7 +140,7 @@ impl Scripted {
         if batch.is_empty() || batch.len() > self.script.facts.batch as usize {
             return Err(Failed::Broken(format!("a batch of {}", batch.len())));
         }
-        if adapter.is_some_and(|adapter| adapter.0 >= self.script.facts.adapters) {
+        if adapter.is_some_and(|adapter| !self.adapters.contains_key(&adapter.id)) {
             return Err(Failed::Broken(format!("no such adapter: {adapter:?}")));
         }
         batch.iter().try_for_each(|input| self.accept(input, adapter))
@@ -206,6 +219,22 @@ impl Backend for Scripted {
             cell.slots.retain(|&other| other != slot);
         }
         self.cells.retain(|cell| !cell.slots.is_empty());
+    }
+
+    /// Any file will do.
+    fn attach(&mut self, id: u32, file: &Path) -> Result<Lora, String> {
+        let facts = file.metadata().map_err(|error| format!("cannot be read: {error}"))?;
+        if self.adapters.insert(id, file.to_owned()).is_some() {
+            self.broken.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(Lora { rank: 1, alpha: 1.0, bytes: facts.len() })
+    }
+
+    fn detach(&mut self, id: u32) {
+        let held = self.cells.iter().any(|cell| cell.adapter.is_some_and(|adapter| adapter.id == id));
+        if held || self.adapters.remove(&id).is_none() {
+            self.broken.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }
 

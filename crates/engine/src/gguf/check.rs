@@ -64,6 +64,7 @@ fn in_bounds(head: &Head, key: &str, most: i128) -> Result<(), Fault> {
             None => Ok(()),
         },
         Some(Value::Float(value)) => refuse(value),
+        Some(Value::Double(value)) => refuse(value),
         Some(Value::Text(value)) => refuse(value),
         Some(Value::Integer(_)) => Ok(()),
     }
@@ -88,7 +89,9 @@ fn heads(head: &Head, architecture: &str, width: u64) -> Result<(), Fault> {
         Some(Value::Integer(value)) if *value < 1 || i128::from(heads) % value != 0 => {
             Err(Fault(format!("has {value} key-value heads for {heads} attention heads")))
         }
-        Some(Value::Float(_) | Value::Text(_)) => Err(Fault("has key-value heads that are no number".into())),
+        Some(Value::Float(_) | Value::Double(_) | Value::Text(_)) => {
+            Err(Fault("has key-value heads that are no number".into()))
+        }
         _ => Ok(()),
     }
 }

@@ -93,8 +93,8 @@ impl<R: Read> Cursor<R> {
         match kind {
             8 => Ok(Value::Text(self.string(key, KEPT_TEXT)?)),
             9 => self.array_value(key),
-            6 => Ok(Value::Float(f64::from(f32::from_le_bytes(self.array()?)))),
-            12 => Ok(Value::Float(f64::from_le_bytes(self.array()?))),
+            6 => Ok(Value::Float(f32::from_le_bytes(self.array()?))),
+            12 => Ok(Value::Double(f64::from_le_bytes(self.array()?))),
             _ => Ok(Value::Integer(self.integer(kind, key)?)),
         }
     }

@@ -21,6 +21,11 @@ pub(super) enum Problem {
     Invalid { parameter: &'static str, why: String },
     TooLong { prompt: usize, context: u32 },
     Template { why: String },
+    NoSuchModel { name: String },
+    NoSuchAdapter { name: String },
+    AdapterExists { name: String },
+    AdapterInUse { name: String, requests: u32 },
+    AdapterRefused { why: String },
     Failed { why: String },
 }
 
@@ -43,6 +48,11 @@ impl Problem {
             Problem::Invalid { .. } => (StatusCode::BAD_REQUEST, INVALID, "invalid_value"),
             Problem::TooLong { .. } => (StatusCode::BAD_REQUEST, INVALID, "context_length_exceeded"),
             Problem::Template { .. } => (StatusCode::BAD_REQUEST, INVALID, "chat_template_refused"),
+            Problem::NoSuchModel { .. } => (StatusCode::NOT_FOUND, INVALID, "model_not_found"),
+            Problem::NoSuchAdapter { .. } => (StatusCode::NOT_FOUND, INVALID, "adapter_not_found"),
+            Problem::AdapterExists { .. } => (StatusCode::CONFLICT, INVALID, "adapter_exists"),
+            Problem::AdapterInUse { .. } => (StatusCode::CONFLICT, INVALID, "adapter_in_use"),
+            Problem::AdapterRefused { .. } => (StatusCode::BAD_REQUEST, INVALID, "adapter_refused"),
             Problem::Failed { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "server_error", "inference_failed"),
         }
     }
@@ -61,7 +71,15 @@ impl Problem {
             Problem::TooLong { prompt, context } => format!(
                 "the prompt has {prompt} tokens and the context of this model is {context}, of which the answer needs at least one"
             ),
-            Problem::Template { why } | Problem::Failed { why } => why.clone(),
+            Problem::NoSuchModel { name } => format!("there is no model {name} here; /v1/models lists those that are"),
+            Problem::NoSuchAdapter { name } => format!("there is no adapter {name}"),
+            Problem::AdapterExists { name } => {
+                format!("there is an adapter {name} already (replace: true puts this one in its place)")
+            }
+            Problem::AdapterInUse { name, requests } => {
+                format!("{requests} requests want the adapter {name} (?wait=true lets them come to their end)")
+            }
+            Problem::Template { why } | Problem::Failed { why } | Problem::AdapterRefused { why } => why.clone(),
         }
     }
 

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::problem::Problem;
+use super::{adapters::Wished, problem::Problem};
 use crate::{backend::Token, grammar::Grammar, sampler::Sampling, scheduler::Priority};
 
 const MOST_STOPS: usize = 16;
@@ -72,6 +72,8 @@ struct Shared {
     grammar: Option<String>,
     user: Option<String>,
     service_tier: Option<String>,
+    model: Option<String>,
+    lora: Option<Wished>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -101,6 +103,9 @@ pub(super) struct Wish {
     pub(super) grammar: Option<Grammar>,
     pub(super) person: String,
     pub(super) priority: Priority,
+    /// The model and the adapter that are meant.
+    pub(super) model: Option<String>,
+    pub(super) lora: Option<Wished>,
 }
 
 /// Reads a body.
@@ -218,6 +223,8 @@ impl Shared {
                 Some("flex") => Priority::Batch,
                 _ => Priority::Interactive,
             },
+            model: self.model.clone(),
+            lora: self.lora.clone(),
         })
     }
 

@@ -15,6 +15,7 @@ use std::{
 
 use llama_cpp_sys_2 as sys;
 
+use super::native_lora::Lora;
 use crate::{
     Device, Progress,
     backend::{Failed, Input, Slot, Token},
@@ -66,7 +67,7 @@ fn device(index: usize) -> Option<Device> {
 
 /// A loaded model.
 pub(super) struct Model {
-    model: NonNull<sys::llama_model>,
+    pub(super) model: NonNull<sys::llama_model>,
     vocabulary: NonNull<sys::llama_vocab>,
 }
 
@@ -269,12 +270,14 @@ impl Threads {
 
 /// A model at work: its cache and the batch that it computes.
 pub(super) struct Context {
-    context: NonNull<sys::llama_context>,
+    pub(super) context: NonNull<sys::llama_context>,
     batch: sys::llama_batch,
     limits: Limits,
     model: Arc<Model>,
     /// Freed after the context, which `drop` frees.
     _threads: Threads,
+    /// The adapter that the next batch is computed with, and the bits of its scale.
+    pub(super) applied: Option<(Arc<Lora>, u32)>,
 }
 
 // SAFETY: the context is owned and, like the batch that belongs to it, not tied to a thread; every use takes &mut or reads.
@@ -317,7 +320,7 @@ impl Context {
         // SAFETY: allocates arrays for `batch_len` tokens of one sequence each.
         let batch = unsafe { sys::llama_batch_init(batch_len, 0, 1) };
         LOADED.store(true, Ordering::Relaxed);
-        Ok(Context { context, batch, limits, model, _threads: pool })
+        Ok(Context { context, batch, limits, model, _threads: pool, applied: None })
     }
 
     pub(super) fn decode(&mut self, inputs: &[Input]) -> Result<(), Failed> {
@@ -379,7 +382,7 @@ impl Context {
 }
 
 /// Errors that llama.cpp has logged since loading began.
-static COMPLAINTS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+pub(super) static COMPLAINTS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 static LOADED: AtomicBool = AtomicBool::new(false);
 
 fn start() {
@@ -393,12 +396,14 @@ fn start() {
 }
 
 /// llama.cpp's own reason, without the names of its functions.
-fn complaint() -> String {
-    const MARK: &str = "error loading model: ";
+pub(super) fn complaint() -> String {
+    const MARKS: [&str; 2] = ["error loading model: ", "failed to apply lora adapter: "];
+    let mark = |line: &&String| MARKS.iter().any(|mark| line.contains(mark));
     let complaints = COMPLAINTS.lock().unwrap_or_else(PoisonError::into_inner);
-    let line = complaints.iter().find(|line| line.contains(MARK)).or_else(|| complaints.first());
+    let line = complaints.iter().find(mark).or_else(|| complaints.first());
     let reason = line.map_or("llama.cpp gives no reason", String::as_str);
-    let reason = reason.rsplit_once(MARK).map_or(reason, |(_, reason)| reason).trim();
+    let behind = |mark: &str| reason.rsplit_once(mark).map(|(_, reason)| reason);
+    let reason = MARKS.into_iter().find_map(behind).unwrap_or(reason).trim();
     let is_function = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     match reason.split_once(": ") {
         Some((function, reason)) if is_function(function) => reason.to_owned(),

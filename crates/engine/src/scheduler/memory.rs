@@ -4,7 +4,9 @@
 //! What is kept goes by cost: a kept sequence is worth the tokens that would have to be computed again times its uses, and ages as others go
 //! (GreedyDual: Cao and Irani, "Cost-Aware WWW Proxy Caching Algorithms", 1997).
 
-use crate::backend::{Adapter, Backend, Facts, Failed, Input, Slot, Token};
+use std::path::Path;
+
+use crate::backend::{Adapter, Backend, Facts, Failed, Input, Lora, Slot, Token};
 
 use super::tree::Tree;
 
@@ -175,6 +177,21 @@ impl Memory {
         self.age = self.age.max(worth);
         self.release(slot);
         true
+    }
+
+    /// Loads an adapter.
+    pub(super) fn attach(&mut self, id: u32, file: &Path) -> Result<Lora, String> {
+        self.backend.attach(id, file)
+    }
+
+    /// Gives up an adapter that no running sequence uses, with all that is kept of it.
+    pub(super) fn detach(&mut self, id: u32) {
+        let of_it = |tree: &Tree, slot| tree.adapter(slot).is_some_and(|adapter| adapter.id == id);
+        while let Some(index) = self.kept.iter().position(|kept| of_it(&self.tree, kept.slot)) {
+            let kept = self.kept.swap_remove(index);
+            self.release(kept.slot);
+        }
+        self.backend.detach(id);
     }
 
     /// Gives up all that is kept.

@@ -7,6 +7,7 @@ use tokio::sync::mpsc::Sender;
 
 use super::{
     KEPT_FREE,
+    adapters::Claim,
     lookup::Lookup,
     turns::{Flow, Priority},
 };
@@ -50,6 +51,8 @@ pub struct Request {
 pub(super) struct Ask {
     pub(super) request: Request,
     pub(super) events: Sender<Event>,
+    /// Keeps its adapter attached.
+    pub(super) _claim: Option<Claim>,
 }
 
 /// What a reader gets: deltas, then one end.

@@ -63,6 +63,12 @@ impl Tree {
         self.path(slot).map(|node| count(&self.nodes[node].tokens)).sum()
     }
 
+    /// The adapter that an open slot was opened for.
+    pub(super) fn adapter(&self, slot: Slot) -> Option<Adapter> {
+        let root = self.path(slot).last()?;
+        self.roots.iter().find(|(_, of)| **of == root).and_then(|(adapter, _)| *adapter)
+    }
+
     /// Adds computed tokens to an open slot.
     pub(super) fn push(&mut self, slot: Slot, tokens: &[Token]) {
         let Some(&end) = self.slots.get(&slot) else { return };
@@ -222,6 +228,11 @@ impl Tree {
                 _ => return,
             }
         }
+        // A root: there may come as many adapters and scales as people like.
+        if self.nodes[node].ends.is_empty() && self.nodes[node].children.is_empty() {
+            self.roots.retain(|_, root| *root != node);
+            self.unused.push(node);
+        }
     }
 
     fn remove(&mut self, node: Id, parent: Id, heir: Option<Id>) {
@@ -317,7 +328,7 @@ mod tests {
     }
 
     fn adapter_of(slot: u32) -> Option<Adapter> {
-        (slot % 3).checked_sub(1).map(Adapter)
+        (slot % 3).checked_sub(1).map(|id| Adapter::new(id, 1.0))
     }
 
     proptest! {
@@ -360,7 +371,7 @@ mod tests {
                         plain.slots.remove(&Slot(slot));
                     }
                     Act::Find(adapter, tokens) => {
-                        let adapter = adapter.map(Adapter);
+                        let adapter = adapter.map(|id| Adapter::new(id, 1.0));
                         let of = plain.slots.iter().filter(|(_, (of, _))| *of == adapter);
                         let longest = of.map(|(slot, _)| common(&plain.tokens(*slot), &tokens)).max().unwrap_or(0);
                         match tree.find(adapter, &tokens) {
@@ -373,8 +384,11 @@ mod tests {
                         }
                     }
                 }
+                let adapters: BTreeSet<_> = plain.slots.values().map(|(adapter, _)| *adapter).collect();
+                prop_assert!(tree.roots.keys().eq(&adapters), "{:?}", tree.roots);
                 prop_assert_eq!(tree.cells() as usize, plain.cells_of(|_| true).len());
-                for (&slot, (_, cells)) in &plain.slots {
+                for (&slot, (adapter, cells)) in &plain.slots {
+                    prop_assert_eq!(tree.adapter(slot), *adapter);
                     prop_assert_eq!(tree.len(slot) as usize, cells.len());
                     let others = plain.cells_of(|other| other != slot);
                     let only = cells.iter().filter(|(cell, _)| !others.contains(cell)).count();

@@ -2,6 +2,7 @@
 //! the cache and nothing else: it waits, and is computed again up to where it was.
 
 use std::{
+    path::Path,
     sync::{
         Arc,
         atomic::Ordering,
@@ -10,16 +11,18 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tokio::sync::oneshot;
+
 use super::{
     Load, Message,
-    adapters::Adapters,
+    adapters::{Adapters, Attached, NotChanged, Wanted},
     memory::{Memory, Piece, WORTH_SHARING},
     pace::{self, Pace},
     sequence::Sequence,
     tree,
     turns::{Priority, Turns},
 };
-use crate::backend::{Backend, Facts, Failed, Slot, Token, Vocabulary};
+use crate::backend::{Backend, Facts, Failed, Lora, Slot, Token, Vocabulary};
 
 /// How often sequences that cannot go on look whether they can.
 const PAUSE: Duration = Duration::from_millis(2);
@@ -69,6 +72,7 @@ impl Work {
         backend: Box<dyn Backend>,
         inbox: Receiver<Message>,
         load: Arc<Load>,
+        wanted: Wanted,
         step_target: Duration,
     ) -> Self {
         Work {
@@ -78,7 +82,7 @@ impl Work {
             waiting: Vec::new(),
             running: Vec::new(),
             turns: Turns::default(),
-            adapters: Adapters::default(),
+            adapters: Adapters::new(wanted),
             pace: Pace::new(step_target),
             load,
             arrivals: 0,
@@ -116,6 +120,30 @@ impl Work {
             self.compute(&step);
         }
         self.retire();
+        for (id, gone) in self.adapters.gone() {
+            self.memory.detach(id);
+            // Whoever asked need not have waited for it.
+            let _ = gone.send(());
+        }
+    }
+
+    /// Loads an adapter, as [`Scheduler::attach`](super::Scheduler::attach) does for who does not own the work.
+    ///
+    /// # Errors
+    /// [`NotChanged::Refused`].
+    pub fn attach(&mut self, file: &Path) -> Result<(u32, Lora), NotChanged> {
+        let id = self.adapters.new_id();
+        let lora = self.memory.attach(id, file).map_err(NotChanged::Refused)?;
+        self.adapters.wanted.add(id);
+        Ok((id, lora))
+    }
+
+    fn attach_for(&mut self, file: &Path, reply: Attached) {
+        if let Err(Ok((id, _))) = reply.send(self.attach(file)) {
+            // Whoever asked has left: nobody would ever use it or give it up.
+            let _ = self.adapters.wanted.close(id, true);
+            self.adapters.leaves(id, oneshot::channel().0);
+        }
     }
 
     fn wait_and_take_in(&mut self) -> bool {
@@ -142,6 +170,8 @@ impl Work {
                     self.turns.enter(&sequence.flow);
                     self.waiting.push(sequence);
                 }
+                Ok(Message::Attach(file, reply)) => self.attach_for(&file, reply),
+                Ok(Message::Detach(id, gone)) => self.adapters.leaves(id, gone),
                 Ok(Message::Stop) | Err(TryRecvError::Disconnected) => return false,
                 Err(TryRecvError::Empty) => return true,
             }
@@ -307,7 +337,10 @@ impl Work {
 
     /// Adds pieces of what is still to be read, those first who have had least.
     fn add_reading(&mut self, step: &mut Vec<Part>, of_step: impl Fn(&Sequence) -> bool) {
-        let most = self.memory.facts().batch.saturating_sub(size(step)).min(self.pace.prompt_tokens(step.len()));
+        // Those count, too, who answer with another adapter: their turn comes after this step.
+        let answering = |&index: &usize| !self.running[index].is_paused() && self.pending(index) == 1;
+        let answering = (0..self.running.len()).filter(answering).count();
+        let most = self.memory.facts().batch.saturating_sub(size(step)).min(self.pace.prompt_tokens(answering));
         let mut left = most;
         let mut reading: Vec<_> = (0..self.running.len())
             .filter(|&index| of_step(&self.running[index]) && self.pending(index) > 1)
@@ -424,6 +457,7 @@ impl Work {
 
     fn book(&mut self, step: &[Part], time: Duration) {
         let read: u32 = step.iter().filter(|part| part.reads).map(|part| count(&part.tokens)).sum();
+        self.adapters.took(time);
         self.pace.observe(read, step.iter().filter(|part| !part.reads).count(), time);
         for part in step {
             let Some(index) = self.index_of(part.arrival) else { continue };

@@ -9,7 +9,7 @@ use crate::worker::{Worker, eventually, told};
 const QUESTION: &str = "Once upon a time, there was a little girl named Lily.";
 
 /// The folder of the shared models; `None`, said aloud, where there is none.
-fn models() -> Option<PathBuf> {
+pub(crate) fn models() -> Option<PathBuf> {
     let shared = env::var_os("PORTICO_SHARED").map_or_else(|| PathBuf::from("../../../shared"), PathBuf::from);
     let models = shared.join("models");
     if models.join("stories260K.gguf").is_file() {

@@ -3,6 +3,7 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test ends where its material fails")]
 
+mod adapters;
 mod answers;
 mod choosing;
 mod files;
@@ -10,6 +11,8 @@ mod grammars;
 mod life;
 #[cfg(feature = "llama")]
 mod llama;
+#[cfg(feature = "llama")]
+mod lora;
 mod refusals;
 mod schedules;
 mod scheduling;

@@ -4,6 +4,7 @@
 
 use std::{
     collections::HashMap,
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -28,21 +29,32 @@ const CONTEXT: u32 = 160;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Question {
     prompt: Vec<Token>,
-    adapter: Option<u32>,
+    /// At first the place of an adapter, then its file: which one lies there when it is asked.
+    adapter: Option<usize>,
     max_tokens: u32,
 }
 
+/// Files stand for adapters.
+const FILES: [&str; 4] = ["Cargo.toml", "src/lib.rs", "src/error.rs", "src/text.rs"];
+
 #[derive(Debug, Clone)]
 enum Act {
-    Ask { question: Question, person: u8, batch: bool, reads: bool },
+    Ask {
+        question: Question,
+        person: u8,
+        batch: bool,
+        reads: bool,
+    },
     Leave(usize),
     Compute(usize),
+    /// Another adapter comes to a place; the one before ends with those who want it.
+    Swap(usize, usize),
 }
 
 fn question() -> impl Strategy<Value = Question> {
     // Few beginnings and few ways to go on, so that much is in common.
     let prompt = (0..3_i32, 0..70_usize, 0..3_i32, 1..30_usize);
-    (prompt, proptest::option::weighted(0.3, 0..2_u32), 1..60_u32).prop_map(
+    (prompt, proptest::option::weighted(0.3, 0..2_usize), 1..60_u32).prop_map(
         |((family, shared, tail, own), adapter, max_tokens)| {
             let begin = (0_i32..).map(|at| (at * 7 + family) % 256).take(shared);
             let prompt = begin.chain(std::iter::repeat_n(tail, own)).collect();
@@ -56,6 +68,7 @@ fn act() -> impl Strategy<Value = Act> {
         5 => (question(), 0..3_u8, any::<bool>(), proptest::bool::weighted(0.9))
             .prop_map(|(question, person, batch, reads)| Act::Ask { question, person, batch, reads }),
         1 => (0..20_usize).prop_map(Act::Leave),
+        1 => (0..2_usize, 0..FILES.len()).prop_map(|(place, file)| Act::Swap(place, file)),
         4 => (1..40_usize).prop_map(Act::Compute),
     ]
 }
@@ -65,10 +78,7 @@ fn machine() -> impl Strategy<Value = (Facts, Option<u64>)> {
     (sizes, proptest::option::weighted(0.3, 1..200_u64)).prop_map(
         |((cells, parallel, more, batch, guesses), fails_at)| {
             let slots = parallel + more;
-            (
-                Facts { context: CONTEXT, cells, parallel, slots, batch, guesses, adapters: 2, ..Facts::default() },
-                fails_at,
-            )
+            (Facts { context: CONTEXT, cells, parallel, slots, batch, guesses, ..Facts::default() }, fails_at)
         },
     )
 }
@@ -80,11 +90,15 @@ fn engine(facts: Facts, fails_at: Option<u64>) -> (Scheduler, Work, Arc<AtomicU3
     (scheduler, work, broken)
 }
 
-fn request(question: &Question) -> Request {
+fn attach(work: &mut Work, file: usize) -> u32 {
+    work.attach(Path::new(FILES[file])).expect("attached").0
+}
+
+fn request(question: &Question, id: Option<u32>) -> Request {
     Request {
         prompt: question.prompt.clone(),
         max_tokens: question.max_tokens,
-        adapter: question.adapter.map(Adapter),
+        adapter: id.map(|id| Adapter::new(id, 1.0)),
         sampling: Sampling { temperature: 0.0, ..Sampling::default() },
         ..Request::default()
     }
@@ -121,9 +135,10 @@ impl Reader {
 }
 
 fn alone(question: &Question) -> (String, Event) {
-    let facts = Facts { context: CONTEXT, cells: CONTEXT, parallel: 1, slots: 1, adapters: 2, ..Facts::default() };
+    let facts = Facts { context: CONTEXT, cells: CONTEXT, parallel: 1, slots: 1, ..Facts::default() };
     let (scheduler, mut work, _) = engine(facts, None);
-    let events = scheduler.submit(request(question)).expect("taken");
+    let id = question.adapter.map(|file| attach(&mut work, file));
+    let events = scheduler.submit(request(question, id)).expect("taken");
     let mut reader =
         Reader { question: question.clone(), events: Some(events), reads: true, text: String::new(), end: None };
     while reader.events.is_some() {
@@ -140,11 +155,14 @@ proptest! {
     fn in_any_schedule_each_request_is_answered_as_if_alone((facts, fails_at) in machine(), acts in proptest::collection::vec(act(), 1..40)) {
         let (scheduler, mut work, broken) = engine(facts, fails_at);
         let mut readers: Vec<Reader> = Vec::new();
+        let mut places = [0, 1].map(|file| (attach(&mut work, file), file));
         for act in acts {
             match act {
-                Act::Ask { question, person, batch, reads } => {
+                Act::Ask { mut question, person, batch, reads } => {
+                    let chosen = question.adapter.map(|place| places[place]);
+                    question.adapter = chosen.map(|(_, file)| file);
                     let priority = if batch { Priority::Batch } else { Priority::Interactive };
-                    let asked = Request { person: person.to_string(), priority, ..request(&question) };
+                    let asked = Request { person: person.to_string(), priority, ..request(&question, chosen.map(|(id, _)| id)) };
                     let events = scheduler.submit(asked).expect("taken");
                     readers.push(Reader { question, events: Some(events), reads, text: String::new(), end: None });
                 }
@@ -153,6 +171,10 @@ proptest! {
                     readers.swap_remove(index);
                 }
                 Act::Leave(_) => {}
+                Act::Swap(place, file) => {
+                    let before = std::mem::replace(&mut places[place], (attach(&mut work, file), file));
+                    scheduler.detach(before.0, true).expect("attached");
+                }
                 Act::Compute(steps) => {
                     for _ in 0..steps {
                         prop_assert!(work.advance());
@@ -169,6 +191,11 @@ proptest! {
             prop_assert!(steps < 50_000, "no end comes");
         }
         work.advance();
+        let gone = places.map(|(id, _)| scheduler.detach(id, false));
+        work.advance();
+        for gone in gone {
+            prop_assert_eq!(gone.expect("nobody wants it").try_recv(), Ok(()));
+        }
         prop_assert_eq!((scheduler.load().active(), scheduler.load().queued()), (0, 0));
         prop_assert_eq!(broken.load(Ordering::Relaxed), 0, "promises of the port were broken");
 

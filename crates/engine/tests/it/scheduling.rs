@@ -1,13 +1,14 @@
 //! The scheduler over the scripted backend, which refuses gaps, overfull caches and oversized batches: so every run here checks those, too.
 
 use std::{
+    path::Path,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use engine::{
     backend::{
-        Facts, Input,
+        Adapter, Facts, Input,
         scripted::{Script, Scripted},
     },
     sampler::Sampling,
@@ -91,6 +92,39 @@ fn a_long_prompt_does_not_hold_up_those_who_are_answering() {
         "as long as the target: {sizes:?}"
     );
     assert!(beside.iter().all(|batch| batch[0].slot != batch[1].slot), "each piece beside a token of the other");
+}
+
+#[test]
+fn a_heavy_adapter_keeps_nobody_waiting() {
+    let facts = Facts { batch: 512, context: 2000, ..Facts::default() };
+    let script = Script { step: Duration::from_millis(2), token: Duration::from_micros(200), facts, ..counting(60) };
+    let backend = Scripted::new(script);
+    let log = backend.log();
+    let (scheduler, mut work) = Scheduler::new(Box::new(backend), Duration::from_millis(20));
+    let (id, _) = work.attach(Path::new("Cargo.toml")).expect("attached");
+    std::thread::spawn(move || work.run());
+    let mut answering = scheduler.submit(ask(3, 60)).expect("taken");
+    answering.blocking_recv().expect("a first delta");
+    let heavy = |person: i32| Request {
+        prompt: vec![person; 900],
+        adapter: Some(Adapter::new(id, 1.0)),
+        person: person.to_string(),
+        ..ask(0, 60)
+    };
+    let heavy: Vec<_> = (70..75).map(|person| scheduler.submit(heavy(person)).expect("taken")).collect();
+    whole(answering);
+    let log = log.lock().expect("the log").clone();
+    let mine = log[0][0].slot;
+    let last = log.iter().rposition(|batch| batch[0].slot == mine).expect("answered");
+    let others: Vec<_> = log[..last].split(|batch| batch[0].slot == mine).filter(|others| !others.is_empty()).collect();
+    assert!(others.len() >= 10, "they took turns: {}", others.len());
+    for steps in others {
+        let sizes: Vec<_> = steps.iter().map(Vec::len).collect();
+        assert!(sizes.len() <= 4 && sizes.iter().all(|&size| size <= 110), "{sizes:?} between two tokens");
+    }
+    for heavy in heavy {
+        assert_eq!(whole(heavy).0, counted(60));
+    }
 }
 
 #[test]
@@ -207,12 +241,12 @@ fn what_can_be_guessed_takes_fewer_steps_and_is_the_same() {
 
 #[test]
 fn what_can_never_be_computed_is_refused_with_figures() {
-    let facts = Facts { cells: 100, context: 200, adapters: 1, ..Facts::default() };
+    let facts = Facts { cells: 100, context: 200, ..Facts::default() };
     let run = run(Script { facts, ..counting(3) });
     let refused = |request| run.scheduler.submit(request).expect_err("refused").to_string();
     assert_eq!(refused(ask(90, 20)), "prompt (90 tokens) and answer (at most 20) need 110 of cache, which has 100");
     assert_eq!(refused(ask(0, 20)), "the prompt is empty");
-    let adapter = Some(engine::backend::Adapter(1));
+    let adapter = Some(Adapter::new(1, 1.0));
     assert_eq!(refused(Request { adapter, ..ask(5, 5) }), "there is no adapter 1");
     assert!(matches!(run.scheduler.submit(ask(1, 100)), Err(NotTaken::TooLong { .. })));
     assert_eq!(whole(run.scheduler.submit(ask(90, 10)).expect("taken")).0, counted(3));

@@ -91,6 +91,10 @@ impl Worker {
         exchange(self.connect(), &format!("GET {path} HTTP/1.1\r\n"), b"")
     }
 
+    pub(crate) fn request(&self, method: &str, path: &str, body: &Value) -> Reply {
+        exchange(self.connect(), &format!("{method} {path} HTTP/1.1\r\n"), body.to_string().as_bytes())
+    }
+
     pub(crate) fn post(&self, path: &str, body: &Value) -> Reply {
         self.post_bytes(path, "", body.to_string().as_bytes())
     }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use engine::{GpuLayers, Options};
+use engine::{AdapterFile, GpuLayers, Options};
 
 use super::serve::write_log;
 use crate::config::Log;
@@ -37,6 +37,9 @@ pub(super) struct EngineArgs {
     /// Do not guess ahead where an answer repeats itself: the same text, more steps. To measure what guessing brings.
     #[arg(long)]
     no_guesses: bool,
+    /// A LoRA adapter, once or more: requests choose it by its name. Its change is multiplied by SCALE [default: 1].
+    #[arg(long = "lora", value_name = "NAME=FILE[:SCALE]")]
+    adapters: Vec<AdapterFile>,
     /// End when standard input closes.
     #[arg(long)]
     parent_watch: bool,
@@ -58,6 +61,7 @@ pub(super) fn run(args: &EngineArgs) -> anyhow::Result<ExitCode> {
         gpu_layers: args.gpu_layers,
         step_target: args.step_target_ms.map(Duration::from_millis),
         guesses: !args.no_guesses,
+        adapters: args.adapters.clone(),
         parent_watch: args.parent_watch,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
