@@ -24,6 +24,7 @@ fn main() -> ExitCode {
         step_target: None,
         guesses: true,
         adapters: Vec::new(),
+        calibration: engine::confidence::Calibration::default(),
         parent_watch: false,
     };
     let mut script: Option<Script> = None;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
             "--context" => options.context = Some(value().parse().expect("a number")),
             "--threads" => options.threads = Some(value().parse().expect("a number")),
             "--lora" => options.adapters.push(value().parse().expect("NAME=FILE:SCALE")),
+            "--calibration" => options.calibration = value().parse().expect("FIGURE:SHARE,…"),
             "--watch" => options.parent_watch = true,
             "--scripted" => script = Some(Script::answering(&value().split('|').collect::<Vec<_>>())),
             "--recalls" => script = Some(Script { recalls: true, ..Script::default() }),

@@ -4,7 +4,7 @@
 //! figure is right can only be learned from answers that somebody has judged; [`Calibration`] is the place for what was learned, and
 //! changes nothing until there is something.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, str::FromStr};
 
 /// Tokens of the window in which it was least sure: about a clause.
 pub const WINDOW: usize = 16;
@@ -45,7 +45,7 @@ impl Tally {
         let mean = self.window_mean();
         let whole = self.window.len() == WINDOW;
         if whole && self.worst.is_none_or(|(worst, _)| mean < worst) {
-            self.worst = Some((mean, self.tokens - WINDOW as u32));
+            self.worst = Some((mean, self.tokens - self.window.len() as u32));
         }
     }
 
@@ -72,14 +72,29 @@ impl Tally {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Calibration(Vec<(f32, f32)>);
 
-impl Calibration {
-    /// A line through `points`, figure and share each, in rising order of both.
-    pub fn through(points: Vec<(f32, f32)>) -> Option<Self> {
-        let within = |&(figure, share): &(f32, f32)| (0.0..=1.0).contains(&figure) && (0.0..=1.0).contains(&share);
-        let rises = points.windows(2).all(|two| two[0].0 < two[1].0 && two[0].1 <= two[1].1);
-        (rises && points.iter().all(within)).then_some(Calibration(points))
-    }
+impl FromStr for Calibration {
+    type Err = String;
 
+    /// `0.2:0.1,0.5:0.35`: figure and share of each point.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let point = |point: &str| {
+            let (figure, share) = point.split_once(':')?;
+            Some((figure.trim().parse().ok()?, share.trim().parse().ok()?))
+        };
+        let points: Option<Vec<(f32, f32)>> = text.split(',').map(point).collect();
+        let points = points.ok_or_else(|| format!("{text} is not FIGURE:SHARE,FIGURE:SHARE…"))?;
+        let within = |&(figure, share): &(f32, f32)| (0.0..=1.0).contains(&figure) && (0.0..=1.0).contains(&share);
+        if !points.iter().all(within) {
+            return Err(format!("{text} has a number that is not from 0 to 1"));
+        }
+        if points.windows(2).any(|two| two[0].0 >= two[1].0 || two[0].1 > two[1].1) {
+            return Err(format!("{text} does not rise: a surer answer is not to be right less often"));
+        }
+        Ok(Calibration(points))
+    }
+}
+
+impl Calibration {
     /// What a figure says.
     pub fn of(&self, figure: f32) -> f32 {
         let after = self.0.partition_point(|(known, _)| *known < figure);
@@ -87,6 +102,50 @@ impl Calibration {
             (None, None) => figure,
             (Some(&(_, share)), None) | (None, Some(&(_, share))) => share,
             (Some(&(from, low)), Some(&(to, high))) => low + (high - low) * (figure - from) / (to - from),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Calibration, Confidence, Tally, WINDOW};
+
+    fn told(logprobs: impl IntoIterator<Item = f32>) -> Option<Confidence> {
+        let mut tally = Tally::default();
+        logprobs.into_iter().for_each(|logprob| tally.add(logprob));
+        tally.confidence()
+    }
+
+    #[test]
+    fn an_answer_is_as_sure_as_its_tokens_and_its_worst_clause_is_found() {
+        assert_eq!(told([]), None);
+        let half = 0.5_f32.ln();
+        let short = told([half, half, 0.0, 0.0]).expect("tokens");
+        assert!((short.mean - 0.5_f32.sqrt()).abs() < 1e-6 && short.worst == short.mean, "{short:?}");
+        assert_eq!((short.worst_from, short.tokens), (0, 4));
+
+        let unsure = 40..40 + WINDOW;
+        let long = told((0..100).map(|at| if unsure.contains(&at) { half } else { 0.0 })).expect("tokens");
+        assert!((long.worst - 0.5).abs() < 1e-6 && long.worst_from == 40, "{long:?}");
+        let expected = (half * WINDOW as f32 / 100.0).exp();
+        assert!((long.mean - expected).abs() < 1e-6, "{long:?}");
+        let forced = told([f32::NEG_INFINITY, 0.0]).expect("tokens");
+        assert!(forced.mean > 0.0 && forced.mean < 1e-6, "{forced:?}");
+    }
+
+    #[test]
+    fn without_judged_answers_a_figure_is_what_it_is_and_with_them_what_was_learned() {
+        let none = Calibration::default();
+        let learned: Calibration = "0.2:0.1, 0.6:0.3,0.8:0.9".parse().expect("points");
+        for (figure, share) in [(0.0, 0.1), (0.2, 0.1), (0.4, 0.2), (0.6, 0.3), (0.7, 0.6), (0.8, 0.9), (1.0, 0.9)] {
+            assert!((none.of(figure) - figure).abs() < 1e-6);
+            assert!((learned.of(figure) - share).abs() < 1e-6, "{figure}: {}", learned.of(figure));
+        }
+        for (wrong, why) in
+            [("0.5", "is not FIGURE"), ("0.5:2", "not from 0 to 1"), ("0.5:0.5,0.6:0.4", "does not rise")]
+        {
+            let said = wrong.parse::<Calibration>().expect_err("refused");
+            assert!(said.contains(why), "{said}");
         }
     }
 }

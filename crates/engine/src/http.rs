@@ -17,6 +17,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     backend::Token,
+    confidence::Calibration,
     grammar::Form,
     model::{Model, Ready},
     scheduler::{NotTaken, Request as Asked},
@@ -38,6 +39,7 @@ const LARGEST_BODY: usize = 32 << 20;
 pub(crate) struct Door {
     pub(crate) model: Model,
     pub(crate) key: Option<String>,
+    pub(crate) calibration: Arc<Calibration>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Ids,
 }
@@ -282,6 +284,7 @@ async fn answer(
         chat_template,
         tools,
         include_usage: wish.include_usage,
+        calibration: Arc::clone(&door.calibration),
     };
     let scored = wish.likelihoods.is_some();
     let asked = Asked {
@@ -291,6 +294,7 @@ async fn answer(
         sampling: wish.sampling,
         stops: wish.stops,
         likelihoods: wish.likelihoods,
+        confidence: wish.confidence,
         ignore_end: wish.ignore_end,
         form: wish.grammar.map(|grammar| Form { grammar: Arc::new(grammar), words: ready.words() }),
         person: wish.person,

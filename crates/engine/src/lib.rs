@@ -6,6 +6,7 @@
 
 mod adapters;
 pub mod backend;
+pub mod confidence;
 mod error;
 pub mod gguf;
 pub mod gpu;

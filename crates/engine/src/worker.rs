@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 use crate::{
     AdapterFile, Error, GpuLayers,
     backend::Backend,
+    confidence::Calibration,
     http::{self, Door},
     listener::{self, Front, Listen, Listener},
     model::{Model, Progress},
@@ -44,6 +45,8 @@ pub struct Options {
     pub guesses: bool,
     /// LoRA adapters to begin with.
     pub adapters: Vec<AdapterFile>,
+    /// What answers' confidence says for this model.
+    pub calibration: Calibration,
     /// End when standard input closes, whose other end the parent holds. For a worker that a portal starts; one that is run alone may have
     /// `/dev/null` there, which is closed from the beginning.
     pub parent_watch: bool,
@@ -82,6 +85,7 @@ where
     let door = Arc::new(Door {
         model: Model::new(options.name()),
         key: options.key.clone(),
+        calibration: Arc::new(options.calibration.clone()),
         ids: Ids::new(Arc::clone(&clock)),
         clock,
     });

@@ -97,9 +97,9 @@ fn rank_of(name: &str, pair: Pair<'_>, base: &[Head]) -> Result<u32, Fault> {
     let Some(changed) = base.iter().flat_map(|head| &head.tensors).find(|tensor| tensor.name == name) else {
         return Err(Fault(format!("changes {name}, which this model does not have")));
     };
-    let sides = |tensor: &Tensor| match tensor.shape.as_slice() {
-        &[inner, outer] => Some((inner, outer, 1)),
-        &[inner, outer, experts] => Some((inner, outer, experts)),
+    let sides = |tensor: &Tensor| match *tensor.shape.as_slice() {
+        [inner, outer] => Some((inner, outer, 1)),
+        [inner, outer, experts] => Some((inner, outer, experts)),
         _ => None,
     };
     let (Some(a), Some(b), Some(of)) = (sides(first), sides(second), sides(changed)) else {

@@ -1,8 +1,11 @@
 //! Answers of the OpenAI dialect: the plain object and the chunks of a stream, for both endpoints. It formats; it waits for nothing.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
 
 use crate::{
+    confidence::{Calibration, Confidence, WINDOW},
     scheduler::{Delta, Finish, Scored, Usage},
     tools::Call,
 };
@@ -30,6 +33,7 @@ pub(super) struct Envelope {
     /// Whether the answer may hold tool calls.
     pub(super) tools: bool,
     pub(super) include_usage: bool,
+    pub(super) calibration: Arc<Calibration>,
 }
 
 impl Envelope {
@@ -75,7 +79,7 @@ impl Envelope {
             ),
         };
         let mut fields = self.object(object, json!([choice]));
-        fields.insert("usage".into(), usage_object(usage));
+        fields.insert("usage".into(), usage_object(usage, &self.calibration));
         self.mark_template(&mut fields);
         Value::Object(fields)
     }
@@ -136,7 +140,7 @@ impl Envelope {
         let mut chunks = vec![Value::Object(self.chunk(self.choice(json!({}), "", Value::Null, Some(finish))))];
         if self.include_usage {
             let mut fields = self.chunk(json!([]));
-            fields.insert("usage".into(), usage_object(usage));
+            fields.insert("usage".into(), usage_object(usage, &self.calibration));
             chunks.push(Value::Object(fields));
         }
         chunks
@@ -191,7 +195,21 @@ fn word_of_calls(finish: &'static str) -> &'static str {
     if finish == "stop" { "tool_calls" } else { finish }
 }
 
-fn usage_object(usage: Usage) -> Value {
-    let Usage { prompt, completion } = usage;
-    json!({"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt.saturating_add(completion)})
+fn usage_object(usage: Usage, calibration: &Calibration) -> Value {
+    let Usage { prompt, completion, confidence } = usage;
+    let mut object = json!({
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "total_tokens": prompt.saturating_add(completion),
+    });
+    if let Some(Confidence { mean, worst, worst_from, tokens }) = confidence {
+        object["confidence"] = json!({
+            "mean": calibration.of(mean),
+            "worst": calibration.of(worst),
+            "worst_from": worst_from,
+            "window": WINDOW.min(tokens as usize),
+            "tokens": tokens,
+        });
+    }
+    object
 }

@@ -74,6 +74,7 @@ struct Shared {
     service_tier: Option<String>,
     model: Option<String>,
     lora: Option<Wished>,
+    confidence: Option<bool>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -98,6 +99,7 @@ pub(super) struct Wish {
     pub(super) sampling: Sampling,
     pub(super) stops: Vec<String>,
     pub(super) likelihoods: Option<usize>,
+    pub(super) confidence: bool,
     pub(super) ignore_end: bool,
     /// What the answer has to be.
     pub(super) grammar: Option<Grammar>,
@@ -215,6 +217,7 @@ impl Shared {
             sampling: self.sampling()?,
             stops: self.stops()?,
             likelihoods: likelihoods.map(|count| count as usize),
+            confidence: self.confidence.unwrap_or(false),
             ignore_end: self.ignore_eos.unwrap_or(false),
             grammar: self.grammar()?,
             person: self.user.clone().unwrap_or_default(),

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     backend::{Adapter, Failed, Slot, Token, Vocabulary},
+    confidence::{Confidence, Tally},
     grammar::{Constraint, Form},
     sampler::{Likelihood, Sampler, Sampling},
     text::Text,
@@ -33,6 +34,8 @@ pub struct Request {
     pub stops: Vec<String>,
     /// How many alternatives to score beside each token; `None` scores nothing.
     pub likelihoods: Option<usize>,
+    /// Whether to tell how sure the model was of its answer.
+    pub confidence: bool,
     /// Goes on after a token that would end the answer (for measurements).
     pub ignore_end: bool,
     /// What the answer has to be; anything by default.
@@ -105,12 +108,14 @@ pub enum Finish {
 }
 
 /// Tokens of one request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Usage {
     /// Tokens of the prompt.
     pub prompt: u32,
     /// Tokens that the model chose, the one that ended the answer included.
     pub completion: u32,
+    /// How sure it was of them, where that was asked.
+    pub confidence: Option<Confidence>,
 }
 
 pub(super) struct Sequence {
@@ -134,6 +139,7 @@ pub(super) struct Sequence {
     bytes_taken: usize,
     bytes_shown: usize,
     unshown: VecDeque<(usize, Scored)>,
+    tally: Tally,
     lookup: Lookup,
     /// What the present step has brought and the reader has not been told.
     news: Delta,
@@ -160,6 +166,7 @@ impl Sequence {
             bytes_taken: 0,
             bytes_shown: 0,
             unshown: VecDeque::new(),
+            tally: Tally::default(),
             lookup: Lookup::default(),
             news: Delta::default(),
             end: None,
@@ -241,12 +248,13 @@ impl Sequence {
             return self.end(Event::Failed("no token of this model goes on as the grammar of the answer wants".into()));
         };
         self.history.push(token);
+        let likelihood = self.likelihood(token, logits);
         if vocabulary.ends(token) && !self.ask.request.ignore_end {
             return self.finish(Finish::Stop);
         }
         let mut bytes = Vec::new();
         vocabulary.decode(token, self.ask.request.opening && self.answered() == 1, &mut bytes);
-        self.score(token, &bytes, logits, vocabulary);
+        self.score(token, &bytes, likelihood, vocabulary);
         self.bytes_taken += bytes.len();
         let shown = self.text.push(&bytes);
         self.tell(shown.text, false);
@@ -261,9 +269,19 @@ impl Sequence {
         }
     }
 
-    fn score(&mut self, token: Token, bytes: &[u8], logits: &[f32], vocabulary: &dyn Vocabulary) {
-        let Some(top) = self.ask.request.likelihoods else { return };
-        let likelihood = Likelihood::of(logits, token, top);
+    /// How likely the chosen token was, where somebody wants to know it; the one that ends the answer counts, too.
+    fn likelihood(&mut self, token: Token, logits: &[f32]) -> Option<Likelihood> {
+        let Request { likelihoods, confidence, .. } = self.ask.request;
+        if likelihoods.is_none() && !confidence {
+            return None;
+        }
+        let likelihood = Likelihood::of(logits, token, likelihoods.unwrap_or(0));
+        self.tally.add(likelihood.chosen);
+        likelihoods.and(Some(likelihood))
+    }
+
+    fn score(&mut self, token: Token, bytes: &[u8], likelihood: Option<Likelihood>, vocabulary: &dyn Vocabulary) {
+        let Some(likelihood) = likelihood else { return };
         let bytes_of = |&(token, _): &(Token, f32)| {
             let mut bytes = Vec::new();
             vocabulary.decode(token, false, &mut bytes);
@@ -315,7 +333,8 @@ impl Sequence {
     }
 
     fn usage(&self) -> Usage {
-        Usage { prompt: u32::try_from(self.prompt).unwrap_or(u32::MAX), completion: self.answered() }
+        let prompt = u32::try_from(self.prompt).unwrap_or(u32::MAX);
+        Usage { prompt, completion: self.answered(), confidence: self.tally.confidence() }
     }
 
     fn end(&mut self, event: Event) {

@@ -6,6 +6,7 @@
 mod adapters;
 mod answers;
 mod choosing;
+mod confidences;
 mod files;
 mod grammars;
 mod life;

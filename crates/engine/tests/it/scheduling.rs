@@ -63,7 +63,7 @@ fn more_requests_than_slots_are_all_answered_and_share_batches() {
     for events in running {
         let (text, end) = whole(events);
         assert_eq!(text, counted(40));
-        assert_eq!(end, Event::Finished(Finish::Stop, Usage { prompt: 5, completion: 41 }));
+        assert_eq!(end, Event::Finished(Finish::Stop, Usage { prompt: 5, completion: 41, ..Usage::default() }));
     }
     let log = run.log.lock().expect("the log");
     assert!(
@@ -136,7 +136,10 @@ fn a_beginning_in_common_is_computed_once_for_all_who_come_at_once_and_for_who_c
     let running: Vec<_> = asks().map(|ask| run.scheduler.submit(ask).expect("taken")).collect();
     for events in running {
         let (text, end) = whole(events);
-        assert_eq!((text, end), (counted(20), Event::Finished(Finish::Stop, Usage { prompt: 605, completion: 21 })));
+        assert_eq!(
+            (text, end),
+            (counted(20), Event::Finished(Finish::Stop, Usage { prompt: 605, completion: 21, ..Usage::default() }))
+        );
     }
     let computed = || run.log.lock().expect("the log").iter().map(Vec::len).sum::<usize>();
     let first = computed();
@@ -230,7 +233,7 @@ fn what_can_be_guessed_takes_fewer_steps_and_is_the_same() {
         let run = run(Script { recalls: true, facts, ..Script::default() });
         let ask = Request { ignore_end: true, ..ask(7, 400) };
         let (text, end) = whole(run.scheduler.submit(ask).expect("taken"));
-        assert_eq!(end, Event::Finished(Finish::Length, Usage { prompt: 7, completion: 400 }));
+        assert_eq!(end, Event::Finished(Finish::Length, Usage { prompt: 7, completion: 400, ..Usage::default() }));
         let steps = run.log.lock().expect("the log").len();
         (text, steps)
     };

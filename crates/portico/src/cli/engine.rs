@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use engine::{AdapterFile, GpuLayers, Options};
+use engine::{AdapterFile, GpuLayers, Options, confidence::Calibration};
 
 use super::serve::write_log;
 use crate::config::Log;
@@ -40,6 +40,10 @@ pub(super) struct EngineArgs {
     /// A LoRA adapter, once or more: requests choose it by its name. Its change is multiplied by SCALE [default: 1].
     #[arg(long = "lora", value_name = "NAME=FILE[:SCALE]")]
     adapters: Vec<AdapterFile>,
+    /// What share of answers with such a confidence is right, learned from judged answers: `0.2:0.1,0.5:0.35,0.9:0.8`
+    /// [default: the model's own figure].
+    #[arg(long, value_name = "FIGURE:SHARE,...")]
+    calibration: Option<Calibration>,
     /// End when standard input closes.
     #[arg(long)]
     parent_watch: bool,
@@ -62,6 +66,7 @@ pub(super) fn run(args: &EngineArgs) -> anyhow::Result<ExitCode> {
         step_target: args.step_target_ms.map(Duration::from_millis),
         guesses: !args.no_guesses,
         adapters: args.adapters.clone(),
+        calibration: args.calibration.clone().unwrap_or_default(),
         parent_watch: args.parent_watch,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();

@@ -59,6 +59,8 @@ impl Alone {
             step_target: None,
             guesses: true,
             gpu_layers: engine::GpuLayers::Auto,
+            adapters: Vec::new(),
+            calibration: engine::confidence::Calibration::default(),
             parent_watch: false,
         };
         let (gate, closed) = mpsc::channel::<()>();
