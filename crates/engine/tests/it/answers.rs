@@ -81,7 +81,8 @@ fn a_completion_is_answered_whole_and_streamed() {
     assert_eq!(answer["choices"][0]["finish_reason"], "length");
     assert_eq!(answer["choices"][0]["logprobs"]["tokens"], json!(["a", "b", "c"]));
     assert_eq!(answer["choices"][0]["logprobs"]["text_offset"], json!([0, 1, 2]));
-    assert_eq!(answer["usage"], json!({"prompt_tokens": 2, "completion_tokens": 3, "total_tokens": 5}));
+    let count = |key: &str| answer["usage"][key].as_u64();
+    assert_eq!(["prompt_tokens", "completion_tokens", "total_tokens"].map(count), [Some(2), Some(3), Some(5)]);
     assert_eq!(answer["object"], "text_completion");
 
     let events = worker.stream("/v1/completions", &json!({"prompt": "x", "temperature": 0, "stream": true}));
