@@ -28,7 +28,7 @@ pub use model::{
 };
 pub use prompt::{ClientBody, Priority, Prompt, Sampling, Task};
 pub use scope::{KeyBudget, KeyScope};
-pub use usage::{Tokens, Usage};
+pub use usage::{Confidence, Tokens, Usage};
 
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -31,6 +31,17 @@ impl std::iter::Sum for Tokens {
     }
 }
 
+/// How sure a model was of its answer, by the probabilities that it gave to the tokens it chose, in thousandths. No promise that it is right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confidence {
+    /// The geometric mean of all its tokens' probabilities.
+    pub mean: u16,
+    /// The same of the few tokens in a row of which it was least sure.
+    pub worst: u16,
+    /// The first token of these, counted from 0.
+    pub worst_from: u32,
+}
+
 /// What a turn used.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
@@ -42,6 +53,9 @@ pub struct Usage {
     pub cached: Tokens,
     /// Of `completion`, those of hidden reasoning.
     pub reasoning: Tokens,
+    /// How sure the model was of what it wrote, where it was asked and told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<Confidence>,
     /// False when the house counted (a stream that broke off, a model that reports nothing), true when the model reported.
     pub reported: bool,
 }

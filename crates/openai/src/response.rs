@@ -1,6 +1,6 @@
 //! Answers, chunks, model lists and errors as they are written, every unknown field kept.
 
-use domain::{Finish, Tokens, Usage};
+use domain::{Confidence, Finish, Tokens, Usage};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -241,6 +241,30 @@ pub struct UsageBody {
     /// `reasoning_tokens` is the part of the answer that was hidden reasoning.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub completion_tokens_details: Option<CompletionDetails>,
+    /// Portico's own engine tells how sure its model was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<ConfidenceBody>,
+}
+
+/// See [`UsageBody`]; probabilities from 0 to 1.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ConfidenceBody {
+    /// Of all tokens.
+    pub mean: f32,
+    /// Of the few in a row of which it was least sure.
+    pub worst: f32,
+    /// The first of these.
+    pub worst_from: u32,
+}
+
+impl ConfidenceBody {
+    /// In the house's words; `None` where a figure is no probability.
+    fn confidence(&self) -> Option<Confidence> {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to 1000")]
+        let thousandths = |share: f32| (0.0..=1.0).contains(&share).then(|| (share * 1000.0).round() as u16);
+        Some(Confidence { mean: thousandths(self.mean)?, worst: thousandths(self.worst)?, worst_from: self.worst_from })
+    }
 }
 
 /// See [`UsageBody`].
@@ -268,6 +292,7 @@ impl UsageBody {
             completion: tokens(self.completion_tokens),
             cached: tokens(self.prompt_tokens_details.as_ref().and_then(|details| details.cached_tokens)),
             reasoning: tokens(self.completion_tokens_details.as_ref().and_then(|details| details.reasoning_tokens)),
+            confidence: self.confidence.as_ref().and_then(ConfidenceBody::confidence),
             reported: true,
         }
     }
@@ -284,6 +309,11 @@ impl From<&Usage> for UsageBody {
             prompt_tokens_details: some(usage.cached).map(|cached| PromptDetails { cached_tokens: Some(cached) }),
             completion_tokens_details: some(usage.reasoning)
                 .map(|reasoning| CompletionDetails { reasoning_tokens: Some(reasoning) }),
+            confidence: usage.confidence.map(|told| ConfidenceBody {
+                mean: f32::from(told.mean) / 1000.0,
+                worst: f32::from(told.worst) / 1000.0,
+                worst_from: told.worst_from,
+            }),
         }
     }
 }

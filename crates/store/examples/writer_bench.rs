@@ -223,8 +223,7 @@ fn settled(
     conversation: Option<ConversationId>,
     answer: Option<FinalAnswer>,
 ) -> Settled {
-    let usage =
-        Usage { prompt: Tokens(120), completion: Tokens(32), cached: Tokens(0), reasoning: Tokens(0), reported: true };
+    let usage = Usage { prompt: Tokens(120), completion: Tokens(32), reported: true, ..Usage::default() };
     Settled {
         turn,
         caller: bench.caller,

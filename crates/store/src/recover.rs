@@ -56,7 +56,7 @@ impl Store {
         };
         let reasoning = Tokens::estimate(&thought);
         let completion = Tokens::estimate(&text) + reasoning;
-        let usage = Usage { prompt, completion, cached: Tokens(0), reasoning, reported: false };
+        let usage = Usage { prompt, completion, reasoning, ..Usage::default() };
         let answer = open.answer.map(|id| FinalAnswer { id, text, thought, trimmed: None, provenance: None });
         Ok(Settled {
             turn: open.turn,

@@ -193,6 +193,8 @@ fn usage_row(row: &AnyRow) -> Result<UsageRow, Error> {
         completion: Tokens(row.number("completion")?),
         cached: Tokens(row.number("cached")?),
         reasoning: Tokens(row.number("reasoning")?),
+        // The answer keeps it.
+        confidence: None,
         reported: row.flag("reported")?,
     };
     Ok(UsageRow {

@@ -1247,6 +1247,24 @@ export interface components {
             similarity?: number | null;
             title: string;
         };
+        /** @description [`domain::Confidence`] in the description of the API: thousandths. */
+        ConfidenceView: {
+            /**
+             * Format: int32
+             * @description The geometric mean of the probabilities of the answer's tokens.
+             */
+            mean: number;
+            /**
+             * Format: int32
+             * @description The same of the few tokens in a row of which the model was least sure.
+             */
+            worst: number;
+            /**
+             * Format: int32
+             * @description The first of these.
+             */
+            worst_from: number;
+        };
         /** @description A conversation without its messages. */
         Conversation: {
             archived: boolean;
@@ -2203,6 +2221,7 @@ export interface components {
             cached: number;
             /** Format: int32 */
             completion: number;
+            confidence?: components["schemas"]["ConfidenceView"] | null;
             /** Format: int32 */
             prompt: number;
             /** Format: int32 */

@@ -69,7 +69,9 @@ export type Model = {
 export type ModelList = { models: Model[]; default: string | null };
 
 export type Finish = "stop" | "length" | "tool_calls" | "content_filter" | "stopped" | "cancelled" | "interrupted" | "failed";
-export type Usage = { prompt: number; completion: number; cached: number; reasoning: number; reported: boolean };
+/** How sure the model was, in thousandths: of the whole answer, and of the few tokens in a row of which it was least sure. */
+export type Confidence = { mean: number; worst: number; worst_from: number };
+export type Usage = { prompt: number; completion: number; cached: number; reasoning: number; reported: boolean; confidence?: Confidence | null };
 /** `from` gave no first token, for the reason `code`; `to` was asked in its place. */
 export type FellBack = { from: string; to: string; code: string };
 /** An attempt that gave no answer. `model`: a deployment; of a model of which none could be asked, that model. */

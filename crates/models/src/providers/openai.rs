@@ -40,6 +40,8 @@ pub(crate) struct OpenAi {
     endpoints: OnceCell<Endpoints>,
     timeouts: Timeouts,
     usage: AskForUsage,
+    /// Whether it is asked how sure it is: an extension of our own engine.
+    asks_confidence: bool,
 }
 
 /// Whether the back end may be asked for usage in the stream.
@@ -60,7 +62,12 @@ impl OpenAi {
     /// A back end that takes another credential than a bearer key.
     pub(super) fn over(line: Line, base: Base, timeouts: Timeouts) -> Self {
         let (endpoints, usage) = (OnceCell::new(), AskForUsage::default());
-        OpenAi { line, base, endpoints, timeouts, usage }
+        OpenAi { line, base, endpoints, timeouts, usage, asks_confidence: false }
+    }
+
+    /// The same, asked with each question of ours how sure it is.
+    pub(crate) fn asking_confidence(self) -> Self {
+        OpenAi { asks_confidence: true, ..self }
     }
 
     /// The base URL in use, once it is known.
@@ -126,7 +133,7 @@ impl OpenAi {
         ask_usage: bool,
         clocks: &Clocks,
     ) -> Result<Response<egress::Body>, ModelError> {
-        let mut request = Request::new(Full::new(body(prompt, ask_usage)?));
+        let mut request = Request::new(Full::new(body(prompt, ask_usage, self.asks_confidence)?));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = uri.clone();
         let headers = request.headers_mut();
@@ -202,7 +209,7 @@ fn content_type(prompt: &Prompt) -> HeaderValue {
 }
 
 /// The bytes of the request: the client's own with another model name, or made from the messages.
-fn body(prompt: &Prompt, ask_usage: bool) -> Result<Bytes, ModelError> {
+fn body(prompt: &Prompt, ask_usage: bool, ask_confidence: bool) -> Result<Bytes, ModelError> {
     let wrong = |message| ModelError::Rejected { status: 400, code: None, message, body: None };
     if let Some(own) = &prompt.body {
         if let Some(kind) = &own.content_type {
@@ -215,6 +222,9 @@ fn body(prompt: &Prompt, ask_usage: bool) -> Result<Bytes, ModelError> {
         Task::Chat => {
             let mut request = openai::ChatRequest::of(prompt);
             request.params.stream_options = request.params.stream_options.filter(|_| ask_usage);
+            if ask_confidence {
+                request.params.extra.insert("confidence".to_owned(), true.into());
+            }
             serde_json::to_vec(&request)
         }
         Task::Completion => {

@@ -58,7 +58,7 @@ impl Attendance<'_> {
         self.worker.deployment.set(ModelState::Warming);
         let offered = self.warm_up(&url).await?;
         let adapter = self.adapter(&url, self.worker.timeouts)?;
-        self.worker.seat.take(offered.name.clone(), Arc::new(adapter));
+        self.worker.seat.take(offered.name.clone(), Arc::new(adapter.asking_confidence()));
         self.worker.deployment.room.set_limit(offered.concurrency);
         self.worker.deployment.learn(&offered);
         let _ = self.ready.set(Instant::now());

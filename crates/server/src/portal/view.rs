@@ -172,7 +172,21 @@ pub(crate) struct UsageView {
     completion: u32,
     cached: u32,
     reasoning: u32,
+    /// Absent where the model does not tell.
+    confidence: Option<ConfidenceView>,
     reported: bool,
+}
+
+/// [`domain::Confidence`] in the description of the API: thousandths.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct ConfidenceView {
+    /// The geometric mean of the probabilities of the answer's tokens.
+    mean: u16,
+    /// The same of the few tokens in a row of which the model was least sure.
+    worst: u16,
+    /// The first of these.
+    worst_from: u32,
 }
 
 /// A model that may be asked.

@@ -203,11 +203,5 @@ impl House {
 }
 
 pub(crate) fn usage(prompt: u32, completion: u32) -> Usage {
-    Usage {
-        prompt: Tokens(prompt),
-        completion: Tokens(completion),
-        cached: Tokens(0),
-        reasoning: Tokens(0),
-        reported: true,
-    }
+    Usage { prompt: Tokens(prompt), completion: Tokens(completion), reported: true, ..Usage::default() }
 }

@@ -6,6 +6,7 @@ import { type Thread, useThread } from "@/chat/thread";
 import { useLanguage, useT } from "@/lib/i18n";
 import { failureSentence } from "@/lib/problem";
 import { formatDateTime } from "@/lib/time";
+import { Confidence } from "@/pages/chat/confidence";
 import { Provenance } from "@/pages/chat/provenance";
 
 export function DetailsPanel({ thread, id }: { thread: Thread; id: string }) {
@@ -40,6 +41,7 @@ function Details({ message }: { message: Message }) {
         {failure ? <p className="pt-3 text-meta text-bad">{failureSentence(failure)}</p> : null}
         {trimmed && trimmed.messages > 0 ? <p className="pt-3 text-meta text-muted-foreground">{t("message.trimmed", { count: trimmed.messages, tokens: trimmed.tokens })}</p> : null}
       </dl>
+      {usage?.confidence ? <Confidence told={usage.confidence} /> : null}
       {provenance ? <Provenance told={provenance} /> : null}
     </>
   );

@@ -260,6 +260,7 @@ impl Listener for Messages {
             completion: sum(&[counts.output_tokens]),
             cached: sum(&[counts.cache_read_input_tokens]),
             reasoning: Tokens(counts.output_tokens_details.map_or(0, |details| details.thinking_tokens)),
+            confidence: None,
             reported: true,
         })
     }

@@ -230,6 +230,7 @@ impl Listener for Candidates {
             completion: Tokens(counts.candidates_token_count) + Tokens(counts.thoughts_token_count),
             cached: Tokens(counts.cached_content_token_count),
             reasoning: Tokens(counts.thoughts_token_count),
+            confidence: None,
             reported: true,
         })
     }
