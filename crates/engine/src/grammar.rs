@@ -1,19 +1,23 @@
 //! Output that follows a grammar: which bytes may come next, for any context-free grammar, over UTF-8. Grammars are written in GBNF, the notation
-//! of llama.cpp (`grammar/gbnf.rs`), or follow from a JSON schema (`grammar/schema.rs`); `grammar/automaton.rs` runs one, `grammar/mask.rs`
-//! says which tokens it allows. It chooses no token.
+//! of llama.cpp (`grammar/gbnf.rs`), or follow from a JSON schema (`grammar/schema.rs`); what is regular in them stays an automaton of its own
+//! (`grammar/language.rs`). `grammar/automaton.rs` runs a grammar, `grammar/mask.rs` says which tokens it allows. It chooses no token.
 
 mod automaton;
 mod gbnf;
+mod language;
 mod mask;
+mod pattern;
 mod schema;
-mod schema_number;
 mod utf8;
 
 pub use automaton::{Automaton, State};
+use language::Language;
 pub use mask::{Constraint, Form, Words};
 
 /// Symbols of all rules together, at most: what is larger is refused rather than left to fill the memory.
-const MOST_SYMBOLS: usize = 1 << 18;
+const MOST_SYMBOLS: usize = 1 << 22;
+/// Repetitions of one thing, at most.
+const MOST_TIMES: u32 = 1 << 16;
 
 /// A grammar cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -27,6 +31,10 @@ pub(crate) enum Symbol {
     Byte(u8, u8),
     /// What a rule says.
     Rule(u32),
+    /// A word of a language.
+    Word(u32),
+    /// A word of a language that has not come before in the same list. A list is what its rule and the rules at the ends of its rules say.
+    Fresh(u32),
     /// The end of an alternative.
     End,
 }
@@ -38,6 +46,8 @@ pub struct Grammar {
     pub(crate) symbols: Vec<Symbol>,
     /// Where the alternatives of each rule begin.
     pub(crate) rules: Vec<Vec<u32>>,
+    /// The languages of bytes that symbols name.
+    pub(crate) languages: Vec<Language>,
 }
 
 /// What a rule may be made of, before it is laid out.
@@ -49,6 +59,10 @@ pub(crate) enum Part {
     Class(Vec<(char, char)>),
     /// A rule by its number.
     Rule(u32),
+    /// A word of a language of bytes, by its number.
+    Word(u32),
+    /// A word that has not come before; see [`Symbol::Fresh`].
+    Fresh(u32),
     /// One after the other.
     All(Vec<Part>),
     /// One of them.
@@ -80,6 +94,12 @@ impl Grammar {
     /// None in practice: the schema is known.
     pub fn any_object() -> Result<Self, Unusable> {
         schema::grammar(&serde_json::json!({"type": "object"}))
+    }
+
+    /// A number for a language of bytes.
+    pub(crate) fn name(&mut self, language: Language) -> u32 {
+        self.languages.push(language);
+        u32::try_from(self.languages.len() - 1).unwrap_or(u32::MAX)
     }
 
     /// A number for a rule that is laid out later.
@@ -117,6 +137,8 @@ impl Grammar {
         match part {
             Part::Text(text) => into.extend(text.bytes().map(|byte| Symbol::Byte(byte, byte))),
             Part::Rule(rule) => into.push(Symbol::Rule(rule)),
+            Part::Word(language) => into.push(Symbol::Word(language)),
+            Part::Fresh(language) => into.push(Symbol::Fresh(language)),
             Part::All(parts) => {
                 for part in parts {
                     self.lay_out(part, into)?;
@@ -151,9 +173,8 @@ impl Grammar {
     fn repeat(&mut self, part: Part, least: u32, most: Option<u32>, into: &mut Vec<Symbol>) -> Result<(), Unusable> {
         let once = self.reserve();
         self.define(once, part)?;
-        let limit = MOST_SYMBOLS / 4;
-        if least as usize > limit || most.is_some_and(|most| most as usize > limit) {
-            return Err(Unusable(format!("a repetition of more than {limit} is not supported")));
+        if least.max(most.unwrap_or(0)) > MOST_TIMES {
+            return Err(Unusable(format!("a repetition of more than {MOST_TIMES} is not supported")));
         }
         into.extend((0..least).map(|_| Symbol::Rule(once)));
         let Some(most) = most else {
@@ -176,15 +197,28 @@ impl Grammar {
         Ok(())
     }
 
+    /// Without the alternatives that fit no text that comes to an end; `None` where nothing is left.
+    pub(crate) fn pruned(mut self) -> Option<Self> {
+        let ends = self.ends();
+        let symbols = &self.symbols;
+        let whole = |begin: u32| {
+            let rest = symbols.get(begin as usize..).unwrap_or_default();
+            rest.iter().take_while(|symbol| **symbol != Symbol::End).all(|symbol| !dead(*symbol, &ends))
+        };
+        self.rules.iter_mut().for_each(|alternatives| alternatives.retain(|&begin| whole(begin)));
+        ends.first().is_some_and(|ends| *ends).then_some(self)
+    }
+
+    fn ends(&self) -> Vec<bool> {
+        self.comes_true(|symbol, ends| !dead(symbol, ends))
+    }
+
     /// Refuses rules that are not there, and those that begin with themselves: reading them would never come to a byte.
     pub(crate) fn check(self) -> Result<Self, Unusable> {
         if let Some(rule) = self.rules.iter().position(Vec::is_empty) {
             return Err(Unusable(format!("rule {rule} is not defined")));
         }
-        if self
-            .comes_true(|symbol, ends| !matches!(symbol, Symbol::Rule(rule) if !ends[rule as usize]))
-            .contains(&false)
-        {
+        if self.ends().contains(&false) {
             return Err(Unusable("a rule fits no text that comes to an end".into()));
         }
         let empty = self.comes_true(|symbol, empty| matches!(symbol, Symbol::Rule(rule) if empty[rule as usize]));
@@ -260,4 +294,8 @@ impl Grammar {
         }
         first
     }
+}
+
+fn dead(symbol: Symbol, ends: &[bool]) -> bool {
+    matches!(symbol, Symbol::Rule(rule) if !ends[rule as usize])
 }

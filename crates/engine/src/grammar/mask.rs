@@ -98,7 +98,7 @@ impl Constraint {
     pub fn push(&mut self, token: Token) {
         let words = Arc::clone(&self.words);
         if let Some(state) = self.after(words.bytes(token)) {
-            self.state = state;
+            self.state = self.automaton.take(state);
         }
     }
 
@@ -128,14 +128,16 @@ impl Constraint {
                 *allowed = true;
             }
         };
-        let mut left = vec![(0_usize, self.state)];
-        while let Some((node, state)) = left.pop() {
-            for &(byte, child) in &words.nodes[node].children {
-                let Some(next) = self.automaton.step(state, byte) else { continue };
-                let child = child as usize;
-                words.nodes[child].tokens.iter().for_each(|&token| allow(token));
-                left.push((child, next));
-            }
+        // Depth first: what has been looked at before a node is what leads to it.
+        let mut left = Vec::new();
+        let (mut node, mut state, mut nth) = (0, self.state, 0);
+        loop {
+            left.extend(words.nodes[node].children.iter().map(|&(byte, child)| (child as usize, byte, state, nth)));
+            let next = std::iter::from_fn(|| left.pop())
+                .find_map(|(child, byte, before, at)| Some((child, self.automaton.look(before, byte, at)?, at + 1)));
+            let Some(found) = next else { break };
+            (node, state, nth) = found;
+            words.nodes[node].tokens.iter().for_each(|&token| allow(token));
         }
         if self.automaton.ends(self.state) {
             words.ends.iter().for_each(|&token| allow(token));
@@ -146,6 +148,6 @@ impl Constraint {
     }
 
     fn after(&mut self, bytes: &[u8]) -> Option<State> {
-        bytes.iter().try_fold(self.state, |state, &byte| self.automaton.step(state, byte))
+        bytes.iter().enumerate().try_fold(self.state, |state, (nth, &byte)| self.automaton.look(state, byte, nth))
     }
 }

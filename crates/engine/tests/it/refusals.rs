@@ -53,7 +53,7 @@ fn what_cannot_be_done_is_refused_with_a_sentence() {
             asked(("response_format", json!({"type": "json_schema", "json_schema": {"schema": {"not": {}}}}))),
             400,
             "invalid_value",
-            "response_format cannot be promised: the schema at #: not is not supported here",
+            "response_format cannot be promised: the schema at #: nothing fits it",
         ),
         (
             chat,
