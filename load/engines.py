@@ -103,8 +103,8 @@ def request(prompt: list[int], tokens: int, **more) -> dict:
 
 
 def first(answer: dict) -> float:
-    """Seconds to the first piece."""
-    return (answer["pieces"][0] - answer["asked"]) / 1e6
+    """Seconds to the first piece; to the end where all tokens were marks without a text."""
+    return ([*answer["pieces"], answer["ended"]][0] - answer["asked"]) / 1e6
 
 
 def rate(answer: dict) -> float:

@@ -8,6 +8,10 @@ const FIRST: u32 = 16;
 const LEAST: u32 = 4;
 /// How much longer than the target a step may be that keeps nobody waiting: it has only to end soon enough for who comes or leaves.
 const ALONE: u32 = 4;
+/// Tiles that are computed together where there are as many: with 4-bit weights a token costs 7 % less in them. A step of fewer than three
+/// blocks would lose more by leaving the rest for the next.
+const BLOCK: u32 = 4;
+const WORTH_A_BLOCK: u32 = 3 * BLOCK;
 /// What a new measurement counts against all before it.
 const NEW: f64 = 0.3;
 
@@ -64,6 +68,7 @@ pub(super) fn piece(pending: u32, left: u32, others: u32, tile: u32) -> u32 {
         return pending.min(left);
     }
     let even = pending.div_ceil(pending.div_ceil(left));
+    let tile = if others + left < WORTH_A_BLOCK * tile { tile } else { BLOCK * tile };
     let over = (others + left) % tile;
     let most = if over < left { left - over } else { left };
     (others + even).next_multiple_of(tile).saturating_sub(others).min(most)
@@ -115,9 +120,10 @@ mod tests {
             read
         };
         assert_eq!(pieces(100, 512, 3), [100]);
-        assert_eq!(pieces(512, 118, 0), [104, 104, 104, 100, 100]);
+        assert_eq!(pieces(512, 118, 0), [112, 112, 96, 96, 96]);
         assert_eq!(pieces(130, 64, 3), [45, 45, 40]);
-        assert_eq!(pieces(65, 64, 0), [36, 29]);
+        assert_eq!(pieces(65, 64, 0), [48, 17]);
+        assert_eq!(pieces(65, 40, 0), [36, 29]);
         assert_eq!(pieces(7, 2, 0), [2, 2, 2, 1], "no room for a tile");
         assert_eq!(piece(9, 0, 8, 4), 0);
         let long = pieces(4000, 31, 4);
