@@ -1,5 +1,5 @@
 //! A worker as a process of its own, for tests and measurements: `worker MODEL.gguf [--listen A] [--key K] [--name N] [--context N]
-//! [--threads N] [--lora NAME=FILE:SCALE]… [--watch]`. `worker --scripted PIECE|PIECE… [--pace MS] …` says the pieces instead, `worker --recalls` what follows from all before it. The real one is `portico engine`.
+//! [--threads N] [--prefixes DIR] [--lora NAME=FILE:SCALE]… [--watch]`. `worker --scripted PIECE|PIECE… [--pace MS] …` says the pieces instead, `worker --recalls` what follows from all before it. The real one is `portico engine`.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a tool for tests; its arguments are ours")]
 
@@ -25,6 +25,7 @@ fn main() -> ExitCode {
         guesses: true,
         adapters: Vec::new(),
         calibration: engine::confidence::Calibration::default(),
+        prefixes: None,
         parent_watch: false,
     };
     let mut script: Option<Script> = None;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
             "--threads" => options.threads = Some(value().parse().expect("a number")),
             "--lora" => options.adapters.push(value().parse().expect("NAME=FILE:SCALE")),
             "--calibration" => options.calibration = value().parse().expect("FIGURE:SHARE,…"),
+            "--prefixes" => options.prefixes = Some(value().into()),
             "--watch" => options.parent_watch = true,
             "--scripted" => script = Some(Script::answering(&value().split('|').collect::<Vec<_>>())),
             "--recalls" => script = Some(Script { recalls: true, ..Script::default() }),

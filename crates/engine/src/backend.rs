@@ -156,4 +156,13 @@ pub trait Backend: Send {
     fn attach(&mut self, id: u32, file: &Path) -> Result<Lora, String>;
     /// Gives up the adapter `id`, of which no slot holds anything any more.
     fn detach(&mut self, id: u32);
+    /// Stands for all but the tokens that a computation depends on: without `adapter` the weights, the library and the layout of the cache, with
+    /// one that adapter and its scale. Two that are the same give the same. `None`: it cannot be told, and nothing is saved.
+    fn identity(&self, adapter: Option<Adapter>) -> Option<String>;
+    /// All that was computed of a slot's tokens, for [`restore`](Self::restore); `None` where that cannot be had. Asked only where
+    /// [`Facts::shares`].
+    fn save(&mut self, slot: Slot) -> Option<Vec<u8>>;
+    /// Gives `slot`, which is empty, the `len` tokens whose `state` was saved under the same [`identity`](Self::identity). There is room for
+    /// them. False where that failed; the slot is then empty.
+    fn restore(&mut self, slot: Slot, len: u32, state: &[u8]) -> bool;
 }

@@ -15,10 +15,12 @@ use crate::Error;
 mod adapter;
 mod check;
 mod cursor;
+mod identity;
 mod tensor;
 
 pub use adapter::read_adapter;
 use cursor::Cursor;
+pub use identity::identity;
 pub use tensor::{Tensor, type_size};
 
 /// Characters of a sentence about a file.

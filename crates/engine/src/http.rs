@@ -7,10 +7,10 @@ use axum::{
     Json, Router,
     body::Bytes,
     extract::{DefaultBodyLimit, Request, State, rejection::BytesRejection},
-    http::{StatusCode, Uri, header::AUTHORIZATION},
+    http::{HeaderMap, StatusCode, Uri, header::AUTHORIZATION},
     middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
-    routing::{get, patch, post},
+    routing::{delete, get, patch, post},
 };
 use domain::{Clock, Ids};
 use serde_json::{Map, Value, json};
@@ -26,6 +26,7 @@ use crate::{
 mod adapters;
 mod answers;
 mod following;
+mod prefixes;
 mod problem;
 mod requests;
 
@@ -56,6 +57,8 @@ pub(crate) fn router(door: Arc<Door>) -> Router {
         .route("/v1/adapters/{name}", patch(adapters::rescale).delete(adapters::detach))
         .route("/v1/load_lora_adapter", post(adapters::attach))
         .route("/v1/unload_lora_adapter", post(adapters::unload))
+        .route("/v1/prefixes", get(prefixes::list).put(prefixes::pin))
+        .route("/v1/prefixes/{id}", delete(prefixes::unpin))
         .route_layer(from_fn_with_state(Arc::clone(&door), wants_key));
     Router::new()
         .route("/health", get(health))
@@ -122,12 +125,16 @@ async fn models(State(door): Shared) -> Json<Value> {
     Json(json!({"object": "list", "data": models}))
 }
 
-async fn chat(State(door): Shared, body: Result<Bytes, BytesRejection>) -> Result<Response, Problem> {
+async fn chat(
+    State(door): Shared,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Problem> {
     let body = whole(body)?;
     let door = &door;
     let shaped = off_the_runtime(Arc::clone(door), move |door, ready| {
         let chat: Chat = requests::read(&body)?;
-        let wish = chat.wish()?;
+        let wish = chat.wish()?.on_behalf_of(&headers);
         prepare(ready, &wish);
         let mut texts = chat.texts()?;
         let mut more = chat.chat_template_kwargs.clone().unwrap_or_default();
@@ -142,12 +149,16 @@ async fn chat(State(door): Shared, body: Result<Bytes, BytesRejection>) -> Resul
     answer(door, wish, prompt, opening, Kind::Chat, Some(templated), tools).await
 }
 
-async fn completion(State(door): Shared, body: Result<Bytes, BytesRejection>) -> Result<Response, Problem> {
+async fn completion(
+    State(door): Shared,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Problem> {
     let body = whole(body)?;
     let door = &door;
     let shaped = off_the_runtime(Arc::clone(door), move |_, ready| {
         let completion: Completion = requests::read(&body)?;
-        let wish = completion.wish()?;
+        let wish = completion.wish()?.on_behalf_of(&headers);
         prepare(ready, &wish);
         Ok((wish, completion_prompt(ready, completion.prompt)?))
     });
@@ -300,6 +311,7 @@ async fn answer(
         person: wish.person,
         priority: wish.priority,
         adapter,
+        tell_place: wish.tell_place,
         ..Asked::default()
     };
     let events = ready.scheduler.submit(asked).map_err(|not_taken| match not_taken {

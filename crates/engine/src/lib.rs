@@ -65,3 +65,13 @@ pub fn devices() -> Vec<Device> {
 pub async fn serve(options: Options) -> Result<(), Error> {
     serve_with(options, |_, _| Err(Error::NotBuilt)).await
 }
+
+/// Bytes as hexadecimal digits.
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing into a text never fails.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

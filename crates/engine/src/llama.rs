@@ -14,6 +14,8 @@ use crate::{
 mod native;
 mod native_lora;
 
+/// The bindings that are linked, and with them llama.cpp; a test compares it.
+const LLAMA: &str = "0.1.161";
 /// Sequences that are continued at once.
 const PARALLEL: u32 = 16;
 /// Sequences that the cache holds, with those that are kept for their beginnings.
@@ -93,7 +95,18 @@ pub(crate) fn load(options: &Options, progress: &Progress) -> Result<Box<dyn Bac
         model = %path.display(), description = facts.description, context, cells, threads, layers_on_gpu = layers, "the model is loaded"
     );
     let words = Arc::new(Words { model, drops_first_space });
-    Ok(Box::new(Llama { context: context_of, facts, words, heads, adapters: BTreeMap::new() }))
+    let identity = identity(path, &heads, cells);
+    Ok(Box::new(Llama { context: context_of, facts, words, heads, adapters: BTreeMap::new(), identity }))
+}
+
+/// What a saved state depends on besides its tokens. The length of the cache does so in models that turn positions in another way where it is
+/// longer than they were first trained with.
+fn identity(path: &Path, heads: &[Head], cells: u32) -> Option<String> {
+    let weights =
+        gguf::identity(path, heads).inspect_err(|error| tracing::warn!(%error, "nothing of it is saved")).ok()?;
+    let first_trained = heads.first()?.of_architecture("rope.scaling.original_context_length");
+    let stretched = first_trained.is_some_and(|tokens| u64::from(cells) > tokens);
+    Some(format!("{weights} stretched {stretched} llama.cpp {LLAMA} {}", native::machine()))
 }
 
 fn unsupported(path: &Path, reason: String) -> Error {
@@ -133,6 +146,8 @@ struct Llama {
     /// What adapters are checked against.
     heads: Vec<Head>,
     adapters: BTreeMap<u32, Arc<native_lora::Lora>>,
+    /// `None` where the file could not be read once more.
+    identity: Option<String>,
 }
 
 impl Backend for Llama {
@@ -189,6 +204,18 @@ impl Backend for Llama {
         self.context.apply(None);
         self.adapters.remove(&id);
     }
+
+    fn identity(&self, adapter: Option<Adapter>) -> Option<String> {
+        self.identity.clone().filter(|_| adapter.is_none())
+    }
+
+    fn save(&mut self, slot: Slot) -> Option<Vec<u8>> {
+        self.context.save(slot)
+    }
+
+    fn restore(&mut self, slot: Slot, len: u32, state: &[u8]) -> bool {
+        self.context.restore(slot, len, state)
+    }
 }
 
 struct Words {
@@ -220,8 +247,14 @@ impl Vocabulary for Words {
 
 #[cfg(test)]
 mod tests {
-    use super::native;
+    use super::{LLAMA, native};
     use crate::gguf::type_size;
+
+    #[test]
+    fn saved_states_name_the_llama_cpp_that_is_linked() {
+        let locked = format!("name = \"llama-cpp-sys-2\"\nversion = \"{LLAMA}\"\n");
+        assert!(include_str!("../../../Cargo.lock").contains(&locked), "{locked}");
+    }
 
     #[test]
     fn our_table_of_tensor_types_is_that_of_the_llama_cpp_that_is_linked() {

@@ -1,6 +1,7 @@
 //! The model behind the door: still loading, or ready with all that a request needs. It never goes back.
 
 use std::{
+    path::Path,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, AtomicU32, Ordering},
@@ -76,12 +77,14 @@ impl Model {
         Model { name, progress: Progress::default(), ready: OnceLock::new() }
     }
 
-    /// Attaches the adapters that it begins with. From now on requests are taken; the work is the caller's to run.
+    /// Attaches the adapters that it begins with. From now on requests are taken; the work is the caller's to run. Beginnings of texts outlive
+    /// a restart in the folder `prefixes`.
     pub(crate) fn is_loaded(
         &self,
         backend: Box<dyn Backend>,
         files: &[AdapterFile],
         step_target: Duration,
+        prefixes: Option<&Path>,
     ) -> Result<Work, Error> {
         let facts = backend.facts().clone();
         let vocabulary = backend.vocabulary();
@@ -90,7 +93,7 @@ impl Model {
         if let Some(Err(refused)) = &template {
             tracing::warn!(%refused, "chats will be refused");
         }
-        let (scheduler, mut work) = Scheduler::new(backend, step_target);
+        let (scheduler, mut work) = Scheduler::saving(backend, step_target, prefixes);
         let adapters = Adapters::default();
         for wish in files {
             let refused = |why: NotChanged| Error::Adapter { path: wish.file.clone(), reason: why.to_string() };

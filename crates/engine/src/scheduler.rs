@@ -4,10 +4,10 @@
 //! before the next step.
 //!
 //! This file is where requests are handed in. `scheduler/work.rs` is the loop; it asks `turns` who is next, `pace` how much fits into a step,
-//! and `memory` for places in the cache (`tree` is its book). `sequence` is one request, `lookup` guesses ahead. Why it is so: `docs/adr/0005-one-book-of-the-cache.md`.
+//! and `memory` for places in the cache (`tree` is its book, `saved` its copy on disk). `sequence` is one request, `lookup` guesses ahead. Why it is so: `docs/adr/0005-one-book-of-the-cache.md`.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -18,12 +18,14 @@ use std::{
 
 use tokio::sync::oneshot;
 
-use crate::backend::{Backend, Lora};
+use crate::backend::{Adapter, Backend, Lora, Token};
 
 mod adapters;
 mod lookup;
 mod memory;
 mod pace;
+mod prefixes;
+mod saved;
 mod sequence;
 mod tree;
 mod turns;
@@ -31,6 +33,9 @@ mod work;
 
 pub use adapters::NotChanged;
 use adapters::{Attached, Wanted};
+use memory::Pinning;
+pub use prefixes::{NotPinned, Prefix};
+use saved::Saved;
 use sequence::Ask;
 pub use sequence::{Delta, Event, Finish, Request, Scored, Usage};
 pub use turns::Priority;
@@ -43,6 +48,9 @@ const READER_LAG: usize = 64;
 const KEPT_FREE: usize = 4;
 /// Requests that may wait; one more is refused.
 const LONGEST_QUEUE: u32 = 256;
+
+/// Bytes that the saved beginnings of one model may take.
+const LARGEST_FOLDER: u64 = 4 << 30;
 
 /// How busy the scheduler is.
 #[derive(Debug, Default)]
@@ -105,12 +113,29 @@ enum Message {
     Attach(PathBuf, Attached),
     /// The adapter is closed already.
     Detach(u32, oneshot::Sender<()>),
+    Pin {
+        adapter: Option<Adapter>,
+        tokens: Vec<Token>,
+        done: oneshot::Sender<Pinning>,
+    },
+    Unpin {
+        id: String,
+        done: oneshot::Sender<bool>,
+    },
+    Prefixes {
+        done: oneshot::Sender<Vec<Prefix>>,
+    },
     Stop,
 }
 
 impl Scheduler {
     /// A scheduler and the work that its thread has to [`run`](Work::run).
     pub fn new(backend: Box<dyn Backend>, step_target: Duration) -> (Scheduler, Work) {
+        Self::saving(backend, step_target, None)
+    }
+
+    /// The same with a folder of this model's own, where beginnings of texts outlive a restart; what was pinned before is back when this returns.
+    pub fn saving(backend: Box<dyn Backend>, step_target: Duration, folder: Option<&Path>) -> (Scheduler, Work) {
         let (sender, inbox) = channel();
         let load = Arc::new(Load::default());
         let facts = backend.facts();
@@ -120,8 +145,10 @@ impl Scheduler {
             room: facts.context.min(facts.cells),
             wanted: Wanted::default(),
         };
+        let identity = backend.identity(None).filter(|_| backend.facts().shares);
+        let saved = folder.zip(identity).and_then(|(folder, model)| Saved::open(folder, model, LARGEST_FOLDER));
         let wanted = scheduler.wanted.clone();
-        (scheduler, Work::new(backend, inbox, load, wanted, step_target))
+        (scheduler, Work::new(backend, inbox, load, wanted, step_target, saved))
     }
 
     /// Hands in a request; its events come through the receiver.

@@ -47,6 +47,8 @@ pub struct Options {
     pub adapters: Vec<AdapterFile>,
     /// What answers' confidence says for this model.
     pub calibration: Calibration,
+    /// A folder of this model's own, where the beginnings of texts are kept over a restart; nothing is written when absent.
+    pub prefixes: Option<PathBuf>,
     /// End when standard input closes, whose other end the parent holds. For a worker that a portal starts; one that is run alone may have
     /// `/dev/null` there, which is closed from the beginning.
     pub parent_watch: bool,
@@ -111,8 +113,11 @@ where
     std::thread::spawn(move || {
         let step_target = options.step_target.unwrap_or(STEP_TARGET);
         let loaded = load(&options, &door.model.progress);
-        let worked =
-            loaded.and_then(|backend| door.model.is_loaded(backend, &options.adapters, step_target)).map(Work::run);
+        let worked = loaded
+            .and_then(|backend| {
+                door.model.is_loaded(backend, &options.adapters, step_target, options.prefixes.as_deref())
+            })
+            .map(Work::run);
         let _ = done.send(worked);
     });
     working

@@ -19,6 +19,8 @@ use super::{Adapter, Backend, Facts, Failed, Input, Lora, Slot, Token, Vocabular
 const BOS: Token = 256;
 const EOS: Token = 257;
 const FIRST_PIECE: Token = 258;
+/// Bytes of a saved cell: token and state.
+const SAVED_CELL: usize = 12;
 
 /// The script and its pace.
 #[derive(Debug, Clone, Default)]
@@ -35,6 +37,8 @@ pub struct Script {
     pub token: Duration,
     /// The step, counted from 1, that fails.
     pub fails_at: Option<u64>,
+    /// Which weights it stands for.
+    pub weights: String,
     /// What the model is; the zeros are filled in.
     pub facts: Facts,
 }
@@ -235,6 +239,41 @@ impl Backend for Scripted {
         if held || self.adapters.remove(&id).is_none() {
             self.broken.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    fn identity(&self, adapter: Option<Adapter>) -> Option<String> {
+        Some(self.script.weights.clone()).filter(|_| adapter.is_none())
+    }
+
+    fn save(&mut self, slot: Slot) -> Option<Vec<u8>> {
+        Some(
+            self.held(slot)
+                .flat_map(|cell| [&cell.token.to_le_bytes()[..], &cell.state.to_le_bytes()].concat())
+                .collect(),
+        )
+    }
+
+    fn restore(&mut self, slot: Slot, len: u32, state: &[u8]) -> bool {
+        let (cells, rest) = state.as_chunks::<SAVED_CELL>();
+        let room = self.script.facts.cells as usize - self.cells.len();
+        if self.held(slot).next().is_some() || cells.len() > room {
+            self.broken.fetch_add(1, Ordering::Relaxed);
+            return false;
+        }
+        if !rest.is_empty() || cells.len() != len as usize {
+            return false;
+        }
+        for ([a, b, c, d, state @ ..], position) in cells.iter().zip(0..) {
+            let token = Token::from_le_bytes([*a, *b, *c, *d]);
+            self.cells.push(Cell {
+                position,
+                token,
+                state: u64::from_le_bytes(*state),
+                adapter: None,
+                slots: vec![slot],
+            });
+        }
+        true
     }
 }
 

@@ -196,11 +196,12 @@ fn word_of_calls(finish: &'static str) -> &'static str {
 }
 
 fn usage_object(usage: Usage, calibration: &Calibration) -> Value {
-    let Usage { prompt, completion, confidence } = usage;
+    let Usage { prompt, completion, confidence, cached } = usage;
     let mut object = json!({
         "prompt_tokens": prompt,
         "completion_tokens": completion,
         "total_tokens": prompt.saturating_add(completion),
+        "prompt_tokens_details": {"cached_tokens": cached},
     });
     if let Some(Confidence { mean, worst, worst_from, tokens }) = confidence {
         object["confidence"] = json!({

@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures_util::stream;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::mpsc::Receiver;
 
 use super::{answers::Envelope, problem::Problem};
@@ -54,7 +54,8 @@ fn split_off_calls(text: &mut String) -> Vec<Call> {
     calls
 }
 
-/// Answers as a stream, once there is something to say: what fails before that is still a status of its own.
+/// Answers as a stream, once there is something to say: what fails before that is still a status of its own. Who asked to be told its place
+/// in the queue hears it at once, as a comment, and the first chunk comes after that.
 pub(super) async fn streamed(mut events: Receiver<Event>, envelope: Envelope) -> Result<Response, Problem> {
     let first = match events.recv().await {
         Some(Event::Failed(why)) => return Err(Problem::Failed { why }),
@@ -62,7 +63,8 @@ pub(super) async fn streamed(mut events: Receiver<Event>, envelope: Envelope) ->
         Some(event) => event,
     };
     let calls = envelope.tools.then(Calls::default);
-    let stream = Stream { events, envelope, calls, called: 0, letters: 0, before: Some(first), ended: false };
+    let stream =
+        Stream { events, envelope, calls, called: 0, letters: 0, before: Some(first), begun: false, ended: false };
     let body = Body::from_stream(stream::unfold(stream, |mut stream| async {
         stream.next().await.map(|bytes| (Ok::<_, std::convert::Infallible>(bytes), stream))
     }));
@@ -82,6 +84,7 @@ struct Stream {
     called: usize,
     letters: usize,
     before: Option<Event>,
+    begun: bool,
     ended: bool,
 }
 
@@ -93,10 +96,7 @@ impl Stream {
         }
         let mut out = Vec::new();
         let event = match self.before.take() {
-            Some(first) => {
-                self.envelope.first().iter().for_each(|chunk| frame(&mut out, chunk));
-                Some(first)
-            }
+            Some(first) => Some(first),
             None => self.events.recv().await,
         };
         self.write(event.unwrap_or_else(|| Event::Failed("the engine stopped".into())), &mut out);
@@ -129,6 +129,10 @@ impl Stream {
     }
 
     fn write(&mut self, event: Event, out: &mut Vec<u8>) {
+        if !self.begun && !matches!(event, Event::Queued { .. }) {
+            self.begun = true;
+            self.envelope.first().iter().for_each(|chunk| frame(out, chunk));
+        }
         match event {
             Event::Delta(mut delta) => match &mut self.calls {
                 None => self.show(&delta, out),
@@ -138,7 +142,11 @@ impl Stream {
                     self.tell(pieces, delta, out);
                 }
             },
-            Event::Queued { .. } => {}
+            Event::Queued { position, wait } => {
+                let wait_ms = wait.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+                let told = json!({"position": position, "wait_ms": wait_ms});
+                out.extend_from_slice(format!(": queued {told}\n\n").as_bytes());
+            }
             Event::Finished(finish, usage) => {
                 let rest = self.calls.as_mut().map(Calls::finish).unwrap_or_default();
                 self.tell(rest, Delta::default(), out);

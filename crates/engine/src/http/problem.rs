@@ -26,6 +26,8 @@ pub(super) enum Problem {
     AdapterExists { name: String },
     AdapterInUse { name: String, requests: u32 },
     AdapterRefused { why: String },
+    NoRoomToPin { why: String },
+    NoSuchPrefix { id: String },
     Failed { why: String },
 }
 
@@ -53,6 +55,8 @@ impl Problem {
             Problem::AdapterExists { .. } => (StatusCode::CONFLICT, INVALID, "adapter_exists"),
             Problem::AdapterInUse { .. } => (StatusCode::CONFLICT, INVALID, "adapter_in_use"),
             Problem::AdapterRefused { .. } => (StatusCode::BAD_REQUEST, INVALID, "adapter_refused"),
+            Problem::NoRoomToPin { .. } => (StatusCode::CONFLICT, INVALID, "no_room_to_pin"),
+            Problem::NoSuchPrefix { .. } => (StatusCode::NOT_FOUND, INVALID, "no_such_prefix"),
             Problem::Failed { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "server_error", "inference_failed"),
         }
     }
@@ -79,7 +83,11 @@ impl Problem {
             Problem::AdapterInUse { name, requests } => {
                 format!("{requests} requests want the adapter {name} (?wait=true lets them come to their end)")
             }
-            Problem::Template { why } | Problem::Failed { why } | Problem::AdapterRefused { why } => why.clone(),
+            Problem::NoSuchPrefix { id } => format!("no prefix {id} is pinned"),
+            Problem::Template { why }
+            | Problem::NoRoomToPin { why }
+            | Problem::AdapterRefused { why }
+            | Problem::Failed { why } => why.clone(),
         }
     }
 

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use axum::http::HeaderMap;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -38,6 +39,14 @@ pub(super) struct Completion {
     suffix: Option<String>,
     #[serde(flatten)]
     shared: Shared,
+}
+
+/// `PUT /v1/prefixes`: how texts or conversations begin.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Beginning {
+    Text { text: String },
+    Chat(Box<Chat>),
 }
 
 /// The prompt of a completion.
@@ -108,6 +117,23 @@ pub(super) struct Wish {
     /// The model and the adapter that are meant.
     pub(super) model: Option<String>,
     pub(super) lora: Option<Wished>,
+    /// Whether its place in the queue is told, in comments of the stream.
+    pub(super) tell_place: bool,
+}
+
+impl Wish {
+    /// A portal says in headers whose the request is: the body is what its client sent, and what that says of itself is not to be trusted.
+    pub(super) fn on_behalf_of(mut self, headers: &HeaderMap) -> Self {
+        let word = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        if let Some(person) = word("x-portico-person") {
+            self.person = person.to_owned();
+        }
+        if word("x-portico-priority") == Some("batch") {
+            self.priority = Priority::Batch;
+        }
+        self.tell_place = self.stream && word("x-portico-tell") == Some("place");
+        self
+    }
 }
 
 /// Reads a body.
@@ -228,6 +254,7 @@ impl Shared {
             },
             model: self.model.clone(),
             lora: self.lora.clone(),
+            tell_place: false,
         })
     }
 

@@ -65,6 +65,12 @@ fn device(index: usize) -> Option<Device> {
     }
 }
 
+/// The processor's instructions and the devices that llama.cpp computes with: what its numbers depend on, beside the model.
+pub(super) fn machine() -> String {
+    // SAFETY: the text ends with a zero and stays until the next call; models are loaded on one thread.
+    unsafe { CStr::from_ptr(sys::llama_print_system_info()) }.to_string_lossy().into_owned()
+}
+
 /// A loaded model.
 pub(super) struct Model {
     pub(super) model: NonNull<sys::llama_model>,
@@ -378,6 +384,34 @@ impl Context {
             // no part is asked for.
             unsafe { sys::llama_memory_seq_rm(sys::llama_get_memory(self.context.as_ptr()), slot, len, -1) };
         }
+    }
+
+    /// A copy of what is held of a slot's tokens.
+    pub(super) fn save(&mut self, slot: Slot) -> Option<Vec<u8>> {
+        let slot = i32::try_from(slot.0).ok()?;
+        // SAFETY: the context is live; of an unknown or an empty sequence there is a state without cells.
+        let size = unsafe { sys::llama_state_seq_get_size(self.context.as_ptr(), slot) };
+        let mut state = vec![0; size];
+        // SAFETY: at most `size` bytes are written.
+        let written = unsafe { sys::llama_state_seq_get_data(self.context.as_ptr(), state.as_mut_ptr(), size, slot) };
+        (size > 0 && written == size).then_some(state)
+    }
+
+    /// Gives an empty slot the `len` tokens of a saved state; false where it is not one that fits, and the slot is then empty.
+    pub(super) fn restore(&mut self, slot: Slot, len: u32, state: &[u8]) -> bool {
+        let (Ok(at), Ok(last)) = (i32::try_from(slot.0), i32::try_from(len).map(|len| len - 1)) else { return false };
+        // SAFETY: the context is live; at most the given bytes are read, and what they say of sizes and types is compared with the cache.
+        let read = unsafe { sys::llama_state_seq_set_data(self.context.as_ptr(), state.as_ptr(), state.len(), at) };
+        // SAFETY: the context is live; of an empty sequence both are -1.
+        let (first, end) = unsafe {
+            let memory = sys::llama_get_memory(self.context.as_ptr());
+            (sys::llama_memory_seq_pos_min(memory, at), sys::llama_memory_seq_pos_max(memory, at))
+        };
+        let whole = read == state.len() && (first, end) == (0, last);
+        if !whole {
+            self.truncate(slot, 0);
+        }
+        whole
     }
 }
 

@@ -1,14 +1,20 @@
 //! The backend with the book of its cache: the one owner of slots, positions and cells. Sequences that run hold a slot each; those that ended
-//! are kept, as far as there is room, for whoever begins as they did. Who may run is decided elsewhere.
+//! are kept, as far as there is room, for whoever begins as they did, and pinned beginnings stay (`memory/beginnings.rs`). Who may run is
+//! decided elsewhere.
 //!
 //! What is kept goes by cost: a kept sequence is worth the tokens that would have to be computed again times its uses, and ages as others go
 //! (GreedyDual: Cao and Irani, "Cost-Aware WWW Proxy Caching Algorithms", 1997).
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use crate::backend::{Adapter, Backend, Facts, Failed, Input, Lora, Slot, Token};
 
-use super::tree::Tree;
+use super::{saved::Saved, tree::Tree};
+
+mod beginnings;
+
+use beginnings::Pin;
+pub(super) use beginnings::Pinning;
 
 /// Beginnings in common that are shorter are computed again: that is cheaper than to keep account of them.
 pub(super) const WORTH_SHARING: u32 = 16;
@@ -20,12 +26,16 @@ pub(super) struct Memory {
     free: Vec<Slot>,
     running: Vec<Slot>,
     kept: Vec<Kept>,
+    pins: Vec<Pin>,
+    saved: Option<Saved>,
     /// The worth of what was last evicted: new worth is counted from here.
     age: u64,
 }
 
 struct Kept {
     slot: Slot,
+    /// Who asked for it; nobody in particular where that is empty.
+    person: Arc<str>,
     uses: u32,
     worth: u64,
 }
@@ -39,9 +49,13 @@ pub(super) struct Piece<'a> {
 }
 
 impl Memory {
-    pub(super) fn new(backend: Box<dyn Backend>) -> Self {
+    /// With what was saved and pinned before back in its place.
+    pub(super) fn new(backend: Box<dyn Backend>, saved: Option<Saved>) -> Self {
         let free = (0..backend.facts().slots).rev().map(Slot).collect();
-        Memory { backend, tree: Tree::default(), free, running: Vec::new(), kept: Vec::new(), age: 0 }
+        let (running, kept, pins) = (Vec::new(), Vec::new(), Vec::new());
+        let mut memory = Memory { backend, tree: Tree::default(), free, running, kept, pins, saved, age: 0 };
+        memory.pin_what_was_pinned();
+        memory
     }
 
     pub(super) fn facts(&self) -> &Facts {
@@ -50,6 +64,7 @@ impl Memory {
 
     /// A slot for a sequence that is to hold `tokens`, with the beginning that is there already. `None` when every slot runs.
     pub(super) fn open(&mut self, adapter: Option<Adapter>, tokens: &[Token]) -> Option<Slot> {
+        self.read_back(adapter, tokens);
         if self.free.is_empty() {
             self.evict(self.find(adapter, tokens).map(|(slot, _)| slot));
         }
@@ -77,8 +92,8 @@ impl Memory {
     pub(super) fn need(&self, adapter: Option<Adapter>, tokens: &[Token]) -> u32 {
         let all = u32::try_from(tokens.len()).unwrap_or(u32::MAX);
         let Some((slot, len)) = self.find(adapter, tokens) else { return all };
-        let running = || self.running.iter().copied();
-        let added = self.tree.cells_of(running().chain([slot])) - self.tree.cells_of(running());
+        let held = || self.running.iter().copied().chain(self.pinned());
+        let added = self.tree.cells_of(held().chain([slot])) - self.tree.cells_of(held());
         all - len.min(self.tree.len(slot) - added)
     }
 
@@ -97,14 +112,22 @@ impl Memory {
         self.tree.len(slot)
     }
 
-    /// Cells that running sequences do not hold: free, or kept and to be had.
+    /// Cells that running sequences do not hold: free, or kept and to be had. A sequence that runs alone may have those of the pinned ones, too,
+    /// so that it comes to its end.
     pub(super) fn room(&self) -> u32 {
-        self.room_beside(self.running.iter().copied())
+        match self.running.as_slice() {
+            &[alone] => self.facts().cells.saturating_sub(self.tree.len(alone)),
+            _ => self.room_beside(self.running.iter().copied()),
+        }
     }
 
-    /// Cells that `slots` leave.
+    /// Cells that `slots` and what is pinned leave.
     pub(super) fn room_beside(&self, slots: impl Iterator<Item = Slot>) -> u32 {
-        self.facts().cells.saturating_sub(self.tree.cells_of(slots))
+        self.facts().cells.saturating_sub(self.tree.cells_of(slots.chain(self.pinned())))
+    }
+
+    fn pinned(&self) -> impl Iterator<Item = Slot> {
+        self.pins.iter().filter_map(|pin| pin.slot)
     }
 
     /// Computes the next tokens of running sequences; `row` gets the index of the piece, that of the token in it, and its logits. There must be
@@ -146,15 +169,19 @@ impl Memory {
         computed
     }
 
-    /// Ends a running sequence; what it holds is kept for others as long as there is room, where `keep` says so.
-    pub(super) fn close(&mut self, slot: Slot, keep: bool) {
+    /// Ends a running sequence of `person`; what it holds is kept for others as long as there is room, where `keep` says so.
+    pub(super) fn close(&mut self, slot: Slot, person: &Arc<str>, keep: bool) {
         self.running.retain(|&running| running != slot);
         if !keep || !self.facts().shares || self.tree.only_of(slot) < WORTH_SHARING {
             return self.release(slot);
         }
-        let worth = self.worth(slot, 1);
-        self.kept.push(Kept { slot, uses: 1, worth });
+        self.keep(slot, person);
         self.drop_contained();
+    }
+
+    fn keep(&mut self, slot: Slot, person: &Arc<str>) {
+        let worth = self.worth(slot, 1);
+        self.kept.push(Kept { slot, person: Arc::clone(person), uses: 1, worth });
     }
 
     /// Leaves a running slot its first `len` tokens.
@@ -165,8 +192,9 @@ impl Memory {
         }
     }
 
+    /// What is kept makes way first, what is pinned last.
     fn make_room(&mut self, cells: u32) {
-        while self.tree.cells().saturating_add(cells) > self.facts().cells && self.evict(None) {}
+        while self.tree.cells().saturating_add(cells) > self.facts().cells && (self.evict(None) || self.unseat()) {}
     }
 
     /// Gives up the kept sequence that is worth least, `spare` last of all; false when none is kept.
@@ -186,6 +214,7 @@ impl Memory {
 
     /// Gives up an adapter that no running sequence uses, with all that is kept of it.
     pub(super) fn detach(&mut self, id: u32) {
+        self.unpin_all_of(id);
         let of_it = |tree: &Tree, slot| tree.adapter(slot).is_some_and(|adapter| adapter.id == id);
         while let Some(index) = self.kept.iter().position(|kept| of_it(&self.tree, kept.slot)) {
             let kept = self.kept.swap_remove(index);

@@ -116,6 +116,8 @@ pub struct Usage {
     pub completion: u32,
     /// How sure it was of them, where that was asked.
     pub confidence: Option<Confidence>,
+    /// Those of the prompt that had been computed for others before.
+    pub cached: u32,
 }
 
 pub(super) struct Sequence {
@@ -132,6 +134,8 @@ pub(super) struct Sequence {
     /// The prompt and what was answered.
     history: Vec<Token>,
     prompt: usize,
+    /// Tokens of the prompt that others had computed.
+    cached: u32,
     told_position: u32,
     sampler: Sampler,
     constraint: Option<Constraint>,
@@ -158,6 +162,7 @@ impl Sequence {
             preempted: 0,
             suspect: false,
             prompt: history.len(),
+            cached: 0,
             told_position: 0,
             sampler: Sampler::new(request.sampling.clone(), &history),
             history,
@@ -187,6 +192,13 @@ impl Sequence {
     /// Tokens of the history, of which the cache holds `held`, that have to be computed.
     pub(super) fn pending(&self, held: u32) -> u32 {
         u32::try_from(self.history.len()).unwrap_or(u32::MAX).saturating_sub(held)
+    }
+
+    /// So many tokens of the prompt were there already. What it finds again after it had to make way is its own.
+    pub(super) fn finds(&mut self, tokens: u32) {
+        if self.preempted == 0 {
+            self.cached += tokens;
+        }
     }
 
     /// Tokens that may still be answered.
@@ -334,7 +346,7 @@ impl Sequence {
 
     fn usage(&self) -> Usage {
         let prompt = u32::try_from(self.prompt).unwrap_or(u32::MAX);
-        Usage { prompt, completion: self.answered(), confidence: self.tally.confidence() }
+        Usage { prompt, completion: self.answered(), confidence: self.tally.confidence(), cached: self.cached }
     }
 
     fn end(&mut self, event: Event) {

@@ -18,6 +18,7 @@ use super::{
     adapters::{Adapters, Attached, NotChanged, Wanted},
     memory::{Memory, Piece, WORTH_SHARING},
     pace::{self, Pace},
+    saved::Saved,
     sequence::Sequence,
     tree,
     turns::{Priority, Turns},
@@ -26,6 +27,9 @@ use crate::backend::{Backend, Facts, Failed, Lora, Slot, Token, Vocabulary};
 
 /// How often sequences that cannot go on look whether they can.
 const PAUSE: Duration = Duration::from_millis(2);
+/// How long nobody has asked for anything when what is worth it is saved, and how much time there is for that at the end.
+const QUIET: Duration = Duration::from_secs(5);
+const LAST_CHORES: Duration = Duration::from_millis(500);
 /// Cells that are left to each running sequence to answer into when one more is admitted: it is not to be thrown out again at once.
 const RESERVE: u32 = 64;
 /// A batch that has made way this often makes way no more, so that it comes to its end.
@@ -47,6 +51,8 @@ pub struct Work {
     arrivals: u64,
     /// Whether the last turn found nothing to compute.
     idle: bool,
+    /// Whether something has ended since what was computed was last looked through for what to save.
+    untidy: bool,
     /// Seconds between two requests that leave the queue, and since when the first has been waiting to.
     between: Option<f64>,
     queue_stands: Option<Instant>,
@@ -74,10 +80,11 @@ impl Work {
         load: Arc<Load>,
         wanted: Wanted,
         step_target: Duration,
+        saved: Option<Saved>,
     ) -> Self {
         Work {
             vocabulary: backend.vocabulary(),
-            memory: Memory::new(backend),
+            memory: Memory::new(backend, saved),
             inbox,
             waiting: Vec::new(),
             running: Vec::new(),
@@ -87,16 +94,19 @@ impl Work {
             load,
             arrivals: 0,
             idle: false,
+            untidy: false,
             between: None,
             queue_stands: None,
         }
     }
 
-    /// Works until it is stopped, or nobody can ask any more.
+    /// Works until it is stopped, or nobody can ask any more. Then what is worth it is saved, as far as there is time.
     pub fn run(mut self) {
         while self.wait_and_take_in() {
             self.turn();
         }
+        let until = Instant::now() + LAST_CHORES;
+        while self.untidy && Instant::now() < until && self.memory.tidy() {}
     }
 
     /// Takes in what has been asked and computes at most one step, without waiting. False when it is over. For who needs to know what happens
@@ -147,16 +157,20 @@ impl Work {
     }
 
     fn wait_and_take_in(&mut self) -> bool {
-        let first = if self.waiting.is_empty() && self.running.is_empty() {
+        let nobody_asks = self.waiting.is_empty() && self.running.is_empty();
+        let first = if nobody_asks && !self.untidy {
             self.inbox.recv().map_err(|_| TryRecvError::Disconnected)
-        } else if self.idle {
-            self.inbox.recv_timeout(PAUSE).map_err(|error| match error {
+        } else if nobody_asks || self.idle {
+            self.inbox.recv_timeout(if nobody_asks { QUIET } else { PAUSE }).map_err(|error| match error {
                 RecvTimeoutError::Timeout => TryRecvError::Empty,
                 RecvTimeoutError::Disconnected => TryRecvError::Disconnected,
             })
         } else {
             self.inbox.try_recv()
         };
+        if nobody_asks && matches!(first, Err(TryRecvError::Empty)) {
+            self.untidy = self.memory.tidy();
+        }
         self.take_in(first)
     }
 
@@ -172,6 +186,10 @@ impl Work {
                 }
                 Ok(Message::Attach(file, reply)) => self.attach_for(&file, reply),
                 Ok(Message::Detach(id, gone)) => self.adapters.leaves(id, gone),
+                // Who asked and left need not be told.
+                Ok(Message::Pin { adapter, tokens, done }) => drop(done.send(self.memory.pin(adapter, &tokens))),
+                Ok(Message::Unpin { id, done }) => drop(done.send(self.memory.unpin(&id))),
+                Ok(Message::Prefixes { done }) => drop(done.send(self.memory.prefixes())),
                 Ok(Message::Stop) | Err(TryRecvError::Disconnected) => return false,
                 Err(TryRecvError::Empty) => return true,
             }
@@ -251,6 +269,7 @@ impl Work {
         let mut sequence = self.waiting.remove(index);
         // There is a slot: no more than `parallel` run, and what is kept makes way.
         sequence.slot = self.memory.open(sequence.adapter(), sequence.history());
+        sequence.finds(sequence.slot.map_or(0, |slot| self.memory.len(slot)));
         if let Some(since) = self.queue_stands.replace(Instant::now()) {
             let seconds = since.elapsed().as_secs_f64();
             self.between = Some(self.between.map_or(seconds, |known| known + (seconds - known) * NEW));
@@ -264,7 +283,7 @@ impl Work {
     fn preempt(&mut self, index: usize) {
         let mut sequence = self.running.remove(index);
         if let Some(slot) = sequence.slot.take() {
-            self.memory.close(slot, true);
+            self.memory.close(slot, &sequence.flow.person, true);
         }
         sequence.preempted += 1;
         tracing::debug!(request = sequence.arrival, times = sequence.preempted, "a sequence makes way");
@@ -365,9 +384,11 @@ impl Work {
     }
 
     fn catch_up(&mut self, index: usize) {
-        let sequence = &self.running[index];
+        let sequence = &mut self.running[index];
         if let Some(slot) = sequence.slot {
+            let before = self.memory.len(slot);
             self.memory.catch_up(slot, sequence.adapter(), sequence.history());
+            sequence.finds(self.memory.len(slot) - before);
         }
     }
 
@@ -493,7 +514,8 @@ impl Work {
     fn retire(&mut self) {
         for sequence in self.running.extract_if(.., |sequence| sequence.has_ended()) {
             if let Some(slot) = sequence.slot {
-                self.memory.close(slot, !sequence.suspect);
+                self.memory.close(slot, &sequence.flow.person, !sequence.suspect);
+                self.untidy = true;
             }
             self.turns.leave(&sequence.flow);
             self.load.active.fetch_sub(1, Ordering::Relaxed);

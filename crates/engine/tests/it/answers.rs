@@ -26,7 +26,7 @@ fn a_chat_is_answered_whole() {
             "index": 0, "finish_reason": "stop", "logprobs": null,
             "message": {"role": "assistant", "content": "Nobody, really.", "refusal": null},
         }],
-        "usage": {"prompt_tokens": 14, "completion_tokens": 5, "total_tokens": 19},
+        "usage": {"prompt_tokens": 14, "completion_tokens": 5, "total_tokens": 19, "prompt_tokens_details": {"cached_tokens": 0}},
         "portico": {"chat_template": false},
     });
     assert_eq!(fixed(reply.json()), expected);
@@ -48,7 +48,7 @@ fn a_chat_is_streamed_with_its_usage_when_asked_for() {
     first["portico"] = json!({"chat_template": false});
     let mut usage = chunk(Value::Null, Value::Null);
     usage["choices"] = json!([]);
-    usage["usage"] = json!({"prompt_tokens": 14, "completion_tokens": 3, "total_tokens": 17});
+    usage["usage"] = json!({"prompt_tokens": 14, "completion_tokens": 3, "total_tokens": 17, "prompt_tokens_details": {"cached_tokens": 0}});
     let expected = [
         first,
         chunk(json!({"content": "No"}), Value::Null),

@@ -148,3 +148,47 @@ fn an_address_that_others_reach_wants_a_key() {
     let output = open.args(["--scripted", "x", "--listen", "0.0.0.0:0"]).output().expect("ran");
     assert!(String::from_utf8_lossy(&output.stdout).contains("needs a key"));
 }
+
+#[test]
+fn people_that_a_portal_tells_apart_take_turns() {
+    let worker = Worker::scripted(&long(), &["--pace", "5"]);
+    let ask = json!({"prompt": "x", "max_tokens": 20, "user": "the same for all"}).to_string();
+    let of =
+        |person: &str| worker.post_bytes("/v1/completions", &format!("X-Portico-Person: {person}\r\n"), ask.as_bytes());
+    let queued = || worker.get("/health").json()["queued"].as_u64().expect("a count");
+    std::thread::scope(|scope| {
+        for _ in 0..40 {
+            scope.spawn(|| of("ann"));
+        }
+        eventually("many wait", || queued() >= 30);
+        assert_eq!(of("ben").status, 200);
+        assert!(queued() >= 10, "{} of the others still wait", queued());
+    });
+}
+
+#[test]
+fn who_asks_to_be_told_its_place_hears_it_in_comments_before_the_answer() {
+    let worker = Worker::scripted(&long(), &["--pace", "5"]);
+    let ask = |tokens: u32| json!({"prompt": "x", "max_tokens": tokens, "stream": true}).to_string();
+    std::thread::scope(|scope| {
+        for _ in 0..12 {
+            scope.spawn(|| worker.post_bytes("/v1/completions", "", ask(100).as_bytes()));
+        }
+        eventually("some wait", || worker.get("/health").json()["queued"] == 4);
+        let told = worker.post_bytes("/v1/completions", "X-Portico-Tell: place\r\n", ask(2).as_bytes()).body;
+        let told = String::from_utf8(told).expect("text");
+        let (before, after) = told.split_at(told.find("data: ").expect("chunks"));
+        let places: Vec<_> = before
+            .lines()
+            .filter_map(|line| serde_json::from_str::<serde_json::Value>(line.strip_prefix(": queued ")?).ok())
+            .map(|place| (place["position"].as_u64().expect("a place"), place["wait_ms"].is_u64()))
+            .collect();
+        // Where several begin at once, places are passed over.
+        assert!(places.len() > 1 && places[0].0 == 5, "{told}");
+        assert!(
+            places.is_sorted_by(|left, right| left.0 > right.0) && places.last().is_some_and(|last| last.1),
+            "{told}"
+        );
+        assert!(!after.contains("queued") && after.contains("[DONE]"), "{told}");
+    });
+}

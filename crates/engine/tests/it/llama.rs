@@ -36,7 +36,8 @@ fn the_greedy_text_from_the_empty_prompt_is_the_reference() {
     let Some((worker, expected)) = story() else { return };
     let answer = worker.post("/v1/completions", &from_nothing()).json();
     assert_eq!(answer["choices"][0]["text"], expected);
-    assert_eq!(answer["usage"], json!({"prompt_tokens": 1, "completion_tokens": 200, "total_tokens": 201}));
+    let usage = json!({"prompt_tokens": 1, "completion_tokens": 200, "total_tokens": 201, "prompt_tokens_details": {"cached_tokens": 0}});
+    assert_eq!(answer["usage"], usage);
 }
 
 #[test]
@@ -276,4 +277,45 @@ fn flipped_bytes_in_the_head_never_end_it_by_a_signal() {
         assert!(said.is_none_or(|said| said.len() < 2000), "round {round}");
     }
     assert!(refused > 10, "only {refused} of 60 were refused: the flips miss");
+}
+
+#[test]
+fn what_was_saved_is_there_after_a_restart_and_goes_on_with_the_same_bytes() {
+    let Some(models) = models() else { return };
+    let expected = fs::read_to_string(models.join("stories260K.expected.txt")).expect("text");
+    let folder = tempfile::tempdir().expect("a folder");
+    let model = models.join("stories260K.gguf");
+    let arguments = [model.to_str().expect("a path"), "--prefixes", folder.path().to_str().expect("a path"), "--watch"];
+    let (before, after) = expected.split_at(expected.match_indices(' ').nth(60).expect("a long text").0);
+    let ask = |worker: &Worker| {
+        let ask = json!({"prompt": before, "max_tokens": 30, "temperature": 0});
+        let answer = worker.post("/v1/completions", &ask).json();
+        let text = answer["choices"][0]["text"].as_str().expect("text").to_owned();
+        assert!(!text.is_empty() && after.starts_with(&text), "{text:?}");
+        (answer["usage"]["prompt_tokens"].clone(), answer["usage"]["prompt_tokens_details"]["cached_tokens"].clone())
+    };
+    let ends = |mut worker: Worker| {
+        drop(worker.stdin.take());
+        worker.end();
+    };
+
+    let worker = Worker::start(&arguments).ready();
+    let pinned = worker.put("/v1/prefixes", &json!({"text": before})).json();
+    let (tokens, computed) = ask(&worker);
+    assert_eq!((&pinned["tokens"], &pinned["computed"]), (&tokens, &tokens));
+    let all_but_last = json!(tokens.as_u64().expect("a count") - 1);
+    assert_eq!(computed, all_but_last);
+    ends(worker);
+
+    let worker = Worker::start(&arguments).ready();
+    assert_eq!(ask(&worker), (tokens, all_but_last.clone()));
+    let listed = worker.get("/v1/prefixes").json();
+    assert_eq!(listed["data"][0]["id"], pinned["id"]);
+    assert_eq!(worker.delete(&format!("/v1/prefixes/{}", pinned["id"].as_str().expect("an id"))).status, 204);
+    ends(worker);
+
+    // Another context, and the same weights: a state that fits is used, whatever room there is around it.
+    let worker = Worker::start(&[&arguments[..], &["--context", "256"]].concat()).ready();
+    assert_eq!(ask(&worker).1, all_but_last);
+    assert_eq!(worker.get("/v1/prefixes").json()["data"], json!([]));
 }

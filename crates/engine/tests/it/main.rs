@@ -14,6 +14,7 @@ mod life;
 mod llama;
 #[cfg(feature = "llama")]
 mod lora;
+mod prefixes;
 mod refusals;
 mod schedules;
 mod scheduling;

@@ -5,10 +5,12 @@
 use std::{
     collections::HashMap,
     path::Path,
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
     },
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
@@ -46,6 +48,11 @@ enum Act {
         reads: bool,
     },
     Leave(usize),
+    Pin {
+        question: Question,
+        len: usize,
+    },
+    Unpin,
     Compute(usize),
     /// Another adapter comes to a place; the one before ends with those who want it.
     Swap(usize, usize),
@@ -69,6 +76,8 @@ fn act() -> impl Strategy<Value = Act> {
             .prop_map(|(question, person, batch, reads)| Act::Ask { question, person, batch, reads }),
         1 => (0..20_usize).prop_map(Act::Leave),
         1 => (0..2_usize, 0..FILES.len()).prop_map(|(place, file)| Act::Swap(place, file)),
+        1 => (question(), 1..70_usize).prop_map(|(question, len)| Act::Pin { question, len }),
+        1 => Just(Act::Unpin),
         4 => (1..40_usize).prop_map(Act::Compute),
     ]
 }
@@ -83,10 +92,10 @@ fn machine() -> impl Strategy<Value = (Facts, Option<u64>)> {
     )
 }
 
-fn engine(facts: Facts, fails_at: Option<u64>) -> (Scheduler, Work, Arc<AtomicU32>) {
+fn engine(facts: Facts, fails_at: Option<u64>, folder: Option<&Path>) -> (Scheduler, Work, Arc<AtomicU32>) {
     let backend = Scripted::new(Script { recalls: true, facts, fails_at, ..Script::default() });
     let broken = backend.broken();
-    let (scheduler, work) = Scheduler::new(Box::new(backend), Duration::from_millis(400));
+    let (scheduler, work) = Scheduler::saving(Box::new(backend), Duration::from_millis(400), folder);
     (scheduler, work, broken)
 }
 
@@ -120,7 +129,11 @@ impl Reader {
             match events.try_recv() {
                 Ok(Event::Delta(delta)) => self.text.push_str(&delta.text),
                 Ok(Event::Queued { .. }) => {}
-                Ok(end) => {
+                Ok(mut end) => {
+                    // How much of it others had computed depends on them.
+                    if let Event::Finished(_, usage) = &mut end {
+                        usage.cached = 0;
+                    }
                     assert_eq!(self.end.replace(end), None, "one end");
                 }
                 Err(TryRecvError::Empty) => return,
@@ -136,7 +149,7 @@ impl Reader {
 
 fn alone(question: &Question) -> (String, Event) {
     let facts = Facts { context: CONTEXT, cells: CONTEXT, parallel: 1, slots: 1, ..Facts::default() };
-    let (scheduler, mut work, _) = engine(facts, None);
+    let (scheduler, mut work, _) = engine(facts, None, None);
     let id = question.adapter.map(|file| attach(&mut work, file));
     let events = scheduler.submit(request(question, id)).expect("taken");
     let mut reader =
@@ -148,13 +161,22 @@ fn alone(question: &Question) -> (String, Event) {
     (reader.text, reader.end.expect("an end"))
 }
 
+/// A pinning under way.
+type Pinning<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
+
+fn goes_on(pinning: &mut Pinning<'_>) -> bool {
+    pinning.as_mut().poll(&mut Context::from_waker(Waker::noop())) == Poll::Pending
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
     fn in_any_schedule_each_request_is_answered_as_if_alone((facts, fails_at) in machine(), acts in proptest::collection::vec(act(), 1..40)) {
-        let (scheduler, mut work, broken) = engine(facts, fails_at);
+        let folder = tempfile::tempdir().expect("a folder");
+        let (scheduler, mut work, broken) = engine(facts, fails_at, Some(folder.path()));
         let mut readers: Vec<Reader> = Vec::new();
+        let mut pinnings: Vec<Pinning<'_>> = Vec::new();
         let mut places = [0, 1].map(|file| (attach(&mut work, file), file));
         for act in acts {
             match act {
@@ -171,12 +193,27 @@ proptest! {
                     readers.swap_remove(index);
                 }
                 Act::Leave(_) => {}
+                Act::Pin { mut question, len } => {
+                    question.prompt.truncate(len);
+                    let scheduler = &scheduler;
+                    // Where there is no room, there is none.
+                    pinnings.push(Box::pin(async move { drop(scheduler.pin(None, &question.prompt).await) }));
+                }
+                Act::Unpin => {
+                    let scheduler = &scheduler;
+                    pinnings.push(Box::pin(async move {
+                        if let Some(first) = scheduler.prefixes().await.expect("it works").into_iter().next() {
+                            scheduler.unpin(first.id).await.expect("it works");
+                        }
+                    }));
+                }
                 Act::Swap(place, file) => {
                     let before = std::mem::replace(&mut places[place], (attach(&mut work, file), file));
                     scheduler.detach(before.0, true).expect("attached");
                 }
                 Act::Compute(steps) => {
                     for _ in 0..steps {
+                        pinnings.retain_mut(goes_on);
                         prop_assert!(work.advance());
                         readers.iter_mut().filter(|reader| reader.reads).for_each(Reader::read);
                     }
@@ -184,7 +221,8 @@ proptest! {
             }
         }
         let mut steps = 0;
-        while readers.iter().any(|reader| reader.events.is_some()) {
+        while readers.iter().any(|reader| reader.events.is_some()) || !pinnings.is_empty() {
+            pinnings.retain_mut(goes_on);
             prop_assert!(work.advance());
             readers.iter_mut().for_each(Reader::read);
             steps += 1;

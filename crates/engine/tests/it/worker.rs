@@ -99,6 +99,14 @@ impl Worker {
         self.post_bytes(path, "", body.to_string().as_bytes())
     }
 
+    pub(crate) fn put(&self, path: &str, body: &Value) -> Reply {
+        exchange(self.connect(), &format!("PUT {path} HTTP/1.1\r\n"), body.to_string().as_bytes())
+    }
+
+    pub(crate) fn delete(&self, path: &str) -> Reply {
+        exchange(self.connect(), &format!("DELETE {path} HTTP/1.1\r\n"), b"")
+    }
+
     pub(crate) fn post_bytes(&self, path: &str, headers: &str, body: &[u8]) -> Reply {
         exchange(self.connect(), &format!("POST {path} HTTP/1.1\r\n{headers}"), body)
     }

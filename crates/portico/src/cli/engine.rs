@@ -44,6 +44,9 @@ pub(super) struct EngineArgs {
     /// [default: the model's own figure].
     #[arg(long, value_name = "FIGURE:SHARE,...")]
     calibration: Option<Calibration>,
+    /// A folder of this model's own, where the beginnings of texts are kept over a restart [default: none].
+    #[arg(long, value_name = "FOLDER")]
+    prefixes: Option<PathBuf>,
     /// End when standard input closes.
     #[arg(long)]
     parent_watch: bool,
@@ -67,6 +70,7 @@ pub(super) fn run(args: &EngineArgs) -> anyhow::Result<ExitCode> {
         guesses: !args.no_guesses,
         adapters: args.adapters.clone(),
         calibration: args.calibration.clone().unwrap_or_default(),
+        prefixes: args.prefixes.clone(),
         parent_watch: args.parent_watch,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
