@@ -169,6 +169,7 @@ impl Chat {
             sampling: Sampling::default(),
             stream: request.stream,
             body: Some(request.body),
+            on_behalf: None,
         };
         let errand = Errand { conversation: None, priority: request.priority, longest: request.max_tokens };
         match house.models.open(caller, errand, prompt, &mut |_| {}).await {

@@ -26,7 +26,7 @@ pub use message::{Author, Message};
 pub use model::{
     BoxFuture, BoxStream, ModelError, ModelProvider, ModelState, Offered, Provenance, Reply, Route, TimedOut, Tried,
 };
-pub use prompt::{ClientBody, Priority, Prompt, Sampling, Task};
+pub use prompt::{ClientBody, OnBehalf, Priority, Prompt, Sampling, Task};
 pub use scope::{KeyBudget, KeyScope};
 pub use usage::{Confidence, Tokens, Usage};
 

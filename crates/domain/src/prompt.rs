@@ -1,5 +1,8 @@
 //! What is asked of a model.
 
+use std::fmt;
+use std::sync::Arc;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -100,6 +103,27 @@ impl ClientBody {
     }
 }
 
+/// Whom a request is for: what a back end of the house has to know to share itself evenly.
+#[derive(Clone)]
+pub struct OnBehalf {
+    /// Tells people apart and names nobody.
+    pub person: String,
+    /// Whether somebody is watching.
+    pub priority: Priority,
+    /// Told where the request stands in the back end's own queue, before its first event: its place (1 is next) and the expected wait in
+    /// milliseconds.
+    pub queued: Arc<dyn Fn(u32, Option<u64>) + Send + Sync>,
+}
+
+impl fmt::Debug for OnBehalf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OnBehalf")
+            .field("person", &self.person)
+            .field("priority", &self.priority)
+            .finish_non_exhaustive()
+    }
+}
+
 /// One request to a model.
 #[derive(Debug, Clone)]
 pub struct Prompt {
@@ -115,11 +139,14 @@ pub struct Prompt {
     pub stream: bool,
     /// The client's own body, when the turn came through an API door.
     pub body: Option<ClientBody>,
+    /// Said to a back end of the house, and to no other; the router writes it.
+    pub on_behalf: Option<OnBehalf>,
 }
 
 impl Prompt {
     /// A streamed chat from its messages; the router fills in the model.
     pub fn chat(messages: Vec<Message>, sampling: Sampling) -> Self {
-        Prompt { model: String::new(), task: Task::Chat, messages, sampling, stream: true, body: None }
+        let (model, task) = (String::new(), Task::Chat);
+        Prompt { model, task, messages, sampling, stream: true, body: None, on_behalf: None }
     }
 }

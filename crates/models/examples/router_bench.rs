@@ -80,6 +80,7 @@ async fn choices(models: &Models, alias: &str, requests: u32) -> Result<Duration
         sampling: Sampling::default(),
         stream: false,
         body: Some(ClientBody::json(body.into(), false)),
+        on_behalf: None,
     };
     let caller = somebody(1);
     let began = Instant::now();

@@ -285,6 +285,7 @@ impl Test<'_> {
             sampling: Sampling::default(),
             stream,
             body: Some(ClientBody::json(bytes.into_bytes().into(), false)),
+            on_behalf: None,
         };
         let heard = timeout(PATIENCE, async {
             let mut reply = self.backend.open(prompt).await?;

@@ -80,12 +80,14 @@ pub struct Options {
     pub probe_every: Duration,
     /// Where there is no room.
     pub waiting: Waiting,
+    /// Bytes of memory that can be had on this machine; where it does not tell, models of this machine are loaded as they come.
+    pub free_memory: fn() -> Option<u64>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        let probe_every = Duration::from_secs(30);
-        Options { timeouts: Timeouts::default(), retries: 2, probe_every, waiting: Waiting::default() }
+        let (timeouts, waiting, probe_every) = (Timeouts::default(), Waiting::default(), Duration::from_secs(30));
+        Options { timeouts, retries: 2, probe_every, waiting, free_memory: || None }
     }
 }
 
@@ -160,4 +162,25 @@ pub struct WorkerConfig {
     pub args: Vec<OsString>,
     /// Set in its environment, from which everything named `PORTICO_...` is taken first: a worker needs none of our secrets.
     pub env: Vec<(OsString, OsString)>,
+    /// System prompts that stay computed: nobody waits for them to be read.
+    pub pinned: Vec<String>,
+    /// How long it stays in memory when nobody asks.
+    pub keep_alive: KeepAlive,
+    /// Bytes of memory that it takes; nothing makes way for it where that is not known.
+    pub needs: Option<u64>,
+}
+
+/// How long a model of this machine stays in memory when nobody asks it.
+///
+/// Whoever runs a model wants it at hand, and idle memory costs nothing until somebody else needs it: so it stays unless told otherwise, and
+/// makes way for another that is asked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum KeepAlive {
+    /// Until another model needs the room.
+    #[default]
+    UntilNeeded,
+    /// The same, but for no longer than this.
+    For(Duration),
+    /// As long as the portal runs.
+    Always,
 }

@@ -24,7 +24,7 @@ pub mod testing;
 
 pub use alias::{AliasConfig, Balance, Errand, Target};
 pub use catalog::{Preset, presets};
-pub use config::{Key, ModelConfig, Options, ProviderConfig, Timeouts, Waiting, WorkerConfig};
+pub use config::{KeepAlive, Key, ModelConfig, Options, ProviderConfig, Timeouts, Waiting, WorkerConfig};
 pub use discovery::Found;
 pub use models::{DeploymentView, Meant, ModelView, Models, ProviderView, normalise_base_url};
 pub use probe::Probed;

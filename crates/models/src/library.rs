@@ -286,8 +286,8 @@ impl Library {
     }
 
     /// Writes down that the portal runs a model, or no longer does. What does not fit is refused, and so is what has a problem;
-    /// an Ollama's file is taken in first ([`Taking::InPlace`]).
-    pub fn set_run(&self, name: &str, run: Option<Run>) -> Result<Entry, Error> {
+    /// an Ollama's file is taken in first ([`Taking::InPlace`]). `reclaimable` bytes are not free, but others would give them up for it.
+    pub fn set_run(&self, name: &str, run: Option<Run>, reclaimable: u64) -> Result<Entry, Error> {
         let entry = self.get(name)?;
         let Some(mut record) = self.shelf.read(name) else {
             let reason = format!("{name} has not been checked yet; verify or import it first");
@@ -297,7 +297,8 @@ impl Library {
             if let Some(reason) = entry.problem {
                 return Err(Error::NotAModel { reason });
             }
-            let room = self.room(facts, run.context);
+            let mut room = self.room(facts, run.context);
+            room.free = room.free.map(|free| free.saturating_add(reclaimable));
             if !room.fits() {
                 return Err(Error::TooLarge { name: name.to_owned(), room });
             }

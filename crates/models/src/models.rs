@@ -24,7 +24,7 @@ use crate::discovery::Discovery;
 use crate::providers;
 use crate::pulls::Pulls;
 use crate::router::{BreakerState, FirstToken, Queue, Router, Trail};
-use crate::supervisor::{House, LOCAL, Worker};
+use crate::supervisor::{House, LOCAL, Memory, Worker};
 use crate::{AliasConfig, Errand, Key, Options, Probed, ProviderConfig, WorkerConfig, WorkerView};
 pub(crate) use deployment::{Deployment, Named, Standing};
 use provider::Provider;
@@ -59,6 +59,8 @@ pub(crate) struct Inner {
     discovery: Discovery,
     /// Who waits for a place at a model.
     queue: Arc<Queue>,
+    /// Which models of the house are in memory.
+    memory: Arc<Memory>,
     pulls: Arc<Pulls>,
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -164,6 +166,7 @@ impl Models {
             changed: Arc::new(watch::Sender::new(0)),
             discovery: Discovery::default(),
             queue: Queue::new(options.waiting),
+            memory: Memory::new(options.free_memory),
             pulls: Arc::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
@@ -228,6 +231,11 @@ impl Models {
         let found = workers.len() < before.workers.len();
         self.inner.replace(workers, before.providers.clone(), before.aliases.clone());
         found
+    }
+
+    /// Bytes that models of the house hold and would give up for another, beside those that count as free already.
+    pub fn reclaimable(&self) -> u64 {
+        self.inner.memory.reclaimable()
     }
 
     /// The processes of the workers.
@@ -366,6 +374,7 @@ impl Inner {
             egress: self.loopback.clone(),
             changed: self.changed.clone(),
             queue: self.queue.clone(),
+            memory: self.memory.clone(),
             stop: self.stop.child_token(),
             tasks: self.tasks.clone(),
         }

@@ -18,7 +18,7 @@ mod whole;
 use std::sync::Arc;
 
 use domain::{Caller, ModelError, ModelState, Prompt, Reply, TurnEvent};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 pub(crate) use asked::Asked;
@@ -31,7 +31,7 @@ pub(crate) use queue::Queue;
 pub(crate) use room::Room;
 
 use crate::Errand;
-use crate::models::{Snapshot, Standing};
+use crate::models::{Deployment, Snapshot, Standing};
 use balance::Candidate;
 use place::Place;
 use queue::{Moved, Pass, Want};
@@ -113,7 +113,7 @@ impl Router<'_> {
                 notice(TurnEvent::Warming { state: deployment.state() });
             }
             let began = Instant::now();
-            let error = match question(&place, asked.prompt).await {
+            let error = match question(&place, asked, notice).await {
                 Ok(reply) => {
                     deployment.succeed();
                     // A reply is there with its first event: of an answer in one piece that is its end, which is no first token.
@@ -167,6 +167,7 @@ impl Router<'_> {
                 }
                 Selected::Coming if another_is_ready => return Err(loading(model)),
                 Selected::Coming => {
+                    want(model, tries);
                     let state = model.state();
                     if told.as_ref() != Some(&state) {
                         told = Some(state.clone());
@@ -232,8 +233,8 @@ impl Router<'_> {
 }
 
 /// The question, as the deployment is asked.
-async fn question(place: &Place, prompt: &Prompt) -> Result<Reply, ModelError> {
-    let deployment = &place.deployment;
+async fn question(place: &Place, asked: &Asked<'_>, notice: Notice<'_>) -> Result<Reply, ModelError> {
+    let (deployment, prompt) = (&place.deployment, asked.prompt);
     let mut prompt = Prompt {
         model: deployment.name.clone(),
         task: prompt.task,
@@ -241,12 +242,37 @@ async fn question(place: &Place, prompt: &Prompt) -> Result<Reply, ModelError> {
         sampling: prompt.sampling.clone(),
         stream: prompt.stream,
         body: prompt.body.clone(),
+        on_behalf: None,
     };
+    if deployment.local {
+        return Box::pin(question_at_home(deployment, asked, prompt, notice)).await;
+    }
     if prompt.stream && !deployment.streaming {
         prompt = whole::in_one_piece(prompt);
         return deployment.backend.open(prompt).await.map(whole::as_stream);
     }
     deployment.backend.open(prompt).await
+}
+
+/// The question to a worker of the house, which is told whose it is and tells where it stands in the worker's own queue.
+async fn question_at_home(
+    deployment: &Deployment,
+    asked: &Asked<'_>,
+    mut prompt: Prompt,
+    notice: Notice<'_>,
+) -> Result<Reply, ModelError> {
+    let (queued, mut places) = mpsc::unbounded_channel();
+    // Nobody is told any more where the request has been answered.
+    let queued = move |position, eta_ms| drop(queued.send(TurnEvent::Queued { position, eta_ms }));
+    prompt.on_behalf = Some(asked.on_behalf(Arc::new(queued)));
+    let mut opening = deployment.backend.open(prompt);
+    loop {
+        tokio::select! {
+            biased;
+            reply = &mut opening => return reply,
+            Some(place) = places.recv() => notice(place),
+        }
+    }
 }
 
 /// The only deployment of a model, where it may be asked and has room: most requests, without a lock or an allocation.
@@ -302,6 +328,15 @@ fn select(model: &Model, asked: &Asked<'_>, tries: &Tries<'_>) -> Selected {
         // Every one of them is being tried by somebody else: they count as failed until that is over.
         true => select(model, asked, tries),
         false => Selected::Full(full),
+    }
+}
+
+/// Has one of the models loaded that are not in memory, where none is on its way.
+fn want(model: &Model, tries: &Tries<'_>) {
+    let (_, coming) = readiest(model, tries);
+    let mut coming = coming.into_iter().map(|at| &model.choices[at].deployment);
+    if coming.clone().all(|deployment| deployment.is_cold()) {
+        let _ = coming.next().map(|deployment| deployment.want());
     }
 }
 

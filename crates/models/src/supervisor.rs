@@ -1,9 +1,11 @@
-//! Workers of the house: started, watched, warmed up, started again after a crash, and never left behind.
+//! Workers of the house: started, watched, warmed up, started again after a crash, out of memory while others need it, and never left
+//! behind.
 //!
 //! A worker is a process that speaks the OpenAI dialect on a loopback port; a crash in it costs a model, never the portal. What it
 //! computes is no matter here: anything that keeps the contract of [`process`] will do.
 
 mod health;
+mod memory;
 mod process;
 mod seat;
 
@@ -13,14 +15,17 @@ use std::time::Duration;
 use domain::ModelState;
 use egress::Egress;
 use serde::Serialize;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, OwnedMutexGuard, watch};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
+use crate::library::shown;
 use crate::models::{Deployment, ModelView, Named};
 use crate::router::Queue;
 use crate::{Timeouts, WorkerConfig};
+pub(crate) use memory::Memory;
+use memory::{Tenant, TooLarge};
 use process::{Exit, Process};
 use seat::Seat;
 
@@ -32,6 +37,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// A worker that was ready for so long has not crashed in its start.
 const HEALTHY: Duration = Duration::from_secs(60);
+/// After that a model that did not fit is tried again when it is asked for: memory may be free by then.
+const FITS_LATER: Duration = Duration::from_secs(30);
 /// After so many crashes in a row people are told, rather than left waiting.
 const TELL_AFTER: u32 = 3;
 
@@ -39,6 +46,7 @@ const TELL_AFTER: u32 = 3;
 pub(crate) struct Worker {
     pub(crate) config: WorkerConfig,
     pub(crate) deployment: Arc<Deployment>,
+    tenant: Arc<Tenant>,
     facts: Arc<Mutex<Facts>>,
     again: Arc<Notify>,
     /// Ends the process when the worker is gone from the configuration.
@@ -70,6 +78,8 @@ pub struct WorkerView {
     pub load_ms: Option<u64>,
     /// Milliseconds of the latest warm-up request.
     pub warm_ms: Option<u64>,
+    /// Bytes of memory that it holds; 0 while it is not loaded.
+    pub memory: u64,
     /// Where it stands.
     pub state: ModelState,
 }
@@ -80,6 +90,7 @@ pub(crate) struct House {
     pub(crate) egress: Arc<Egress>,
     pub(crate) changed: Arc<watch::Sender<u64>>,
     pub(crate) queue: Arc<Queue>,
+    pub(crate) memory: Arc<Memory>,
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: TaskTracker,
 }
@@ -103,11 +114,14 @@ impl Worker {
         // How many requests it answers at the same time it tells itself, once it runs.
         let deployment = Deployment::new(named, seat.clone(), house.timeouts, None, &house.queue, house.changed);
         let deployment = Arc::new(deployment);
+        let tenant = house.memory.enter(deployment.clone(), config.keep_alive, config.needs);
         let (facts, again) = (Arc::<Mutex<Facts>>::default(), Arc::<Notify>::default());
         let supervised = Supervised {
             config: config.clone(),
             deployment: deployment.clone(),
             seat,
+            memory: house.memory,
+            tenant: tenant.clone(),
             facts: facts.clone(),
             again: again.clone(),
             egress: house.egress,
@@ -115,7 +129,7 @@ impl Worker {
             stop: house.stop.clone(),
         };
         house.tasks.spawn(supervised.keep_running());
-        Arc::new(Worker { config, deployment, facts, again, _stop: house.stop.drop_guard() })
+        Arc::new(Worker { config, deployment, tenant, facts, again, _stop: house.stop.drop_guard() })
     }
 
     /// Tries a worker again that could not load its model.
@@ -139,6 +153,7 @@ impl Worker {
             restarts: facts.restarts,
             load_ms: facts.loaded_in.map(ms),
             warm_ms: facts.warmed_in.map(ms),
+            memory: self.tenant.held(),
             state: self.deployment.state(),
         }
     }
@@ -149,6 +164,8 @@ struct Supervised {
     config: WorkerConfig,
     deployment: Arc<Deployment>,
     seat: Arc<Seat>,
+    memory: Arc<Memory>,
+    tenant: Arc<Tenant>,
     facts: Arc<Mutex<Facts>>,
     again: Arc<Notify>,
     egress: Arc<Egress>,
@@ -160,6 +177,8 @@ struct Supervised {
 enum End {
     /// We stopped it.
     Stopped,
+    /// It left memory, until it is asked for.
+    Unloaded,
     /// It said that it cannot do its work; starting it again would not help.
     Failed(String),
     /// It died, hung or never came up.
@@ -170,13 +189,35 @@ impl Supervised {
     async fn keep_running(self) {
         let model = self.deployment.id.as_str();
         let (mut pause, mut crashes) = (FIRST_PAUSE, 0);
+        let mut asked = false;
         loop {
             self.deployment.set(ModelState::Loading { percent: None, eta_ms: None });
-            let (end, ready_for) = self.run().await;
+            let admitted = tokio::select! {
+                () = self.stop.cancelled() => return self.deployment.set(ModelState::Cold),
+                admitted = self.memory.admit(&self.tenant, asked) => admitted,
+            };
+            let (end, ready_for) = match admitted {
+                Ok(turn) => self.run(turn).await,
+                Err(too_large) => {
+                    if !self.waits_for_room(too_large, asked).await {
+                        return self.deployment.set(ModelState::Cold);
+                    }
+                    asked = true;
+                    continue;
+                }
+            };
             self.seat.leave();
             self.note(|facts| facts.pid = None);
+            self.tenant.lives_as(None);
             match end {
                 End::Stopped => return self.deployment.set(ModelState::Cold),
+                End::Unloaded => {
+                    tracing::info!(model, "a local model left memory until it is asked for");
+                    if !self.is_asked().await {
+                        return;
+                    }
+                    asked = true;
+                }
                 End::Failed(message) => {
                     tracing::error!(model, message, "a local model could not be loaded");
                     self.deployment.set(failed(message));
@@ -210,8 +251,33 @@ impl Supervised {
         }
     }
 
-    /// One life of the process, and how long it was ready.
-    async fn run(&self) -> (End, Option<Duration>) {
+    /// Nobody is told of a model that nobody has asked for; who asked is told the figure. False when the house stops.
+    async fn waits_for_room(&self, TooLarge { needs, left }: TooLarge, asked: bool) -> bool {
+        let figures = format!("it needs {} of memory, and {} can be had", shown(needs), shown(left));
+        tracing::warn!(model = self.deployment.id, figures, asked, "a local model is not loaded");
+        if asked || !self.memory.could_ever_hold(needs) {
+            self.deployment.set(failed(figures));
+            tokio::select! {
+                () = self.stop.cancelled() => return false,
+                () = self.again.notified() => return true,
+                () = sleep(FITS_LATER) => {}
+            }
+        }
+        self.deployment.set(ModelState::Cold);
+        self.is_asked().await
+    }
+
+    /// Waits until somebody asks for the model; false when the house stops first.
+    async fn is_asked(&self) -> bool {
+        tokio::select! {
+            () = self.stop.cancelled() => false,
+            () = self.deployment.wanted.notified() => true,
+            () = self.again.notified() => true,
+        }
+    }
+
+    /// One life of the process, and how long it was ready. It is loaded in its `turn`.
+    async fn run(&self, turn: Option<OwnedMutexGuard<()>>) -> (End, Option<Duration>) {
         let mut process = match Process::spawn(&self.config) {
             Ok(process) => process,
             Err(error) => {
@@ -220,30 +286,28 @@ impl Supervised {
             }
         };
         self.note(|facts| facts.pid = process.pid());
+        self.tenant.lives_as(process.pid());
         let ready = OnceLock::new();
-        let end = {
-            let attendance = health::Attendance { worker: self, process: process.contact(), ready: &ready };
+        let (end, has_ended) = {
+            let (contact, turn) = (process.contact(), Mutex::new(turn));
+            let attendance = health::Attendance { worker: self, process: contact, turn, ready: &ready };
             tokio::select! {
-                () = self.stop.cancelled() => None,
-                exit = process.exited() => Some(Ok(exit)),
-                why = attendance.attend() => Some(Err(why)),
+                () = self.stop.cancelled() => (End::Stopped, false),
+                exit = process.exited() => match exit {
+                    Exit::Failed(message) => (End::Failed(message), true),
+                    Exit::Died(why) => (End::Crashed(why), true),
+                },
+                end = attendance.attend() => (end, false),
             }
         };
         // Requests that come from now on wait; those under way end with the connection.
         self.seat.leave();
         let ready_for = ready.get().map(Instant::elapsed);
-        let end = match end {
-            None => {
-                process.stop().await;
-                End::Stopped
-            }
-            Some(Err(why)) => {
-                process.kill().await;
-                End::Crashed(why)
-            }
-            Some(Ok(Exit::Failed(message))) => End::Failed(message),
-            Some(Ok(Exit::Died(why))) => End::Crashed(why),
-        };
+        match &end {
+            End::Stopped | End::Unloaded => process.stop().await,
+            End::Crashed(_) if !has_ended => process.kill().await,
+            _ => {}
+        }
         (end, ready_for)
     }
 

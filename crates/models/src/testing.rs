@@ -9,6 +9,7 @@
 mod azure;
 mod choice;
 mod ollama;
+mod prefixes;
 mod replay;
 mod spec;
 mod steps;
@@ -248,7 +249,8 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> Result<Respons
     let rest = path.strip_prefix(default.only_under.as_deref().unwrap_or("/v1"));
     let task = rest.filter(|rest| tasks::answers(rest));
     let known = matches!(rest, Some("/chat/completions" | "/completions" | "/models" | "/health"));
-    if !known && task.is_none() && path != "/health" {
+    let prefixes = default.prefixes.as_deref().zip(rest.and_then(|rest| rest.strip_prefix("/prefixes")));
+    if !known && task.is_none() && path != "/health" && prefixes.is_none() {
         return Ok(plain(404, "404 page not found"));
     }
     if !let_in {
@@ -259,6 +261,15 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> Result<Respons
             503,
             &json!({"status": "loading", "progress": progress, "error": {"message": "loading", "code": "model_loading"}}),
         ));
+    }
+    if let Some((file, rest)) = prefixes {
+        return Ok(prefixes::answer(file, &head.method, rest.trim_start_matches('/'), &body));
+    }
+    if let Some(file) = default.people.as_ref().filter(|_| is_ask) {
+        let word = |name: &str| seen.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("-").to_owned();
+        let line = format!("{} {}\n", word("x-portico-person"), word("x-portico-priority"));
+        let file = std::fs::File::options().create(true).append(true).open(file);
+        std::io::Write::write_all(&mut file?, line.as_bytes())?;
     }
     match (guard, path.rsplit('/').next().unwrap_or_default()) {
         (Some(guard), _) => ask(&state, guard, default, &body, path.ends_with("/chat/completions")).await,

@@ -175,6 +175,10 @@ pub struct LocalModel {
     pub context: Option<u32>,
     /// `None`: one per core.
     pub threads: Option<u32>,
+    /// Texts that questions to it begin with: they are computed before anybody asks, and stay so.
+    pub system_prompts: Vec<String>,
+    /// How long it stays in memory when nobody asks.
+    pub keep_alive: models::KeepAlive,
 }
 
 /// A provider reached over HTTP.

@@ -22,7 +22,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, Database, Metrics, Mistakes};
 use crate::data::DataFolder;
-use crate::options::{TEST_KEYS, fixed_keys, library_worker, model_options, providers, way_out, workers};
+use crate::options::{TEST_KEYS, fixed_keys, library_runner, model_options, providers, way_out, workers};
 use crate::reload::Reload;
 use crate::{data, jobs, machine, port};
 
@@ -96,15 +96,15 @@ impl House {
         };
         let catalog = Catalog::new(store.clone(), models.clone(), Envelope::new(&key.0), fixed);
         catalog.reload(TenantId::FIRST).await?;
-        let log = config.log;
         let library = crate::library::open(config, Arc::clone(&egress));
-        models.run_workers(crate::library::with_those_that_run(&library, workers(config)?, log));
+        let runner = library_runner(config);
+        models.run_workers(crate::library::with_those_that_run(&library, workers(config)?, &runner));
         let downloads = Downloads::open(library.clone());
         let shelves = Shelves {
             library,
             downloads: Arc::clone(&downloads),
             fixed: config.models.iter().map(|model| model.path.clone()).collect(),
-            runner: Box::new(move |path, name, context| library_worker(path, name, context, log)),
+            runner: Box::new(runner),
         };
         let chat = Chat::start(store.clone(), models.clone(), ledger.clone(), Arc::clone(&clock), ids.clone());
 

@@ -6,10 +6,9 @@ use std::sync::Arc;
 use egress::Egress;
 use engine::gguf::{self, Head};
 use models::WorkerConfig;
-use models::library::{Facts, Library, Machine, free_disk, ollama_folder};
+use models::library::{Facts, Library, Machine, Room, free_disk, ollama_folder};
 
-use crate::config::{Config, Log};
-use crate::options::library_worker;
+use crate::config::Config;
 
 /// The library of the data folder.
 pub(crate) fn open(config: &Config, egress: Arc<Egress>) -> Library {
@@ -18,7 +17,11 @@ pub(crate) fn open(config: &Config, egress: Arc<Egress>) -> Library {
 }
 
 /// The workers of the configuration, and those of the library's models that the portal was told to run.
-pub(crate) fn with_those_that_run(library: &Library, mut workers: Vec<WorkerConfig>, log: Log) -> Vec<WorkerConfig> {
+pub(crate) fn with_those_that_run(
+    library: &Library,
+    mut workers: Vec<WorkerConfig>,
+    runner: &impl Fn(&Path, &str, Option<u32>) -> Option<WorkerConfig>,
+) -> Vec<WorkerConfig> {
     let entries = library.list().unwrap_or_else(|error| {
         tracing::error!(%error, "the library of models cannot be read");
         Vec::new()
@@ -32,7 +35,7 @@ pub(crate) fn with_those_that_run(library: &Library, mut workers: Vec<WorkerConf
             );
             continue;
         }
-        workers.extend(library_worker(&entry.path, &entry.name, run.context, log));
+        workers.extend(runner(&entry.path, &entry.name, run.context));
     }
     workers
 }
@@ -44,6 +47,11 @@ pub(crate) fn folder(config: &Config) -> PathBuf {
 }
 
 const MACHINE: Machine = Machine { inspect, free_memory: engine::memory::free, free_disk };
+
+/// Bytes of memory that the model at `path` takes; `None` where it cannot be told, and its worker will say why.
+pub(crate) fn needs(path: &Path, context: Option<u32>) -> Option<u64> {
+    Some(Room::of(&inspect(path).ok()?, context, None).needed())
+}
 
 /// What the head of the model at `path` tells, or a sentence about what is wrong with it.
 fn inspect(path: &Path) -> Result<Facts, String> {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use domain::KeyScope;
 use identity::FixedKey;
-use models::{Key, ModelConfig, ProviderConfig, WorkerConfig};
+use models::{KeepAlive, Key, ModelConfig, ProviderConfig, WorkerConfig};
 
 use crate::config::{Config, LocalModel, Log};
 
@@ -27,7 +27,8 @@ pub(crate) fn model_options(config: &Config) -> models::Options {
         ..models::Timeouts::default()
     };
     let retries = config.retries_before_first_token;
-    models::Options { timeouts, retries, waiting: config.queue, ..models::Options::default() }
+    let free_memory = engine::memory::free;
+    models::Options { timeouts, retries, waiting: config.queue, free_memory, ..models::Options::default() }
 }
 
 pub(crate) fn providers(config: &Config) -> Vec<ProviderConfig> {
@@ -78,16 +79,35 @@ pub(crate) fn workers(config: &Config) -> anyhow::Result<Vec<WorkerConfig>> {
         config.models[0].path.display()
     );
     let program: PathBuf = std::env::current_exe().context("the path of this program")?;
-    Ok(config.models.iter().map(|model| worker(program.clone(), model, config.log)).collect())
+    let prefixes = prefixes_folder(config);
+    Ok(config.models.iter().map(|model| worker(program.clone(), model, &prefixes, config.log)).collect())
 }
 
-/// A worker for a model of the library; `None` where this binary runs no models.
-pub(crate) fn library_worker(path: &Path, name: &str, context: Option<u32>, log: Log) -> Option<WorkerConfig> {
-    let program = cfg!(feature = "engine").then(std::env::current_exe)?.ok()?;
-    Some(worker(program, &LocalModel { path: path.to_owned(), name: name.to_owned(), context, threads: None }, log))
+/// Makes workers for the models of the library; they come to nothing where this binary runs no models.
+pub(crate) fn library_runner(config: &Config) -> impl Fn(&Path, &str, Option<u32>) -> Option<WorkerConfig> + use<> {
+    let (prefixes, log) = (prefixes_folder(config), config.log);
+    move |path, name, context| {
+        let program = cfg!(feature = "engine").then(std::env::current_exe)?.ok()?;
+        let (path, name) = (path.to_owned(), name.to_owned());
+        let model = LocalModel {
+            path,
+            name,
+            context,
+            threads: None,
+            system_prompts: Vec::new(),
+            keep_alive: KeepAlive::default(),
+        };
+        Some(worker(program, &model, &prefixes, log))
+    }
 }
 
-fn worker(program: PathBuf, model: &LocalModel, log: Log) -> WorkerConfig {
+/// Where workers keep the beginnings of texts that they have computed, each model in a folder of its own.
+pub(crate) fn prefixes_folder(config: &Config) -> PathBuf {
+    let folder = config.data.join("prefixes");
+    std::path::absolute(&folder).unwrap_or(folder)
+}
+
+fn worker(program: PathBuf, model: &LocalModel, prefixes: &Path, log: Log) -> WorkerConfig {
     let mut args: Vec<std::ffi::OsString> = vec!["engine".into(), "--model".into(), model.path.clone().into()];
     args.extend([
         "--name".into(),
@@ -95,12 +115,31 @@ fn worker(program: PathBuf, model: &LocalModel, log: Log) -> WorkerConfig {
         "--listen".into(),
         "127.0.0.1:0".into(),
         "--parent-watch".into(),
+        "--prefixes".into(),
+        prefixes.join(folder_name(&model.name)).into(),
     ]);
     for (flag, value) in [("--context", model.context), ("--threads", model.threads)] {
         if let Some(value) = value {
             args.extend([flag.into(), value.to_string().into()]);
         }
     }
+    let (name, pinned) = (model.name.clone(), model.system_prompts.clone());
+    let needs = crate::library::needs(&model.path, model.context);
     let env = log.environment().map(|(name, value)| (name.into(), value.into())).to_vec();
-    WorkerConfig { name: model.name.clone(), display_name: None, program, args, env }
+    let keep_alive = model.keep_alive;
+    WorkerConfig { name, display_name: None, program, args, env, pinned, keep_alive, needs }
+}
+
+/// A name as one folder: other letters than those of model names stand as their numbers, so that no two names meet and none leads elsewhere.
+fn folder_name(name: &str) -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_');
+    let mut folder = String::new();
+    for letter in name.chars() {
+        match letter {
+            letter if plain(letter) => folder.push(letter),
+            '.' if !folder.is_empty() => folder.push('.'),
+            letter => folder.push_str(&format!("%{:x}%", u32::from(letter))),
+        }
+    }
+    folder
 }

@@ -1571,6 +1571,8 @@ export interface components {
             /** @description What is wrong with it. */
             problem?: string | null;
             quant?: string | null;
+            /** @description Whether it is out of memory until somebody asks it. */
+            resting: boolean;
             room?: components["schemas"]["RoomView"] | null;
             /** @description Whether the portal runs it, by its own choice or by the configuration. */
             running: boolean;

@@ -340,6 +340,7 @@ export type LibraryModel = {
   chat_template: boolean | null;
   room: Room | null;
   running: boolean;
+  resting: boolean;
   configured: boolean;
   problem: string | null;
 };

@@ -23,6 +23,7 @@ const MODEL: LibraryModel = {
   chat_template: true,
   room: room(),
   running: false,
+  resting: false,
   configured: false,
   problem: null,
 };
@@ -68,6 +69,16 @@ test("nothing here yet, and what could be", async () => {
   expect(sent).toEqual([]);
   press("Fetch Qwen 2.5 7B Q4_K_M");
   await waitFor(() => expect(sent).toEqual([{ method: "POST", path: "/api/library/downloads", body: { model: "qwen2.5-7b:Q4_K_M", from: "huggingface", anyway: false } }]));
+});
+
+test("a model that runs is told from one that is loaded when it is asked", async () => {
+  answers["GET /api/library"] = library({ models: [{ ...MODEL, running: true }, { ...MODEL, name: "other", running: true, resting: true }] });
+  show();
+  await screen.findByText("other");
+  expect(screen.getAllByText("Running")).toHaveLength(1);
+  expect(screen.getAllByText("Loaded when asked")).toHaveLength(1);
+  press("Stop: other");
+  await waitFor(() => expect(sent.map((one) => one.path)).toEqual(["/api/library/models/other/stop"]));
 });
 
 test("what does not fit is said with its figure, and fetched only when that is wanted", async () => {

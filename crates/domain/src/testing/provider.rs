@@ -255,6 +255,7 @@ fn chat(more: Value, stream: bool) -> Prompt {
         sampling: Sampling::default(),
         stream,
         body: Some(body),
+        on_behalf: None,
     }
 }
 

@@ -54,7 +54,7 @@ mod tests {
     use super::identity;
 
     fn head() -> Head {
-        let tensor = |offset| Tensor { name: "x".into(), shape: vec![8192], offset, bytes: 8192 };
+        let tensor = |offset| Tensor { name: "x".into(), shape: vec![8192], kind: 0, offset, bytes: 8192 };
         Head { metadata: Default::default(), tensors: vec![tensor(0), tensor(8192)], data_offset: 64 }
     }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use domain::{ModelError, ModelProvider, ModelState, Offered};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::ModelView;
 use crate::Timeouts;
@@ -34,6 +34,8 @@ pub(crate) struct Deployment {
     /// `state` in one byte, for whoever looks at it with every request.
     phase: AtomicU8,
     changed: Arc<watch::Sender<u64>>,
+    /// Somebody waits for it although it is not in memory.
+    pub(crate) wanted: Notify,
 }
 
 /// What does not change as long as there is a deployment.
@@ -110,7 +112,19 @@ impl Deployment {
             state: watch::Sender::new(ModelState::Cold),
             phase: AtomicU8::new(phase(&ModelState::Cold)),
             changed,
+            wanted: Notify::new(),
         }
+    }
+
+    /// Has a model of the house loaded that is not in memory.
+    pub(crate) fn want(&self) {
+        if self.local && self.is_cold() {
+            self.wanted.notify_one();
+        }
+    }
+
+    pub(crate) fn is_cold(&self) -> bool {
+        self.phase.load(Ordering::Relaxed) == COLD
     }
 
     pub(crate) fn state(&self) -> ModelState {

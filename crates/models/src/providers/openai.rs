@@ -13,9 +13,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
-use domain::{BoxFuture, ClientBody, Dialect, ModelError, ModelProvider, Offered, Prompt, Reply, Task, TimedOut};
+use domain::{
+    BoxFuture, ClientBody, Dialect, ModelError, ModelProvider, Offered, OnBehalf, Priority, Prompt, Reply, Task,
+    TimedOut,
+};
 use egress::Egress;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::Full;
 use openai::ModelList;
@@ -32,6 +35,12 @@ use stream::Chunks;
 
 /// Its name in the configuration.
 pub(crate) const KIND: &str = "openai";
+
+/// What our own worker is told of whose a request is. A body that came from a client travels as it is.
+const PERSON: HeaderName = HeaderName::from_static("x-portico-person");
+const PRIORITY: HeaderName = HeaderName::from_static("x-portico-priority");
+/// That its place in the worker's queue may be told in comments of the stream.
+const TELL: HeaderName = HeaderName::from_static("x-portico-tell");
 
 /// One back end.
 pub(crate) struct OpenAi {
@@ -138,6 +147,13 @@ impl OpenAi {
         *request.uri_mut() = uri.clone();
         let headers = request.headers_mut();
         headers.insert(CONTENT_TYPE, content_type(prompt));
+        if let Some(OnBehalf { person, priority, .. }) = &prompt.on_behalf {
+            headers.insert(TELL, HeaderValue::from_static("place"));
+            headers.extend(HeaderValue::from_str(person).ok().map(|person| (PERSON, person)));
+            if *priority == Priority::Batch {
+                headers.insert(PRIORITY, HeaderValue::from_static("batch"));
+            }
+        }
         if prompt.stream {
             headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
         }

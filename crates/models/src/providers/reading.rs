@@ -22,6 +22,8 @@ use super::wire::Once;
 pub(super) trait Listener: Send + Unpin + 'static {
     /// Takes one event, appends what it says, and tells what becomes of its bytes. The error is the back end's own.
     fn hear(&mut self, said: &Said<'_>, events: &mut Vec<TurnEvent>) -> Result<Keep, ModelError>;
+    /// Takes a frame without data: comments, which mean nothing to most.
+    fn hear_comment(&mut self, _text: &[u8]) {}
     /// Takes an answer in one piece.
     fn hear_whole(&mut self, said: &Said<'_>, events: &mut Vec<TurnEvent>) -> Result<(), ModelError>;
     /// How the answer ended, once the back end has said so.
@@ -238,10 +240,13 @@ impl<L: Listener> Reading<L> {
         let mut kept = Kept::of(whole);
         for frame in frames(whole) {
             let data = frame.data.as_deref().map(<[u8]>::trim_ascii).filter(|data| !data.is_empty());
-            let heard = data.map_or(Ok(Keep::Not), |data| {
-                let said = Said { data, event: frame.event, url: &self.url };
-                self.listener.hear(&said, &mut batch.events)
-            });
+            let heard = match data {
+                Some(data) => self.listener.hear(&Said { data, event: frame.event, url: &self.url }, &mut batch.events),
+                None => {
+                    self.listener.hear_comment(frame.raw.trim_ascii());
+                    Ok(Keep::Not)
+                }
+            };
             match heard {
                 Ok(Keep::AsItCame) => kept.keep(frame.raw.len()),
                 Ok(Keep::Not) => kept.skip(frame.raw.len()),

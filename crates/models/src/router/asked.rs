@@ -1,8 +1,9 @@
 //! A request as the router looks at it: whose it is, what it belongs to, and how it begins.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
-use domain::{Author, Caller, Prompt};
+use domain::{Author, Caller, OnBehalf, Prompt};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -29,6 +30,12 @@ impl Asked<'_> {
             Some(conversation) => hashed(conversation.0.as_bytes()),
             None => hashed(self.caller.person.0.as_bytes()),
         }
+    }
+
+    /// What a worker of the house is told of whose it is.
+    pub(crate) fn on_behalf(&self, queued: Arc<dyn Fn(u32, Option<u64>) + Send + Sync>) -> OnBehalf {
+        let person = format!("{:016x}", hashed(self.caller.person.0.as_bytes()));
+        OnBehalf { person, priority: self.errand.priority, queued }
     }
 
     /// The instructions and the first question, as far as they count. The whole beginning stays the same while a conversation

@@ -15,6 +15,9 @@ pub(crate) struct Room {
     taken: AtomicUsize,
     /// How many wait for a place here; nobody overtakes them.
     wanted: AtomicUsize,
+    /// When a place was given back last, in milliseconds after `began`.
+    used: AtomicU64,
+    began: Instant,
     /// The mean time for which a place is held, in microseconds; 0 where none was given back yet.
     held: AtomicU64,
     /// How far the queue's virtual time has come here; see [`Queue`].
@@ -39,6 +42,8 @@ impl Room {
             limit: AtomicUsize::new(0),
             taken: AtomicUsize::new(0),
             wanted: AtomicUsize::new(0),
+            used: AtomicU64::new(0),
+            began: Instant::now(),
             held: AtomicU64::new(0),
             served: AtomicU64::new(0),
             ahead: AtomicU32::new(0),
@@ -65,6 +70,19 @@ impl Room {
     /// How many wait for a place here, and perhaps elsewhere, too.
     pub(crate) fn waiting(&self) -> usize {
         self.wanted.load(Ordering::Relaxed)
+    }
+
+    /// For how long nobody has been here or wanted to be; `None` where somebody is.
+    pub(crate) fn idle(&self) -> Option<Duration> {
+        let busy = self.taken() > 0 || self.is_wanted();
+        let used = Duration::from_millis(self.used.load(Ordering::SeqCst));
+        (!busy).then(|| self.began.elapsed().saturating_sub(used))
+    }
+
+    /// Somebody has just been here.
+    pub(crate) fn touch(&self) {
+        let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.used.store(now, Ordering::SeqCst);
     }
 
     pub(super) fn mean_held(&self) -> Option<Duration> {
@@ -115,6 +133,7 @@ impl Drop for Hold {
             self.room.taken.fetch_sub(1, Ordering::SeqCst);
             return;
         }
+        self.room.touch();
         let took = u64::try_from(self.since.elapsed().as_micros()).unwrap_or(u64::MAX).max(1);
         // An eighth of the latest: a few answers in, the mean follows what people ask now.
         let mean = |known: u64| Some(if known == 0 { took } else { known - known / 8 + took / 8 });

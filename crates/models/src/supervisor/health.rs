@@ -1,18 +1,21 @@
 //! From a started process to a model that answers, and the watch over it: load, warm up, look in from time to time.
 
-use std::sync::{Arc, OnceLock};
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use domain::{ModelError, ModelProvider, ModelState, Offered};
-use http::header::AUTHORIZATION;
-use http::{Request, StatusCode};
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::sync::OwnedMutexGuard;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::Supervised;
 use super::process::Contact;
+use super::{End, Supervised};
 use crate::Timeouts;
 use crate::providers::openai::{Base, OpenAi};
 use crate::warm_up::warm_up;
@@ -26,11 +29,15 @@ const WHILE_SERVING: Duration = Duration::from_secs(5);
 const MAY_MISS: u32 = 4;
 /// The first request touches every weight: on a slow disk that takes minutes.
 const WARM_UP: Duration = Duration::from_secs(600);
+/// How often system prompts are pinned anew: a template may write the date into them.
+const PIN_AGAIN: Duration = Duration::from_secs(3600);
 
 /// The watch over one life of a worker.
 pub(super) struct Attendance<'a> {
     pub(super) worker: &'a Supervised,
     pub(super) process: Contact,
+    /// The right to load, given back when it is ready.
+    pub(super) turn: Mutex<Option<OwnedMutexGuard<()>>>,
     /// When it became ready.
     pub(super) ready: &'a OnceLock<Instant>,
 }
@@ -42,28 +49,31 @@ struct Health {
 }
 
 impl Attendance<'_> {
-    /// Returns only when it gives this life up, with the reason.
-    pub(super) async fn attend(self) -> String {
-        match self.try_attend().await {
-            Ok(never) => match never {},
-            Err(why) => why,
-        }
+    /// Returns when this life is to end, and how.
+    pub(super) async fn attend(self) -> End {
+        self.try_attend().await.map_or_else(End::Crashed, |()| End::Unloaded)
     }
 
-    async fn try_attend(self) -> Result<std::convert::Infallible, String> {
+    async fn try_attend(self) -> Result<(), String> {
         let started = Instant::now();
         let url = self.url().await?;
         self.loaded(&url, started).await?;
         self.worker.note(|facts| facts.loaded_in = Some(started.elapsed()));
         self.worker.deployment.set(ModelState::Warming);
         let offered = self.warm_up(&url).await?;
+        self.pin(&url).await;
         let adapter = self.adapter(&url, self.worker.timeouts)?;
         self.worker.seat.take(offered.name.clone(), Arc::new(adapter.asking_confidence()));
         self.worker.deployment.room.set_limit(offered.concurrency);
         self.worker.deployment.learn(&offered);
         let _ = self.ready.set(Instant::now());
+        self.worker.deployment.room.touch();
         self.worker.deployment.set(ModelState::Ready);
-        self.watch(&url).await
+        drop(self.turn.lock().unwrap_or_else(PoisonError::into_inner).take());
+        tokio::select! {
+            why = self.watch(&url) => Err(why),
+            () = self.worker.tenant.leaves() => Ok(()),
+        }
     }
 
     async fn url(&self) -> Result<String, String> {
@@ -111,26 +121,87 @@ impl Attendance<'_> {
         Ok(offered)
     }
 
-    async fn watch(&self, url: &str) -> Result<std::convert::Infallible, String> {
+    /// Has the system prompts computed, or read back from disk, and lets go of those that are no longer configured. That it failed is told
+    /// and keeps nobody from asking.
+    async fn pin(&self, url: &str) {
+        let mut pinned = HashSet::new();
+        for prompt in &self.worker.config.pinned {
+            let began = Instant::now();
+            let body = json!({"messages": [{"role": "system", "content": prompt}]});
+            let (model, text) = (&self.worker.config.name, prompt.chars().take(40).collect::<String>());
+            match self.send(url, Method::PUT, "/v1/prefixes", &body, WARM_UP).await {
+                Some((StatusCode::OK, answer)) => {
+                    let (tokens, computed) = (answer["tokens"].as_u64(), answer["computed"].as_u64());
+                    tracing::info!(
+                        model,
+                        text,
+                        tokens,
+                        computed,
+                        ms = began.elapsed().as_millis(),
+                        "a system prompt is pinned"
+                    );
+                    pinned.extend(answer["id"].as_str().map(str::to_owned));
+                }
+                Some((_, answer)) => {
+                    let why = answer["error"]["message"].as_str().unwrap_or("no reason was given");
+                    tracing::warn!(model, text, why, "a system prompt could not be pinned");
+                }
+                None => {
+                    tracing::warn!(model, text, "the worker gave no answer to a system prompt that was to be pinned")
+                }
+            }
+        }
+        let listed = self.send(url, Method::GET, "/v1/prefixes", &Value::Null, WHILE_SERVING).await;
+        let listed = listed.map(|(_, list)| list["data"].clone()).unwrap_or_default();
+        let ids = listed.as_array().into_iter().flatten().filter_map(|prefix| prefix["id"].as_str());
+        for gone in ids.filter(|id| !pinned.contains(*id)) {
+            self.send(url, Method::DELETE, &format!("/v1/prefixes/{gone}"), &Value::Null, WHILE_SERVING).await;
+        }
+    }
+
+    /// Returns only when it gives this life up, with the reason.
+    async fn watch(&self, url: &str) -> String {
         let mut missed = 0;
+        let mut pinned = Instant::now();
         loop {
             sleep(WHILE_SERVING).await;
+            if !self.worker.config.pinned.is_empty() && pinned.elapsed() > PIN_AGAIN {
+                self.pin(url).await;
+                pinned = Instant::now();
+            }
             missed = if self.ask(url).await.is_some() { 0 } else { missed + 1 };
             if missed > MAY_MISS {
-                return Err("it lives but does not answer".to_owned());
+                return "it lives but does not answer".to_owned();
             }
         }
     }
 
     async fn ask(&self, url: &str) -> Option<(StatusCode, Health)> {
-        let request = Request::get(format!("{url}/health"))
+        let (status, health) = self.send(url, Method::GET, "/health", &Value::Null, WHILE_SERVING).await?;
+        Some((status, serde_json::from_value(health).unwrap_or(Health { progress: None })))
+    }
+
+    /// Asks the worker itself, not its model; an answer without JSON is null.
+    async fn send(
+        &self,
+        url: &str,
+        method: Method,
+        path: &str,
+        body: &Value,
+        within: Duration,
+    ) -> Option<(StatusCode, Value)> {
+        let body = if body.is_null() { Bytes::new() } else { Bytes::from(body.to_string()) };
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("{url}{path}"))
             .header(AUTHORIZATION, format!("Bearer {}", self.process.key.reveal()))
-            .body(Full::<Bytes>::default())
+            .header(CONTENT_TYPE, "application/json")
+            .body(Full::new(body))
             .ok()?;
-        let answer = timeout(WHILE_SERVING, async {
+        let answer = timeout(within, async {
             let (head, body) = self.worker.egress.request(request).await.ok()?.into_parts();
             let body = Limited::new(body, 64 << 10).collect().await.ok()?.to_bytes();
-            Some((head.status, serde_json::from_slice(&body).unwrap_or(Health { progress: None })))
+            Some((head.status, serde_json::from_slice(&body).unwrap_or_default()))
         });
         answer.await.ok()?
     }

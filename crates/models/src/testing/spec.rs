@@ -31,6 +31,12 @@ pub struct Spec {
     pub models: String,
     /// `under`: where the interface lies; `/v1` unless told.
     pub only_under: Option<String>,
+    /// `prefixes`: the file that what is pinned is kept in; nothing can be pinned unless told.
+    pub prefixes: Option<String>,
+    /// `people`: the file to which the person of each request is added, one a line.
+    pub people: Option<String>,
+    /// `queued`: places from so many down to 1 are told in comments before a stream begins.
+    pub queued: u32,
     /// `fault=NAME@AT`: `splitutf8 splitevent crlf nospace multiline comment eventname emptydata tools reused nodone nostream
     /// nousage reasoning norole hang drop` everywhere; `abort stall eof error` before piece AT; `error` before 0 comes before any content.
     pub fault: Option<(String, u32)>,
@@ -53,6 +59,9 @@ impl Default for Spec {
             usage: "empty".to_owned(),
             models: "mock".to_owned(),
             only_under: None,
+            prefixes: None,
+            people: None,
+            queued: 0,
             fault: None,
         }
     }
@@ -76,6 +85,9 @@ impl Spec {
                 "load" => self.load_ms = value.parse().unwrap_or(0),
                 "usage" => value.clone_into(&mut self.usage),
                 "models" => value.clone_into(&mut self.models),
+                "prefixes" => self.prefixes = Some(value.to_owned()),
+                "people" => self.people = Some(value.to_owned()),
+                "queued" => self.queued = value.parse().unwrap_or(0),
                 "under" => self.only_under = Some(value.to_owned()),
                 "fault" => {
                     let (name, at) = value.split_once('@').unwrap_or((value, "0"));

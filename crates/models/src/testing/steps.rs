@@ -33,6 +33,11 @@ pub(super) enum Step {
 pub(super) fn stream(spec: &Spec, chat: bool, usage: bool) -> VecDeque<Step> {
     let script = Script { spec, chat };
     let mut steps = VecDeque::new();
+    for place in (1..=spec.queued).rev() {
+        let told = format!(": queued {{\"position\":{place},\"wait_ms\":{}}}\n\n", place * 100);
+        steps.push_back(Step::Send(told.into_bytes()));
+        steps.push_back(Step::Wait(Duration::from_millis(5)));
+    }
     if chat && !spec.is_fault("norole") && !spec.fault_at("error", 0) {
         script.send(&mut steps, &script.chunk(json!({"role": "assistant", "content": ""}), "", None));
     }

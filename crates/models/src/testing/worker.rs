@@ -11,13 +11,13 @@ use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::Scripted;
-use crate::WorkerConfig;
+use crate::{KeepAlive, WorkerConfig};
 
 const SCRIPT: &str = "SCRIPTED_WORKER";
 
 /// A worker that plays `script`, in the calling test binary, by its test `player`. The script is that of the back end
 /// (`load=300;n=1000;itl=10`) with more words: `fail=a sentence`, `exit=CODE` at once, `crash=MS` after its start, `deaf` to the end
-/// of its input and to polite signals, `chatter` on its output.
+/// of its input and to polite signals, `chatter` on its output, `prefixes=FILE` for what is pinned (one JSON object a line, with its id).
 pub fn scripted_worker(name: &str, player: &str, script: &str) -> WorkerConfig {
     WorkerConfig {
         name: name.to_owned(),
@@ -25,6 +25,9 @@ pub fn scripted_worker(name: &str, player: &str, script: &str) -> WorkerConfig {
         program: std::env::current_exe().expect("the path of this binary"),
         args: [player, "--exact", "--ignored", "--nocapture"].map(OsString::from).to_vec(),
         env: vec![(SCRIPT.into(), script.into())],
+        pinned: Vec::new(),
+        keep_alive: KeepAlive::default(),
+        needs: None,
     }
 }
 

@@ -478,17 +478,17 @@ fn what_the_portal_runs_is_written_down_and_what_does_not_fit_is_refused() {
     std::fs::write(&original, model(13).0).expect("written");
     lib.import(&original, Taking::Link, None).expect("taken in");
     let run = Run { context: Some(2048) };
-    assert_eq!(lib.set_run("mine", Some(run)).expect("it fits").run, Some(run));
+    assert_eq!(lib.set_run("mine", Some(run), 0).expect("it fits").run, Some(run));
     assert_eq!(library(dir.path()).get("mine").expect("there").run, Some(run), "after a restart, too");
     let small = Machine { free_memory: || Some(100 << 20), ..MACHINE };
     let small = library_with(dir.path(), small, egress::Options::default());
-    let error = small.set_run("mine", Some(run)).expect_err("too large");
+    let error = small.set_run("mine", Some(run), 0).expect_err("too large");
     let told = "mine needs 268 MB of memory (weights 200 kB, KV cache of 2048 tokens 131 kB, beside them 268 MB), and this \
                 machine has 104 MB free; choose a smaller quantisation or --context, or say --anyway";
     assert_eq!(error.to_string(), told);
-    assert_eq!(lib.set_run("mine", None).expect("stopped").run, None);
+    assert_eq!(lib.set_run("mine", None, 0).expect("stopped").run, None);
     std::fs::write(lib.folder().join("loose.gguf"), model(13).0).expect("written");
-    assert_eq!(lib.set_run("loose", Some(run)).expect_err("unchecked").code(), "not_a_model");
+    assert_eq!(lib.set_run("loose", Some(run), 0).expect_err("unchecked").code(), "not_a_model");
 }
 
 #[tokio::test]

@@ -103,6 +103,7 @@ fn asked(body: Value) -> Prompt {
         sampling: domain::Sampling::default(),
         stream,
         body: Some(ClientBody::json(bytes, wants_usage)),
+        on_behalf: None,
     }
 }
 

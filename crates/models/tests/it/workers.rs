@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use domain::{ModelError, ModelState, TurnEvent};
 use futures_util::StreamExt;
 use models::testing::{play_worker, scripted_worker};
-use models::{Errand, Models, WorkerConfig};
+use models::{Errand, KeepAlive, Models, WorkerConfig};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
@@ -130,6 +130,74 @@ async fn a_worker_is_loaded_warmed_up_and_ready() {
     let worker = &models.workers()[0];
     assert!(worker.load_ms >= Some(250) && worker.warm_ms.is_some(), "{worker:?}");
     assert_eq!((worker.model.id.as_str(), worker.file.as_deref()), ("local/tiny", None), "its arguments name no file");
+    models.shutdown().await;
+}
+
+#[tokio::test]
+async fn system_prompts_are_pinned_before_the_model_is_ready_and_let_go_when_they_are_no_longer_configured() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("pinned");
+    let lines = || std::fs::read_to_string(&file).unwrap_or_default();
+    std::fs::write(&file, "{\"id\": \"old\"}\n").expect("written");
+    for prompts in [&["Be brief.", "Be a teacher."][..], &["Be a teacher."]] {
+        let pinned = prompts.iter().map(|prompt| (*prompt).to_owned()).collect();
+        let config = WorkerConfig { pinned, ..worker(&format!("prefixes={}", file.display())) };
+        let models = Models::new(options(), egress());
+        models.run_workers(vec![config]);
+        ready(&models).await;
+        let asked: Vec<serde_json::Value> = lines()
+            .lines()
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON")["asked"]["messages"].clone())
+            .collect();
+        let expected: Vec<_> =
+            prompts.iter().map(|prompt| serde_json::json!([{"role": "system", "content": prompt}])).collect();
+        assert_eq!(asked, expected);
+        models.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn a_worker_is_told_people_apart_and_what_nobody_watches_and_no_names() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("people");
+    let models = house(&format!("people={}", file.display()));
+    ready(&models).await;
+    let other = crate::somebody(2);
+    let batch = Errand { priority: domain::Priority::Batch, ..Errand::default() };
+    for (caller, errand) in [(&ME, Errand::default()), (&other, Errand::default()), (&ME, batch)] {
+        hear(models.open(caller, errand, ask(""), &mut |_| ()).await.expect("an answer")).await;
+    }
+    let told = std::fs::read_to_string(&file).expect("lines");
+    let lines: Vec<(&str, &str)> = told.lines().filter_map(|line| line.split_once(' ')).collect();
+    let [warm_up, mine, others, batch] = lines[..] else { unreachable!("{told}") };
+    assert_eq!(warm_up, ("-", "-"));
+    assert!(mine.1 == "-" && mine.0.len() == 16 && mine.0 != others.0, "{told}");
+    assert_eq!(batch, (mine.0, "batch"));
+    assert!(!told.contains(&ME.person.0.simple().to_string()[..16]), "{told}");
+    models.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_place_in_the_workers_own_queue_is_told_before_the_answer() {
+    let models = house("");
+    ready(&models).await;
+    let mut told = Vec::new();
+    let mut notice = |event| match event {
+        TurnEvent::Queued { position, eta_ms } => told.push((position, eta_ms)),
+        other => unreachable!("{other:?}"),
+    };
+    let reply = models.open(&ME, Errand::default(), ask("queued=3"), &mut notice).await.expect("an answer");
+    let heard = hear(reply).await;
+    assert_eq!(told, [(3, Some(300)), (2, Some(200)), (1, Some(100))]);
+    assert_eq!((heard.text().as_str(), heard.wire.contains("queued")), ("t0 t1 t2 t3 ", false));
+    models.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_worker_that_can_pin_nothing_is_ready_all_the_same() {
+    let models = Models::new(options(), egress());
+    models.run_workers(vec![WorkerConfig { pinned: vec!["Be brief.".into()], ..worker("") }]);
+    ready(&models).await;
     models.shutdown().await;
 }
 
@@ -264,5 +332,118 @@ async fn one_more_is_started_and_stopped_while_the_others_run() {
     assert!(models.stop_worker("second") && !models.stop_worker("second"));
     assert!(models.state("local/second").is_none());
     assert_eq!((models.workers().len(), pid(&models)), (1, first), "the other one was left alone");
+    models.shutdown().await;
+}
+
+const GB: u64 = 1_000_000_000;
+
+/// A machine with 10 GB on which each of this process's children takes 6.
+fn free_memory() -> Option<u64> {
+    let own = format!(" {} ", std::process::id());
+    let stats = std::fs::read_dir("/proc").ok()?.flatten().map(|process| process.path().join("stat"));
+    let after_name = |stat: String| stat.rsplit_once(") ").map(|(_, rest)| rest.to_owned());
+    let stats = stats.filter_map(|stat| after_name(std::fs::read_to_string(stat).ok()?));
+    let children = stats.filter(|stat| stat.get(1..).is_some_and(|rest| rest.starts_with(&own))).count() as u64;
+    Some((10 * GB).saturating_sub(children * 6 * GB))
+}
+
+fn large(name: &str, script: &str) -> WorkerConfig {
+    WorkerConfig { needs: Some(6 * GB), ..scripted_worker(name, "workers::player", script) }
+}
+
+fn small_machine(workers: Vec<WorkerConfig>) -> Models {
+    let mut options = models::Options { free_memory, ..options() };
+    options.timeouts.first_token = Duration::from_secs(5);
+    let models = Models::new(options, egress());
+    models.run_workers(workers);
+    models
+}
+
+async fn until_of(models: &Models, id: &str, wanted: impl Fn(&ModelState) -> bool) -> ModelState {
+    let mut changes = models.watch();
+    let seen = async {
+        loop {
+            let state = models.state(id).expect("the model");
+            if wanted(&state) {
+                return state;
+            }
+            changes.changed().await.expect("the house stands");
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), seen).await.unwrap_or_else(|_| unreachable!("{:?}", models.list()))
+}
+
+fn processes(models: &Models) -> Vec<(String, bool)> {
+    models.workers().into_iter().map(|worker| (worker.id, worker.pid.is_some())).collect()
+}
+
+async fn answered(models: &Models, model: &str) -> Vec<TurnEvent> {
+    let mut notices = Vec::new();
+    let prompt = domain::Prompt { model: model.into(), ..chat("") };
+    let reply = models.open(&ME, Errand::default(), prompt, &mut |event| notices.push(event)).await.expect("an answer");
+    assert_eq!(hear(reply).await.text(), "t0 t1 t2 t3 ");
+    notices
+}
+
+#[tokio::test]
+async fn a_model_that_nobody_asks_leaves_memory_and_comes_back_for_a_question_which_sees_it_loading() {
+    let keep_alive = KeepAlive::For(Duration::from_millis(300));
+    let models = Models::new(options(), egress());
+    models.run_workers(vec![WorkerConfig { keep_alive, ..worker("load=100") }]);
+    ready(&models).await;
+    let process = pid(&models);
+    until(&models, |state| *state == ModelState::Cold).await;
+    until_gone(process).await;
+    assert_eq!(models.workers()[0].restarts, 0, "it has not crashed");
+    let notices = answered(&models, "local/tiny").await;
+    assert!(
+        notices.iter().any(|event| matches!(event, TurnEvent::Warming { state: ModelState::Loading { .. } })),
+        "{notices:?}"
+    );
+    models.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_model_that_is_answering_stays_however_short_it_is_kept() {
+    let keep_alive = KeepAlive::For(Duration::from_millis(100));
+    let models = Models::new(options(), egress());
+    models.run_workers(vec![WorkerConfig { keep_alive, ..worker("") }]);
+    let reply = models.open(&ME, Errand::default(), ask("n=50;itl=10"), &mut |_| ()).await.expect("an answer");
+    let heard = hear(reply).await;
+    assert!(heard.error.is_none() && heard.text().ends_with("t49 "), "{heard:?}");
+    models.shutdown().await;
+}
+
+#[tokio::test]
+async fn the_model_not_asked_for_longest_makes_way_for_one_that_is_asked_and_does_not_fit_beside_it() {
+    let models = small_machine(vec![large("one", ""), large("two", "")]);
+    until_of(&models, "local/one", |state| *state == ModelState::Ready).await;
+    until_of(&models, "local/two", |state| *state == ModelState::Cold).await;
+    let here = |one, two| vec![("local/one".to_owned(), one), ("local/two".to_owned(), two)];
+    assert_eq!(processes(&models), here(true, false), "nobody has asked for the second");
+    answered(&models, "local/two").await;
+    assert_eq!(processes(&models), here(false, true));
+    answered(&models, "local/one").await;
+    assert_eq!(processes(&models), here(true, false));
+    models.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_does_not_fit_is_refused_with_the_figure_and_nobody_makes_way_in_vain() {
+    let always = WorkerConfig { keep_alive: KeepAlive::Always, ..large("one", "") };
+    let models = small_machine(vec![always, large("two", "")]);
+    until_of(&models, "local/one", |state| *state == ModelState::Ready).await;
+    until_of(&models, "local/two", |state| *state == ModelState::Cold).await;
+    let prompt = || domain::Prompt { model: "local/two".into(), ..chat("") };
+    let error = models.open(&ME, Errand::default(), prompt(), &mut |_| ()).await.expect_err("no room");
+    let message = error.to_string();
+    assert!(message.starts_with("two could not be loaded: it needs 6.00 GB of memory, and "), "{message}");
+    assert_eq!(processes(&models)[0], ("local/one".to_owned(), true));
+    models.shutdown().await;
+
+    let models = small_machine(vec![WorkerConfig { needs: Some(20 * GB), ..large("huge", "") }]);
+    let state = until_of(&models, "local/huge", |state| matches!(state, ModelState::Failed { .. })).await;
+    let ModelState::Failed { message, .. } = state else { unreachable!() };
+    assert!(message.starts_with("it needs 20.00 GB of memory, and "), "{message}");
     models.shutdown().await;
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
+use models::KeepAlive;
 use toml::de::{DeTable, Error};
 
 use super::alias;
@@ -155,13 +156,17 @@ impl<'a> Reader<'_, 'a> {
             let path = section.required("path", "the GGUF file of the model");
             let context = small(section.number("context", 16..=16_777_216));
             let threads = small(section.number("threads", 1..=1024));
+            let system_prompts = section.texts("system_prompts").into_iter().map(|text| text.value).collect();
+            let keep_alive =
+                section.text("keep_alive").and_then(|word| word.parse(self.source, |word| keep_alive(&word)));
+            let keep_alive = keep_alive.unwrap_or_default();
             let named = section.text("name");
             let Some(path) = path else { continue };
             let name = named.clone().map_or_else(|| stem(Path::new(&path.value)), |name| name.value);
             let place = named.map_or_else(|| path.place.clone(), |name| name.place);
             let Some(path) = self.existing(&path) else { continue };
             let Some(name) = self.once(&mut names, Found { value: name, place }, "model") else { continue };
-            models.push(LocalModel { path, name, context, threads });
+            models.push(LocalModel { path, name, context, threads, system_prompts, keep_alive });
         }
         for path in &over.models {
             let found = Found { value: path.display().to_string(), place: Place::Flag("--model") };
@@ -171,7 +176,9 @@ impl<'a> Reader<'_, 'a> {
             }
             let name = Found { value: stem(path), place: found.place };
             let Some(name) = self.once(&mut names, name, "model") else { continue };
-            models.push(LocalModel { path: path.clone(), name, context: None, threads: None });
+            let (path, system_prompts) = (path.clone(), Vec::new());
+            let keep_alive = KeepAlive::default();
+            models.push(LocalModel { path, name, context: None, threads: None, system_prompts, keep_alive });
         }
         models
     }
@@ -318,6 +325,22 @@ fn origin(text: &str) -> Result<String, Wrong> {
         return Err(Wrong::new("`public_url` has a path, but the portal sits at the root of its host").hint(example));
     }
     Ok(parts)
+}
+
+/// `always`, or a number with its unit.
+fn keep_alive(text: &str) -> Result<KeepAlive, Wrong> {
+    let text = text.trim();
+    if text == "always" {
+        return Ok(KeepAlive::Always);
+    }
+    let units = [("s", 1), ("m", 60), ("h", 3600)];
+    let seconds = units.into_iter().find_map(|(unit, seconds)| {
+        let number: u64 = text.strip_suffix(unit)?.trim().parse().ok()?;
+        number.checked_mul(seconds).filter(|seconds| (1..=31_536_000).contains(seconds))
+    });
+    let wrong =
+        || Wrong::new(format!("`{text}` is no time to stay in memory")).hint("as in \"10m\" (s, m, h), or \"always\"");
+    seconds.map(|seconds| KeepAlive::For(Duration::from_secs(seconds))).ok_or_else(wrong)
 }
 
 fn provider_kind(text: &str) -> Result<&'static str, Wrong> {

@@ -119,6 +119,12 @@ fn doctor_has_a_line_for_everything_it_looks_at() {
     ok(dir.path(), &["user", "add", "alice", "--data", "other"]);
     let told = ok(dir.path(), &["doctor", "--data", "other"]);
     assert!(told.contains("ok    database      SQLite, schema "), "{told}");
+    assert!(told.contains("ok    prefixes      none kept yet in "), "{told}");
+    let kept = dir.path().join("other/prefixes/qwen");
+    std::fs::create_dir_all(&kept).expect("made");
+    std::fs::write(kept.join("a.pinned"), vec![0; 5000]).expect("written");
+    let told = ok(dir.path(), &["doctor", "--data", "other"]);
+    assert!(told.contains("prefixes holds 1 beginnings of texts, 5 kB"), "{told}");
     let nowhere =
         portico_with(dir.path(), &["doctor"], &[("PORTICO_DATABASE__URL", "postgres://me:hunter2@127.0.0.1:1/x")]);
     assert_eq!(nowhere.0, 1);

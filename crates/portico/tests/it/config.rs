@@ -66,6 +66,7 @@ fn every_mistake_is_named_with_its_line() {
         ("egress_url", "[egress]\nallow = [\"https://api.example.org/v1\", 7]\n"),
         ("model_with_one_bracket", "[model]\npath = \"a.gguf\"\n"),
         ("model_without_path", "[[model]]\nname = \"tiny\"\n"),
+        ("keep_alive_without_unit", "[[model]]\npath = \"Cargo.toml\"\nkeep_alive = \"10\"\n"),
         ("missing_model_file", "[[model]]\npath = \"no/such.gguf\"\ncontext = 2048\n"),
         ("provider_without_url", "[[provider]]\nslug = \"ollama\"\n"),
         ("provider_slug", "[[provider]]\nslug = \"Our Ollama\"\nbase_url = \"http://127.0.0.1:11434\"\n"),
@@ -174,6 +175,10 @@ before_first_token = 0
 path = "Cargo.toml"
 context = 4096
 threads = 2
+keep_alive = "10m"
+system_prompts = ["You are brief.", """
+You are a teacher,
+and patient."""]
 [[provider]]
 slug = "ollama"
 name = "本地 Ollama"

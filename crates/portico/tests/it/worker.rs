@@ -58,6 +58,7 @@ impl Alone {
             threads: None,
             step_target: None,
             guesses: true,
+            prefixes: None,
             gpu_layers: engine::GpuLayers::Auto,
             adapters: Vec::new(),
             calibration: engine::confidence::Calibration::default(),

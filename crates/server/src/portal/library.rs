@@ -9,11 +9,12 @@ use axum::Json as Reply;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
+use domain::ModelState;
 use hyper::body::Body as _;
-use models::WorkerConfig;
 use models::library::{
     self, Download, DownloadState, Downloads, Entry, Library, Offer, Place, Room, Run, Source, Taking,
 };
+use models::{WorkerConfig, WorkerView};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 use utoipa::{IntoParams, ToSchema};
@@ -73,6 +74,8 @@ pub(crate) struct LibraryModel {
     room: Option<RoomView>,
     /// Whether the portal runs it, by its own choice or by the configuration.
     running: bool,
+    /// Whether it is out of memory until somebody asks it.
+    resting: bool,
     /// Whether the configuration says so; then it is stopped there.
     configured: bool,
     /// What is wrong with it.
@@ -207,10 +210,10 @@ pub(crate) struct VerifiedView {
 pub(crate) async fn read(State(server): State<Server>, _: Administrator) -> Result<Reply<LibraryView>, Problem> {
     let shelves = Arc::clone(&server.shelves);
     let local = server.doors.local_engine;
-    let running: Vec<String> = server.models.workers().into_iter().map(|worker| worker.id).collect();
+    let workers = server.models.workers();
     blocking(move || {
         let library = &shelves.library;
-        let models = library.list()?.into_iter().map(|entry| shelves.view(entry, &running)).collect();
+        let models = library.list()?.into_iter().map(|entry| shelves.view(entry, &workers)).collect();
         let downloads = shelves.downloads.list().into_iter().map(DownloadView::from).collect();
         Ok(Reply(LibraryView {
             folder: library.folder().display().to_string(),
@@ -361,7 +364,8 @@ pub(crate) async fn start(
         return Err(library::Error::InUse { name }.into());
     }
     let run = Run { context: body.context };
-    blocking(move || Ok(shelves.library.set_run(&name, Some(run))?)).await?;
+    let reclaimable = server.models.reclaimable();
+    blocking(move || Ok(shelves.library.set_run(&name, Some(run), reclaimable)?)).await?;
     server.models.start_worker(worker);
     Ok(StatusCode::NO_CONTENT)
 }
@@ -376,7 +380,7 @@ pub(crate) async fn stop(
     let asked = name.clone();
     let was = blocking(move || {
         let was = shelves.library.get(&asked)?.run.is_some();
-        shelves.library.set_run(&asked, None)?;
+        shelves.library.set_run(&asked, None, 0)?;
         Ok(was)
     })
     .await?;
@@ -388,13 +392,19 @@ pub(crate) async fn stop(
 }
 
 impl Shelves {
-    fn view(&self, entry: Entry, running: &[String]) -> LibraryModel {
+    fn view(&self, entry: Entry, workers: &[WorkerView]) -> LibraryModel {
         let facts = entry.facts;
         let room = facts.as_ref().map(|facts| self.library.room(facts, entry.run.and_then(|run| run.context)).into());
         let configured = self.fixed.iter().any(|path| same(path, &entry.path));
         let id = format!("{}/{}", models::LOCAL, entry.name);
+        let is_run = |worker: &&WorkerView| match configured {
+            true => worker.file.as_deref().is_some_and(|file| same(FilePath::new(file), &entry.path)),
+            false => entry.run.is_some() && worker.id == id,
+        };
+        let worker = workers.iter().find(is_run);
         LibraryModel {
-            running: configured || (entry.run.is_some() && running.contains(&id)),
+            running: configured || worker.is_some(),
+            resting: worker.is_some_and(|worker| worker.state == ModelState::Cold),
             name: entry.name,
             path: entry.path.display().to_string(),
             place: entry.place,

@@ -3,17 +3,26 @@
 
 mod renumbered;
 
-use domain::{Finish, ModelError, Prompt, TurnEvent, Usage};
+use domain::{Finish, ModelError, OnBehalf, Prompt, TurnEvent, Usage};
 use openai::{CallIndexes, DONE, Usages, parse_chunk};
+use serde::Deserialize;
 
 use super::fault;
 use crate::providers::reading::{Keep, Listener, Said};
 use renumbered::renumbered;
 
+/// A place in the queue of our own worker.
+#[derive(Deserialize)]
+struct Place {
+    position: u32,
+    wait_ms: Option<u64>,
+}
+
 /// One answer being listened to.
 pub(super) struct Chunks {
     model: String,
     wants_usage: bool,
+    on_behalf: Option<OnBehalf>,
     calls: CallIndexes,
     called: bool,
     spoke: bool,
@@ -27,6 +36,7 @@ impl Chunks {
         Chunks {
             model: prompt.model.clone(),
             wants_usage: prompt.body.as_ref().is_some_and(|body| body.wants_usage),
+            on_behalf: prompt.on_behalf.clone(),
             calls: CallIndexes::default(),
             called: false,
             spoke: false,
@@ -65,6 +75,15 @@ impl Listener for Chunks {
             return Ok(renumbered(said.data, new).map_or(Keep::AsItCame, Keep::Instead));
         }
         Ok(if chunk.usages() == Usages::Only && !self.wants_usage { Keep::Not } else { Keep::AsItCame })
+    }
+
+    /// Our own worker tells a waiting request its place so.
+    fn hear_comment(&mut self, text: &[u8]) {
+        let Some(on_behalf) = &self.on_behalf else { return };
+        let told = text.strip_prefix(b": queued ").and_then(|told| serde_json::from_slice::<Place>(told).ok());
+        if let Some(Place { position, wait_ms }) = told {
+            (on_behalf.queued)(position, wait_ms);
+        }
     }
 
     /// Some back ends give no reason in an answer of one piece; that there is one is its end.

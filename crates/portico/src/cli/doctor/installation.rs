@@ -8,7 +8,7 @@ use store::Look;
 use super::Outcome;
 use crate::cli::house;
 use crate::config::{Config, Database, Metrics};
-use crate::{data, library, port};
+use crate::{data, library, options, port};
 
 pub(super) fn data_folder(config: &Config) -> Outcome {
     let path = &config.data;
@@ -128,6 +128,18 @@ pub(super) fn model_files(config: &Config) -> Outcome {
     let files = entries.flatten().filter(|entry| entry.path().extension().is_some_and(|ending| ending == "gguf"));
     let sizes: Vec<u64> = files.filter_map(|file| Some(file.metadata().ok()?.len())).collect();
     Outcome::Ok(format!("{shown} holds {}, {}; {free} free", sizes.len(), size(sizes.iter().sum())))
+}
+
+/// What workers have computed of the beginnings of texts and kept.
+pub(super) fn prefixes(config: &Config) -> Outcome {
+    let folder = options::prefixes_folder(config);
+    let files_in = |folder: &std::path::Path| std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let files = files_in(&folder).flat_map(|model| files_in(&model.path()).collect::<Vec<_>>());
+    let sizes: Vec<u64> = files.filter_map(|file| Some(file.metadata().ok()?.len())).collect();
+    Outcome::Ok(match sizes.len() {
+        0 => format!("none kept yet in {}", folder.display()),
+        files => format!("{} holds {files} beginnings of texts, {}", folder.display(), size(sizes.iter().sum())),
+    })
 }
 
 pub(super) fn test_keys(config: &Config) -> Outcome {

@@ -23,7 +23,7 @@ export function ModelRow({ model, runs }: { model: LibraryModel; runs: boolean }
       <div className="min-w-0 flex-1 basis-60">
         <p className="flex flex-wrap items-center gap-x-2.5 gap-y-1">
           <span className="font-mono text-[13px] break-all">{name}</span>
-          {model.running ? <Badge tone="good">{t("running")}</Badge> : null}
+          {model.resting ? <Badge tone="neutral">{t("resting")}</Badge> : model.running ? <Badge tone="good">{t("running")}</Badge> : null}
           {model.configured ? <Badge tone="neutral">{t("from_file")}</Badge> : null}
           {model.place === "folder" ? null : <Badge tone="neutral">{t(model.place)}</Badge>}
           {model.room && !model.running ? <Fits room={model.room} /> : null}
