@@ -10,6 +10,7 @@ mod entry;
 mod error;
 mod fetch;
 mod ollama;
+mod parts;
 mod room;
 mod shelf;
 mod source;
@@ -28,7 +29,8 @@ pub use catalogue::{Offer, find as find_offer, offers};
 pub use downloads::{Download, DownloadState, Downloads};
 pub use entry::{Entry, Facts, Machine, Order, Place, Run, Step, Taking, Verified};
 pub use error::Error;
-use fetch::Fetch;
+use fetch::{Fetch, Fetched};
+use parts::Part;
 pub use fetch::Patience;
 pub use room::{Room, USUAL_CONTEXT};
 use shelf::{Record, Shelf};
@@ -61,18 +63,31 @@ pub struct Library {
     machine: Machine,
     egress: Arc<Egress>,
     patience: Patience,
+    source: Source,
 }
 
 impl Library {
     /// The library in `folder`, which need not be there yet. `ollama` is where an Ollama on this machine keeps its models.
     pub fn new(folder: PathBuf, ollama: Option<PathBuf>, machine: Machine, egress: Arc<Egress>) -> Library {
-        Library { shelf: Shelf::new(folder), ollama, machine, egress, patience: Patience::default() }
+        let (patience, source) = (Patience::default(), Source::default());
+        Library { shelf: Shelf::new(folder), ollama, machine, egress, patience, source }
     }
 
     /// The same with other clocks.
     #[must_use]
     pub fn patient(self, patience: Patience) -> Library {
         Library { patience, ..self }
+    }
+
+    /// The same that asks `source` for names of the catalogue where nobody says whom.
+    #[must_use]
+    pub fn asking(self, source: Source) -> Library {
+        Library { source, ..self }
+    }
+
+    /// Who is asked for names of the catalogue where nobody says whom.
+    pub fn source(&self) -> &Source {
+        &self.source
     }
 
     /// Where the models lie.
@@ -125,6 +140,7 @@ impl Library {
             return Ok(Order {
                 name,
                 url,
+                parts: 1,
                 source: source.clone(),
                 sha256: offer.sha256.clone(),
                 offer: Some(offer),
@@ -137,13 +153,15 @@ impl Library {
         };
         let url: Uri = wanted.parse().map_err(|_| bad("it cannot be read"))?;
         egress::Origin::of(&url)?;
-        let name = shelf::file_name(url.path().rsplit('/').next().unwrap_or_default())?;
-        if part_of_several(&name) {
-            return Err(bad(
-                "it is one part of several; fetch all of them into one folder and import the first one in place",
-            ));
-        }
-        Ok(Order { name, source: Source::of(&url), url, sha256: None, offer: None, anyway: false })
+        let file = shelf::file_name(url.path().rsplit('/').next().unwrap_or_default())?;
+        let source = Source::of(&url);
+        let Some(part) = Part::of(&file) else {
+            return Ok(Order { name: file, source, url, parts: 1, sha256: None, offer: None, anyway: false });
+        };
+        let (name, parts) = (part.name.to_owned(), part.count);
+        shelf::check_name(&name)?;
+        let url = parts::address(&url, 1).ok_or_else(|| bad("the names of its parts cannot be told"))?;
+        Ok(Order { name, source, url, parts, sha256: None, offer: None, anyway: false })
     }
 
     /// Fetches what was ordered, from where an earlier try broke off. Every way of not arriving keeps what is there, but a
@@ -154,27 +172,13 @@ impl Library {
         tell: &(dyn Fn(Step) + Sync),
         cancel: &CancellationToken,
     ) -> Result<Entry, Error> {
-        shelf::check_name(&order.name)?;
+        must_be_sound(order)?;
         self.must_fit(order)?;
         let _one_at_a_time = self.shelf.lock(&order.name)?;
         self.must_be_new(&order.name)?;
-        let part = self.shelf.partial().join(format!("{}.gguf", order.name));
-        // What this download may reach is open to nobody else.
-        let egress = self.egress.errand();
-        let fetch = Fetch {
-            egress: &egress,
-            machine: &self.machine,
-            patience: self.patience,
-            source: order.source.clone(),
-            url: order.url.clone(),
-            file: format!("{}.gguf", order.name),
-            part: part.clone(),
-            sha256: order.sha256.clone(),
-            anyway: order.anyway || order.offer.is_some(),
-            cancel,
-        };
-        let fetched = fetch.whole(tell).await?;
-        let facts = match self.inspect(&part) {
+        let drafts = self.drafts(order);
+        let fetched = self.fetch_all(order, &drafts, tell, cancel).await?;
+        let facts = match self.inspect(&drafts[0]) {
             Ok(facts) => facts,
             Err(error) => {
                 self.drop_partial(&order.name)?;
@@ -186,85 +190,138 @@ impl Library {
             licence: order.offer.as_ref().map(|offer| offer.licence.clone()),
             promised: fetched.promised,
         };
-        let entry = self.settle(&order.name, &part, fetched.sha256, facts, origin)?;
+        let entry = self.settle(&order.name, &drafts, fetched.sha256, facts, origin)?;
         self.drop_partial(&order.name)?;
         Ok(entry)
+    }
+
+    /// Where the files of an order lie until all of them are here.
+    fn drafts(&self, order: &Order) -> Vec<PathBuf> {
+        let draft = |number| format!("{}.gguf", parts::stem(&order.name, number, order.parts));
+        (1..=order.parts.max(1)).map(|number| self.shelf.partial().join(draft(number))).collect()
+    }
+
+    /// One file after the other.
+    async fn fetch_all(
+        &self,
+        order: &Order,
+        drafts: &[PathBuf],
+        tell: &(dyn Fn(Step) + Sync),
+        cancel: &CancellationToken,
+    ) -> Result<Fetched, Error> {
+        // What this download may reach is open to nobody else.
+        let egress = self.egress.errand();
+        let (mut digests, mut promised, mut before) = (Vec::new(), true, 0);
+        for (number, draft) in (1..).zip(drafts) {
+            let fetch = Fetch {
+                egress: &egress,
+                machine: &self.machine,
+                patience: self.patience,
+                source: order.source.clone(),
+                url: parts::address(&order.url, number).unwrap_or_else(|| order.url.clone()),
+                file: format!("{}.gguf", parts::stem(&order.name, number, order.parts)),
+                part: draft.clone(),
+                sha256: order.sha256.clone(),
+                before,
+                anyway: order.anyway || order.offer.is_some(),
+                cancel,
+            };
+            let fetched = fetch.whole(&|step: Step| tell(step.after(before))).await?;
+            promised &= fetched.promised;
+            digests.push(fetched.sha256);
+            before += fs::metadata(draft).map_err(Error::io(draft))?.len();
+        }
+        Ok(Fetched { sha256: digest::joined(digests), promised })
     }
 
     fn inspect(&self, path: &Path) -> Result<Facts, Error> {
         (self.machine.inspect)(path).map_err(|reason| Error::NotAModel { reason })
     }
 
-    /// Makes a whole and checked draft the model of this name, in one step.
-    fn settle(&self, name: &str, draft: &Path, sha256: String, facts: Facts, origin: Origin) -> Result<Entry, Error> {
-        let to = self.shelf.file(name);
-        let bytes = fs::metadata(draft).map_err(Error::io(draft))?.len();
-        fs::rename(draft, &to).and_then(|()| shelf::sync_folder_of(&to)).map_err(Error::io(&to))?;
+    /// Makes whole and checked drafts the model of this name. The first file comes last: without it the others are none.
+    fn settle(
+        &self,
+        name: &str,
+        drafts: &[PathBuf],
+        sha256: String,
+        facts: Facts,
+        origin: Origin,
+    ) -> Result<Entry, Error> {
+        let count = u32::try_from(drafts.len()).unwrap_or(1);
+        let first = self.shelf.file(name, count);
+        let bytes = parts::bytes(drafts).map_err(Error::io(&first))?;
+        for (draft, to) in drafts.iter().zip(parts::beside(&first, count)).rev() {
+            fs::rename(draft, &to).map_err(Error::io(&to))?;
+        }
+        shelf::sync_folder_of(&first).map_err(Error::io(&first))?;
         let Origin { source, licence, promised } = origin;
         let licence = licence.or_else(|| facts.licence.clone());
-        let file = format!("{name}.gguf").into();
-        self.shelf.write(name, &Record { file, bytes, sha256, promised, source, licence, facts, run: None })?;
+        let file = PathBuf::from(first.file_name().unwrap_or_default());
+        let record = Record { file, parts: count, bytes, sha256, promised, source, licence, facts, run: None };
+        self.shelf.write(name, &record)?;
         self.get(name)
     }
 
-    /// Takes in a file that is on this machine; a name where the file's own does not serve. Blocks.
+    /// Takes in a file that is on this machine, and its other parts where it is one of several; a name where the file's own does not
+    /// serve. Blocks.
     pub fn import(&self, path: &Path, taking: Taking, name: Option<&str>) -> Result<Entry, Error> {
-        let path = fs::canonicalize(path).map_err(Error::io(path))?;
-        let name = match name {
-            Some(name) => shelf::check_name(name).map(|()| name.to_owned())?,
-            None => shelf::file_name(path.file_name().and_then(|name| name.to_str()).unwrap_or_default())?,
+        let path = std::path::absolute(path).map_err(Error::io(path))?;
+        fs::metadata(&path).map_err(Error::io(&path))?;
+        let file = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let part = file.strip_suffix(".gguf").and_then(Part::of);
+        let name = match (name, part) {
+            (Some(name), _) => name.to_owned(),
+            (None, Some(part)) => part.name.to_owned(),
+            (None, None) => shelf::file_name(file)?,
         };
+        shelf::check_name(&name)?;
+        let files = part.map_or_else(|| vec![path.clone()], |part| parts::beside(&path, part.count));
         let _one_at_a_time = self.shelf.lock(&name)?;
         self.must_be_new(&name)?;
-        let facts = self.inspect(&path)?;
-        if part_of_several(path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default())
-            && taking != Taking::InPlace
-        {
-            let reason = format!("{} is one part of several, which stay together; import it in place", path.display());
-            return Err(Error::NotAModel { reason });
-        }
-        let file = match taking {
-            Taking::InPlace => path.clone(),
-            taking => {
-                self.put(&path, taking, &name)?;
-                PathBuf::from(format!("{name}.gguf"))
-            }
+        let facts = self.inspect(&files[0])?;
+        let first = match taking {
+            Taking::InPlace => files[0].clone(),
+            taking => self.put(&files, taking, &name)?,
         };
-        let sha256 = digest::of_file(&path, &CancellationToken::new(), |_| {})?;
-        let bytes = fs::metadata(&path).map_err(Error::io(&path))?.len();
-        let licence = facts.licence.clone();
-        let record = Record { file, bytes, sha256, promised: false, source: None, licence, facts, run: None };
+        let sha256 = digest::of_model(&files, &CancellationToken::new(), |_| {})?;
+        let bytes = parts::bytes(&files).map_err(Error::io(&files[0]))?;
+        let (licence, count) = (facts.licence.clone(), u32::try_from(files.len()).unwrap_or(1));
+        let record =
+            Record { file: first, parts: count, bytes, sha256, promised: false, source: None, licence, facts, run: None };
         self.shelf.write(&name, &record)?;
         self.get(&name)
     }
 
-    /// A file of the folder with the bytes of `path`, there whole or not at all.
-    fn put(&self, path: &Path, taking: Taking, name: &str) -> Result<(), Error> {
-        let to = self.shelf.file(name);
-        if taking == Taking::Link && fs::hard_link(path, &to).is_ok() {
-            return Ok(());
+    /// Files of the folder with the bytes of `files`, each there whole or not at all, the first one last. The first one's name.
+    fn put(&self, files: &[PathBuf], taking: Taking, name: &str) -> Result<PathBuf, Error> {
+        let count = u32::try_from(files.len()).unwrap_or(1);
+        let first = self.shelf.file(name, count);
+        for (path, to) in files.iter().zip(parts::beside(&first, count)).rev() {
+            if taking == Taking::Link && fs::hard_link(path, &to).is_ok() {
+                continue;
+            }
+            self.must_have_room(name, fs::metadata(path).map_err(Error::io(path))?.len())?;
+            let draft = self.shelf.partial().join(to.file_name().unwrap_or_default());
+            let copied = fs::copy(path, &draft).and_then(|_| File::open(&draft)?.sync_all());
+            if let Err(error) = copied {
+                shelf::gone(fs::remove_file(&draft)).map_err(Error::io(&draft))?;
+                return Err(Error::io(&draft)(error));
+            }
+            fs::rename(&draft, &to).and_then(|()| shelf::sync_folder_of(&to)).map_err(Error::io(&to))?;
         }
-        let needed = fs::metadata(path).map_err(Error::io(path))?.len();
-        self.must_have_room(name, needed)?;
-        let draft = self.shelf.partial().join(format!("{name}.gguf"));
-        let copied = fs::copy(path, &draft).and_then(|_| File::open(&draft)?.sync_all());
-        if let Err(error) = copied {
-            shelf::gone(fs::remove_file(&draft)).map_err(Error::io(&draft))?;
-            return Err(Error::io(&draft)(error));
-        }
-        fs::rename(&draft, &to).and_then(|()| shelf::sync_folder_of(&to)).map_err(Error::io(&to))
+        Ok(first.file_name().unwrap_or_default().into())
     }
 
     /// Reads the whole file again and compares it with what was written down; where nothing was, it is written now. Blocks.
     pub fn verify(&self, name: &str, cancel: &CancellationToken, tell: impl FnMut(u64)) -> Result<Verified, Error> {
         let entry = self.get(name)?;
         let facts = self.inspect(&entry.path)?;
-        let sha256 = digest::of_file(&entry.path, cancel, tell)?;
+        let sha256 = digest::of_model(&entry.files(), cancel, tell)?;
         let same = entry.sha256.as_ref().map(|known| *known == sha256);
         if same.is_none() && entry.place == Place::Folder {
-            let file = PathBuf::from(format!("{name}.gguf"));
-            let (bytes, licence, sha256) = (entry.bytes, facts.licence.clone(), sha256.clone());
-            let record = Record { file, bytes, sha256, promised: false, source: None, licence, facts, run: None };
+            let file = PathBuf::from(entry.path.file_name().unwrap_or_default());
+            let (parts, bytes, licence, sha256) = (entry.parts, entry.bytes, facts.licence.clone(), sha256.clone());
+            let record = Record { file, parts, bytes, sha256, promised: false, source: None, licence, facts, run: None };
             self.shelf.write(name, &record)?;
         }
         Ok(Verified { sha256, same })
@@ -316,8 +373,7 @@ impl Library {
     }
 
     fn drop_partial(&self, name: &str) -> Result<(), Error> {
-        for ending in ["gguf", "json", "order"] {
-            let path = self.shelf.partial().join(format!("{name}.{ending}"));
+        for path in self.shelf.arrived(name) {
             shelf::gone(fs::remove_file(&path)).map_err(Error::io(&path))?;
         }
         Ok(())
@@ -340,7 +396,7 @@ impl Library {
     }
 
     fn must_be_new(&self, name: &str) -> Result<(), Error> {
-        if self.shelf.file(name).exists() || self.shelf.read(name).is_some() {
+        if self.shelf.find(name).is_some() || self.shelf.read(name).is_some() {
             return Err(Error::Exists { name: name.to_owned() });
         }
         Ok(())
@@ -348,23 +404,23 @@ impl Library {
 
     /// What is here under a name of the folder.
     fn entry(&self, name: &str) -> Option<Entry> {
-        let own = self.shelf.file(name);
         let Some(record) = self.shelf.read(name) else {
-            let bytes = fs::metadata(&own).ok().filter(fs::Metadata::is_file)?.len();
-            return Some(self.unrecorded(name.to_owned(), own, Place::Folder, bytes, None));
+            let (first, parts) = self.shelf.find(name)?;
+            return Some(self.unrecorded(name.to_owned(), first, parts, Place::Folder, None));
         };
         let in_place = record.file.is_absolute();
-        let path = if in_place { record.file } else { own };
-        let problem = match fs::metadata(&path) {
+        let path = if in_place { record.file } else { self.shelf.file(name, record.parts) };
+        let problem = match parts::bytes(&parts::beside(&path, record.parts)) {
             Err(error) => Some(format!("its file {} cannot be read: {error}", path.display())),
-            Ok(file) if file.len() != record.bytes => {
-                Some(format!("its file has {} bytes where it had {}", file.len(), record.bytes))
+            Ok(bytes) if bytes != record.bytes => {
+                Some(format!("its file has {bytes} bytes where it had {}", record.bytes))
             }
             Ok(_) => None,
         };
         Some(Entry {
             name: name.to_owned(),
             path,
+            parts: record.parts,
             place: if in_place { Place::InPlace } else { Place::Folder },
             bytes: record.bytes,
             sha256: Some(record.sha256),
@@ -377,17 +433,29 @@ impl Library {
     }
 
     fn blob(&self, blob: ollama::Blob) -> Entry {
-        let bytes = fs::metadata(&blob.path).map_or(0, |file| file.len());
-        self.unrecorded(blob.name, blob.path, Place::Ollama, bytes, Some(blob.sha256))
+        self.unrecorded(blob.name, blob.path, 1, Place::Ollama, Some(blob.sha256))
     }
 
-    fn unrecorded(&self, name: String, path: PathBuf, place: Place, bytes: u64, sha256: Option<String>) -> Entry {
+    fn unrecorded(&self, name: String, path: PathBuf, parts: u32, place: Place, sha256: Option<String>) -> Entry {
+        let bytes = parts::bytes(&parts::beside(&path, parts)).unwrap_or(0);
         let (facts, problem) = match (self.machine.inspect)(&path) {
             Ok(facts) => (Some(facts), None),
             Err(reason) => (None, Some(reason)),
         };
         let licence = facts.as_ref().and_then(|facts| facts.licence.clone());
-        Entry { name, path, place, bytes, sha256, source: None, licence, facts, run: None, problem }
+        Entry { name, path, parts, place, bytes, sha256, source: None, licence, facts, run: None, problem }
+    }
+}
+
+/// A name that can be one, and no checksum that nothing could be compared with.
+fn must_be_sound(order: &Order) -> Result<(), Error> {
+    shelf::check_name(&order.name)?;
+    match &order.sha256 {
+        Some(_) if order.parts > 1 => Err(Error::BadUrl {
+            url: order.url.to_string().split('?').next().unwrap_or_default().to_owned(),
+            reason: format!("it has {} parts, and a checksum is of one file", order.parts),
+        }),
+        _ => Ok(()),
     }
 }
 
@@ -410,11 +478,4 @@ pub fn shown(bytes: u64) -> String {
         1_000_000..1_000_000_000 => format!("{} MB", bytes / 1_000_000),
         _ => format!("{}.{:02} GB", bytes / 1_000_000_000, bytes % 1_000_000_000 / 10_000_000),
     }
-}
-
-/// `NAME-00001-of-00003`: llama.cpp's name for a part.
-fn part_of_several(name: &str) -> bool {
-    let digits = |text: &str| text.len() == 5 && text.bytes().all(|byte| byte.is_ascii_digit());
-    let Some((before, parts)) = name.rsplit_once("-of-") else { return false };
-    digits(parts) && before.rsplit_once('-').is_some_and(|(_, part)| digits(part))
 }

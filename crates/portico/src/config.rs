@@ -57,6 +57,8 @@ pub struct Config {
     pub retries_before_first_token: u32,
     /// Models that run here, each in a worker of its own.
     pub models: Vec<LocalModel>,
+    /// Models that can be fetched.
+    pub library: Library,
     /// Providers reached over HTTP.
     pub providers: Vec<Provider>,
     /// What this installation is: chooses among aliases that are meant for one environment.
@@ -149,6 +151,13 @@ pub struct Egress {
     pub offline: bool,
     /// Certificates that are trusted beside the public authorities': an own authority's, or a server's own (PEM).
     pub ca_file: Option<PathBuf>,
+}
+
+/// Models that can be fetched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Library {
+    /// Who is asked for a name of the catalogue: a hub, or a mirror of one.
+    pub from: models::library::Source,
 }
 
 /// The four clocks of a request to a model.

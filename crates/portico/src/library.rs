@@ -13,7 +13,7 @@ use crate::config::Config;
 /// The library of the data folder.
 pub(crate) fn open(config: &Config, egress: Arc<Egress>) -> Library {
     let ollama = ollama_folder(&|name| std::env::var(name).ok());
-    Library::new(folder(config), ollama, MACHINE, egress)
+    Library::new(folder(config), ollama, MACHINE, egress).asking(config.library.from.clone())
 }
 
 /// The workers of the configuration, and those of the library's models that the portal was told to run.

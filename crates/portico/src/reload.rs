@@ -85,6 +85,7 @@ impl Reload {
             ("timeouts", now.timeouts != fresh.timeouts),
             ("retries", now.retries_before_first_token != fresh.retries_before_first_token),
             ("queue", now.queue != fresh.queue),
+            ("library", now.library != fresh.library),
             ("model", now.models != fresh.models),
         ];
         changed.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()

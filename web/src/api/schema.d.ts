@@ -1594,6 +1594,8 @@ export interface components {
              * @description Bytes of memory that can be had without swapping.
              */
             free_memory?: number | null;
+            /** @description Who is asked for a name of the catalogue where nobody says: `huggingface`, `modelscope`, or the URL of a mirror. */
+            from: string;
             models: components["schemas"]["LibraryModel"][];
             /** @description Whether this binary can run models itself. */
             runs_models: boolean;
@@ -1771,7 +1773,7 @@ export interface components {
         OrderBody: {
             /** @description Also where it does not fit into memory. */
             anyway?: boolean;
-            /** @description `huggingface`, `modelscope`, or the URL of a mirror; for a name of the catalogue. */
+            /** @description `huggingface`, `modelscope`, or the URL of a mirror, for a name of the catalogue; the configuration's where absent. */
             from?: string | null;
             /** @description `NAME:QUANT` of the catalogue, or the URL of a .gguf file. */
             model: string;

@@ -346,6 +346,6 @@ export type LibraryModel = {
 };
 /** A model file on its way there. One that failed or was stopped goes on where it was. */
 export type LibraryDownload = { name: string; url: string; state: "running" | "done" | "failed" | "paused"; checking: boolean; have: number; total: number; message: string | null; code: string | null };
-export type Library = { folder: string; free_disk: number | null; free_memory: number | null; runs_models: boolean; models: LibraryModel[]; downloads: LibraryDownload[] };
+export type Library = { folder: string; free_disk: number | null; free_memory: number | null; runs_models: boolean; from: string; models: LibraryModel[]; downloads: LibraryDownload[] };
 /** A model of the catalogue in one quantisation. */
 export type Offer = { name: string; title: string; quant: string; licence: string; licence_url: string; context: number; repo: string; bytes: number; room: Room; recommended: boolean };

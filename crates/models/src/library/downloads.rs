@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{Error, Library, Offer, Order, Source, Step, shelf};
+use super::{Error, Library, Offer, Order, Source, Step, must_be_sound, shelf};
 
 /// Where a download stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -169,8 +169,8 @@ impl Downloads {
 }
 
 fn view(library: &Library, order: &Order, state: DownloadState) -> Download {
-    let part = library.shelf.partial().join(format!("{}.gguf", order.name));
-    let have = fs::metadata(part).map_or(0, |file| file.len());
+    let files = library.shelf.arrived(&order.name).into_iter().filter(|path| path.extension().is_some_and(|it| it == "gguf"));
+    let have: u64 = files.filter_map(|file| Some(fs::metadata(file).ok()?.len())).sum();
     let total = order.offer.as_ref().map_or(0, |offer| offer.bytes).max(have);
     let url = order.url.to_string().split('?').next().unwrap_or_default().to_owned();
     Download { name: order.name.clone(), url, state, checking: false, have, total, message: None, code: None }
@@ -179,7 +179,9 @@ fn view(library: &Library, order: &Order, state: DownloadState) -> Download {
 fn take(view: &mut Download, step: Step) {
     match step {
         Step::Asking => {}
-        Step::Fetching { have, total } => (view.have, view.total, view.message) = (have, total, None),
+        Step::Fetching { have, total } => {
+            (view.have, view.total, view.message, view.checking) = (have, total, None, false);
+        }
         Step::Waiting { reason } => view.message = Some(reason),
         Step::Checking { total, .. } => (view.have, view.total, view.checking) = (total, total, true),
     }
@@ -188,7 +190,7 @@ fn take(view: &mut Download, step: Step) {
 impl Library {
     /// What can be said against an order before anybody is asked.
     fn admit(&self, order: &Order) -> Result<(), Error> {
-        shelf::check_name(&order.name)?;
+        must_be_sound(order)?;
         self.must_be_new(&order.name)?;
         self.must_fit(order)?;
         let errand = self.egress.errand();

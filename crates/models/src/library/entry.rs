@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use http::Uri;
 use serde::{Deserialize, Serialize};
 
-use super::{Offer, Source};
+use super::{Offer, Source, parts};
 
 /// What the head of a GGUF file tells.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,11 +59,13 @@ pub enum Place {
 pub struct Entry {
     /// What it is called.
     pub name: String,
-    /// Its file.
+    /// Its file, the first where it has several.
     pub path: PathBuf,
-    /// Where that lies.
+    /// How many files it has; those after the first are found by its name.
+    pub parts: u32,
+    /// Where they lie.
     pub place: Place,
-    /// Bytes of the file.
+    /// Bytes of all of them.
     pub bytes: u64,
     /// SHA-256 when it was taken in; `None` where nobody has reckoned it.
     pub sha256: Option<String>,
@@ -102,11 +104,13 @@ pub enum Taking {
 pub struct Order {
     /// What it will be called.
     pub name: String,
-    /// Its address.
+    /// Its address, that of the first where it has several files.
     pub url: Uri,
+    /// How many files it has.
+    pub parts: u32,
     /// Who is asked.
     pub source: Source,
-    /// The checksum it must have, where one is known.
+    /// The checksum it must have, where one is known; of one file alone.
     pub sha256: Option<String>,
     /// What the catalogue says of it, where it is from there.
     pub offer: Option<Offer>,
@@ -123,7 +127,7 @@ pub enum Step {
     Fetching {
         /// Bytes that are there.
         have: u64,
-        /// Bytes of the whole.
+        /// Bytes of the whole; of several files, of those that were asked for so far.
         total: u64,
     },
     /// It broke off, and is tried again in a moment.
@@ -138,6 +142,24 @@ pub enum Step {
         /// Bytes of the whole.
         total: u64,
     },
+}
+
+impl Entry {
+    /// All its files.
+    pub fn files(&self) -> Vec<PathBuf> {
+        parts::beside(&self.path, self.parts)
+    }
+}
+
+impl Step {
+    /// The same, of a model of which so many bytes are here already in other files.
+    pub(super) fn after(self, before: u64) -> Step {
+        match self {
+            Step::Fetching { have, total } => Step::Fetching { have: before + have, total: before + total },
+            Step::Checking { done, total } => Step::Checking { done: before + done, total: before + total },
+            step => step,
+        }
+    }
 }
 
 /// What [`Library::verify`](super::Library::verify) found.

@@ -69,6 +69,8 @@ pub(super) struct Fetch<'a> {
     pub(super) part: PathBuf,
     /// The checksum that whoever asked knows.
     pub(super) sha256: Option<String>,
+    /// Bytes of the model's files that are here already.
+    pub(super) before: u64,
     /// Fetched even where it would not run here.
     pub(super) anyway: bool,
     pub(super) cancel: &'a CancellationToken,
@@ -291,7 +293,7 @@ impl Fetch<'_> {
 
     /// The weights alone are as large as the file, whatever its head will tell.
     fn room_in_memory(&self, total: u64) -> Result<(), Ended> {
-        let facts = Facts { weight_bytes: total, ..Facts::default() };
+        let facts = Facts { weight_bytes: self.before + total, ..Facts::default() };
         let room = Room::of(&facts, None, (self.machine.free_memory)());
         if self.anyway || room.fits() {
             return Ok(());

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::parts::{self, Part};
 use super::{Error, Facts, Run};
 
 const LONGEST_NAME: usize = 120;
@@ -15,11 +16,14 @@ const LONGEST_NAME: usize = 120;
 /// What is written down of a model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Record {
-    /// The file: its name in the folder, or an absolute path where it is used in place.
+    /// The file, or the first of several: its name in the folder, or an absolute path where it is used in place.
     pub(super) file: PathBuf,
-    /// Its bytes.
+    /// How many files it has.
+    #[serde(default = "one")]
+    pub(super) parts: u32,
+    /// Their bytes.
     pub(super) bytes: u64,
-    /// SHA-256 when it was taken in.
+    /// SHA-256 when it was taken in; of several files, `digest::joined`.
     pub(super) sha256: String,
     /// Whether somebody had promised that checksum.
     #[serde(default)]
@@ -35,6 +39,10 @@ pub(super) struct Record {
     /// Whether the portal runs it, and how.
     #[serde(default)]
     pub(super) run: Option<Run>,
+}
+
+fn one() -> u32 {
+    1
 }
 
 /// The folder of models.
@@ -63,9 +71,33 @@ impl Shelf {
         DirBuilder::new().recursive(true).mode(0o700).create(&partial).map_err(Error::io(partial))
     }
 
-    /// The file that a model of this name has in the folder.
-    pub(super) fn file(&self, name: &str) -> PathBuf {
-        self.folder.join(format!("{name}.gguf"))
+    /// The file that a model of this name has in the folder, the first where it has several.
+    pub(super) fn file(&self, name: &str, parts: u32) -> PathBuf {
+        self.folder.join(format!("{}.gguf", parts::stem(name, 1, parts)))
+    }
+
+    /// The file of this name that is there, or the first of several, and how many they are.
+    pub(super) fn find(&self, name: &str) -> Option<(PathBuf, u32)> {
+        let single = self.file(name, 1);
+        if single.is_file() {
+            return Some((single, 1));
+        }
+        let files = fs::read_dir(&self.folder).ok()?.flatten().map(|entry| entry.path());
+        files.into_iter().find_map(|path| {
+            let part = Part::of(path.file_name()?.to_str()?.strip_suffix(".gguf")?)?;
+            (part.name == name && part.number == 1).then_some((path.clone(), part.count))
+        })
+    }
+
+    /// All that has arrived of a model, and what is noted of that.
+    pub(super) fn arrived(&self, name: &str) -> Vec<PathBuf> {
+        let Ok(entries) = fs::read_dir(self.partial()) else { return Vec::new() };
+        let of_this = |path: &PathBuf| {
+            let ending = path.extension().and_then(|ending| ending.to_str());
+            let stem = path.file_stem().and_then(|stem| stem.to_str());
+            matches!(ending, Some("gguf" | "json" | "order")) && stem.is_some_and(|stem| parts::model_of(stem) == name)
+        };
+        entries.flatten().map(|entry| entry.path()).filter(of_this).collect()
     }
 
     fn record(&self, name: &str) -> PathBuf {
@@ -83,9 +115,11 @@ impl Shelf {
         write_whole(&path, &text).map_err(Error::io(&path))
     }
 
-    /// Takes the record away, and the file where it lies in the folder.
+    /// Takes the record away, and the files where they lie in the folder.
     pub(super) fn remove(&self, name: &str) -> Result<(), Error> {
-        for path in [self.file(name), self.record(name)] {
+        let files = self.find(name).map(|(first, parts)| parts::beside(&first, parts)).unwrap_or_default();
+        // The first one last: what is left behind by a crash is still a model of this name, and can be removed.
+        for path in files.into_iter().rev().chain([self.record(name)]) {
             gone(fs::remove_file(&path)).map_err(Error::io(&path))?;
         }
         Ok(())
@@ -103,7 +137,7 @@ impl Shelf {
             let file = entry.map_err(Error::io(&self.folder))?.file_name();
             let Some(file) = file.to_str() else { continue };
             let name = file.strip_suffix(".gguf").or_else(|| file.strip_suffix(".json"));
-            names.extend(name.filter(|name| check_name(name).is_ok()).map(str::to_owned));
+            names.extend(name.map(parts::model_of).filter(|name| check_name(name).is_ok()).map(str::to_owned));
         }
         names.sort();
         names.dedup();

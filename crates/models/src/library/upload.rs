@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use tokio::io::AsyncWriteExt;
 use tokio_util::sync::CancellationToken;
 
+use super::parts::Part;
 use super::{Entry, Error, Library, Origin, digest, shelf};
 
 /// A file on its way in. Dropped before [`Upload::finish`], it leaves nothing.
@@ -24,6 +25,10 @@ impl Library {
     /// Begins to take in a file of `total` bytes that is called `file`; refused where the disk has no room for it.
     pub fn upload(&self, file: &str, total: u64) -> Result<Upload, Error> {
         let name = shelf::file_name(file)?;
+        if Part::of(&name).is_some() {
+            let reason = format!("{file} is one part of several; take them in at the machine: portico model import");
+            return Err(Error::NotAModel { reason });
+        }
         let lock = self.shelf.lock(&name)?;
         self.must_be_new(&name)?;
         self.must_have_room(&name, total)?;
@@ -53,7 +58,7 @@ impl Upload {
         let done = tokio::task::spawn_blocking(move || {
             let facts = self.library.inspect(&self.draft)?;
             let sha256 = digest::of_file(&self.draft, &CancellationToken::new(), |_| {})?;
-            self.library.settle(&self.name, &self.draft, sha256, facts, Origin::default())
+            self.library.settle(&self.name, &[self.draft.clone()], sha256, facts, Origin::default())
         });
         done.await.map_err(|error| Error::io("upload")(std::io::Error::other(error)))?
     }

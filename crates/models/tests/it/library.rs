@@ -403,12 +403,92 @@ fn orders_are_for_one_file_with_a_sound_name() {
         ("https://h/", "bad_name"),
         ("ftp://h/a.gguf", "unreachable"),
         ("https://u:p@h/a.gguf", "unreachable"),
-        ("https://h/big-00001-of-00004.gguf", "bad_url"),
+        ("https://h/..-00001-of-00004.gguf", "bad_name"),
         ("nothing", "not_offered"),
         ("qwen2.5-7b:Q9", "not_offered"),
     ] {
         assert_eq!(library.order(url, &Source::HuggingFace, None).expect_err(url).code(), code, "{url}");
     }
+}
+
+#[tokio::test]
+async fn a_model_in_several_files_is_one_model() {
+    let (one, two) = (model(20), model(21));
+    let (first, second) = (one.0.clone(), two.0.clone());
+    let server = Server::start(move |number, asked| match asked.path.rsplit('/').next() {
+        Some("big-00001-of-00002.gguf?key=1") => file(&first, asked, Some("\"a\""), "", usize::MAX),
+        // The second breaks off until its tries are used up.
+        Some("big-00002-of-00002.gguf?key=1") if number < 6 => {
+            file(&second, asked, Some("\"b\""), "", if number == 1 { 70_000 } else { 0 })
+        }
+        Some("big-00002-of-00002.gguf?key=1") => file(&second, asked, Some("\"b\""), "", usize::MAX),
+        _ => plain("404 Not Found", ""),
+    });
+    let dir = folder();
+    let library = library(dir.path());
+    // Whichever part is named, all of them are meant.
+    let url = format!("{}/o/r/big-00002-of-00002.gguf?key=1", server.url);
+    let order = library.order(&url, &Source::HuggingFace, None).expect("an order");
+    assert_eq!((order.name.as_str(), order.parts), ("big", 2));
+    let promised = Order { sha256: Some(one.1.clone()), ..order.clone() };
+    assert_eq!(pull(&library, &promised).await.expect_err("of which file?").code(), "bad_url");
+    assert_eq!(pull(&library, &order).await.expect_err("it breaks off").code(), "cut");
+    assert_eq!(library.list().expect("a list"), [], "half of it is no model");
+
+    let steps = Mutex::new(Vec::new());
+    let tell = |step| steps.lock().expect("a lock").push(step);
+    let entry = library.pull(&order, &tell, &CancellationToken::new()).await.expect("fetched");
+    let paths: Vec<String> = server.asked().into_iter().map(|one| one.path).collect();
+    assert_eq!(paths.iter().filter(|path| path.contains("00001-of")).count(), 1, "what is here is not asked for again");
+    assert_eq!(server.ranges().last(), Some(&Some("bytes=70000-".to_owned())));
+    let total = (one.0.len() + two.0.len()) as u64;
+    assert!(steps.into_inner().expect("a lock").contains(&Step::Fetching { have: total, total }));
+    let digest = |text: &str| -> String {
+        <sha2::Sha256 as sha2::Digest>::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+    };
+    let joined = digest(&format!("{}{}", one.1, two.1));
+    assert_eq!((entry.bytes, entry.parts, entry.sha256.as_deref()), (total, 2, Some(&*joined)));
+    assert_eq!(entry.path, library.folder().join("big-00001-of-00002.gguf"));
+    assert_eq!(std::fs::read(&entry.files()[1]).expect("the second"), two.0);
+    assert_eq!(pull(&library, &order).await.expect_err("there is one").code(), "exists");
+    let left: Vec<_> = std::fs::read_dir(library.folder().join(".partial")).expect("a folder").flatten().collect();
+    assert!(left.iter().all(|entry| entry.path().extension().is_some_and(|it| it == "lock")), "{left:?}");
+
+    let verify = |name: &str| library.verify(name, &CancellationToken::new(), |_| {}).expect(name).same;
+    assert_eq!(verify("big"), Some(true));
+    // Taken in from elsewhere: all of it, by whichever part, under another name and where it is.
+    let imported = library.import(&entry.files()[1], Taking::Link, Some("other")).expect("taken in");
+    assert_eq!((imported.bytes, imported.sha256.as_deref()), (total, Some(&*joined)));
+    assert_eq!(imported.files()[1], library.folder().join("other-00002-of-00002.gguf"));
+    let elsewhere = dir.path().join("elsewhere");
+    std::fs::create_dir(&elsewhere).expect("made");
+    for (part, data) in [(1, &one.0), (2, &two.0)] {
+        std::fs::write(elsewhere.join(format!("far-0000{part}-of-00002.gguf")), data).expect("written");
+    }
+    let in_place = library.import(&elsewhere.join("far-00001-of-00002.gguf"), Taking::InPlace, None).expect("taken in");
+    assert_eq!((in_place.name.as_str(), in_place.place, in_place.bytes), ("far", Place::InPlace, total));
+    std::fs::remove_file(elsewhere.join("far-00002-of-00002.gguf")).expect("gone");
+    assert!(library.get("far").expect("there").problem.is_some_and(|problem| problem.contains("cannot be read")));
+    assert!(library.import(&elsewhere.join("far-00001-of-00002.gguf"), Taking::Copy, Some("half")).is_err());
+    // Laid into the folder by hand.
+    for file in imported.files() {
+        let name = file.file_name().expect("a name").to_string_lossy().replace("other", "loose");
+        std::fs::hard_link(&file, library.folder().join(name)).expect("linked");
+    }
+    assert_eq!((verify("loose"), verify("loose")), (None, Some(true)));
+    let names: Vec<String> = library.list().expect("a list").into_iter().map(|entry| entry.name).collect();
+    assert_eq!(names, ["big", "far", "loose", "other"]);
+
+    let mut bent = two.0.clone();
+    bent[100_000] ^= 1;
+    std::fs::remove_file(&entry.files()[1]).expect("its own name");
+    std::fs::write(&entry.files()[1], &bent).expect("written");
+    assert_eq!(verify("big"), Some(false));
+    library.remove("big", &[]).expect("removed");
+    assert!(entry.files().iter().all(|file| !file.exists()));
+    assert_eq!(library.get("big").expect_err("gone").code(), "not_found");
+    assert_eq!(verify("other"), Some(true), "the same bytes under another name");
+    assert_eq!(library.upload("up-00001-of-00002.gguf", 10).expect_err("a part").code(), "not_a_model");
 }
 
 #[test]

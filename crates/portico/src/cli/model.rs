@@ -49,9 +49,10 @@ pub(super) struct List {
 pub(super) struct Pull {
     /// NAME or NAME:QUANT of the catalogue, or the https:// URL of a .gguf file.
     model: String,
-    /// Whom to ask for a name of the catalogue: huggingface, modelscope, or the URL of a mirror with Hugging Face's paths.
-    #[arg(long, value_name = "SOURCE", default_value = "huggingface")]
-    from: String,
+    /// Whom to ask for a name of the catalogue: huggingface, modelscope, or the URL of a mirror with Hugging Face's paths
+    /// [default: `library.from` of the configuration, else huggingface].
+    #[arg(long, value_name = "SOURCE")]
+    from: Option<String>,
     /// The SHA-256 that the file must have [default: what the catalogue or the server says].
     #[arg(long, value_name = "HEX")]
     sha256: Option<String>,
@@ -201,8 +202,8 @@ fn offers(list: &List) -> anyhow::Result<()> {
 
 fn fetch(pull: &Pull) -> anyhow::Result<()> {
     let (_, library) = open(&pull.place)?;
-    let source: Source = pull.from.parse()?;
-    let mut order = library.order(&pull.model, &source, pull.context)?;
+    let source = pull.from.as_deref().map(str::parse::<Source>).transpose()?;
+    let mut order = library.order(&pull.model, source.as_ref().unwrap_or(library.source()), pull.context)?;
     order.anyway = pull.anyway;
     if let Some(name) = &pull.name {
         order.name.clone_from(name);

@@ -17,7 +17,7 @@ use super::reader::{Reader, small};
 use super::source::{Found, Section, Source, Wrong};
 use super::suggest::nearest;
 use super::{
-    Config, Database, Egress, Limits, LocalModel, Log, LogFormat, Metrics, Overrides, Provider, ProviderModel, Queue,
+    Config, Database, Egress, Library, Limits, LocalModel, Log, LogFormat, Metrics, Overrides, Provider, ProviderModel, Queue,
     Secret, Timeouts, Tls,
 };
 
@@ -55,6 +55,7 @@ pub(super) fn config<'a>(
         timeouts: timeouts(&root.section("timeouts")),
         retries_before_first_token: small(root.section("retries").number("before_first_token", 0..=10)).unwrap_or(2),
         models: reader.models(&root, over),
+        library: reader.library(&root.section("library")),
         providers: reader.providers(&root),
         aliases: alias::aliases(&reader, &root, environment.as_deref()),
         keys: key::keys(&reader, &root),
@@ -147,6 +148,12 @@ impl<'a> Reader<'_, 'a> {
         let offline = section.flag("offline").unwrap_or(false) || offline;
         let allow = self.each(section.texts("allow"), |host| reachable(&host));
         Egress { allow, offline, ca_file: section.text("ca_file").and_then(|file| self.existing(&file)) }
+    }
+
+    fn library(&self, section: &Section<'_, 'a>) -> Library {
+        let source = |text: String| text.parse::<models::library::Source>().map_err(|_| not_a_source(&text));
+        let from = section.text("from").and_then(|from| from.parse(self.source, source));
+        Library { from: from.unwrap_or_default() }
     }
 
     fn models(&self, root: &Section<'_, 'a>, over: &Overrides) -> Vec<LocalModel> {
@@ -426,6 +433,11 @@ fn reachable(text: &str) -> Result<String, Wrong> {
     }
     Err(Wrong::new(format!("`{text}` is not a host name, an address or a range"))
         .hint("as in \"api.example.org\", \"10.1.2.3\" or \"10.0.0.0/8\""))
+}
+
+fn not_a_source(text: &str) -> Wrong {
+    Wrong::new(format!("`{text}` is nobody to fetch models from"))
+        .hint("write \"huggingface\", \"modelscope\", or the https:// address of a mirror with Hugging Face's paths")
 }
 
 /// The two slips that TOML's own message does not explain: text without quotes, and a backslash in a Windows path.

@@ -63,6 +63,7 @@ fn every_mistake_is_named_with_its_line() {
             "[[key]]\nvalue = \"sk-live-1234567890abcdef\"\nperson = \"ci\"\n[[key]]\nvalue = \"pk-test-of-our-ci-0001\"\nrole = \"owner\"\nperson = \"a b\"\n[[key]]\nperson = \"x\"\n",
         ),
         ("log_level", "[log]\nlevel = \"inof\"\nformat = \"xml\"\n"),
+        ("library_from", "[library]\nfrom = \"hf-mirror.com\"\n"),
         ("egress_url", "[egress]\nallow = [\"https://api.example.org/v1\", 7]\n"),
         ("model_with_one_bracket", "[model]\npath = \"a.gguf\"\n"),
         ("model_without_path", "[[model]]\nname = \"tiny\"\n"),

@@ -34,43 +34,71 @@ fn refused(folder: &Path, args: &[&str]) -> String {
 
 /// A small sound GGUF file: one layer of 64 numbers in 4 heads, a vocabulary of three tokens, one tensor.
 fn gguf() -> Vec<u8> {
-    let mut bytes = b"GGUF".to_vec();
-    let string = |text: &str, bytes: &mut Vec<u8>| {
-        bytes.extend((text.len() as u64).to_le_bytes());
-        bytes.extend(text.as_bytes());
-    };
-    bytes.extend(3_u32.to_le_bytes());
-    bytes.extend(1_u64.to_le_bytes());
-    bytes.extend(9_u64.to_le_bytes());
-    for (key, value) in [("general.architecture", "llama"), ("general.license", "apache-2.0")] {
-        string(key, &mut bytes);
-        bytes.extend(8_u32.to_le_bytes());
-        string(value, &mut bytes);
-    }
-    for (key, value) in [
-        ("general.file_type", 0_u32),
-        ("llama.context_length", 2048),
-        ("llama.embedding_length", 64),
-        ("llama.block_count", 1),
-        ("llama.attention.head_count", 4),
-        ("llama.feed_forward_length", 128),
-    ] {
-        string(key, &mut bytes);
+    whole_or_first(&[])
+}
+
+/// The same as the first of two files, and the second, which holds another tensor.
+fn gguf_in_two() -> [Vec<u8>; 2] {
+    let first = whole_or_first(&[("split.count", 2), ("split.no", 0)]);
+    let mut second = b"GGUF".to_vec();
+    second.extend(3_u32.to_le_bytes());
+    second.extend(1_u64.to_le_bytes());
+    second.extend(2_u64.to_le_bytes());
+    numbers(&[("split.count", 2), ("split.no", 1)], &mut second);
+    tensor("output.weight", &mut second);
+    [first, second]
+}
+
+fn string(text: &str, bytes: &mut Vec<u8>) {
+    bytes.extend((text.len() as u64).to_le_bytes());
+    bytes.extend(text.as_bytes());
+}
+
+fn numbers(pairs: &[(&str, u32)], bytes: &mut Vec<u8>) {
+    for (key, value) in pairs {
+        string(key, bytes);
         bytes.extend(4_u32.to_le_bytes());
         bytes.extend(value.to_le_bytes());
     }
-    string("tokenizer.ggml.tokens", &mut bytes);
-    bytes.extend(9_u32.to_le_bytes());
-    bytes.extend(8_u32.to_le_bytes());
-    bytes.extend(3_u64.to_le_bytes());
-    ["a", "b", "c"].iter().for_each(|token| string(token, &mut bytes));
-    string("token_embd.weight", &mut bytes);
+}
+
+/// The only tensor of a file, and its 768 bytes.
+fn tensor(name: &str, bytes: &mut Vec<u8>) {
+    string(name, bytes);
     bytes.extend(2_u32.to_le_bytes());
     bytes.extend(64_u64.to_le_bytes());
     bytes.extend(3_u64.to_le_bytes());
     bytes.extend(0_u32.to_le_bytes());
     bytes.extend(0_u64.to_le_bytes());
     bytes.resize(bytes.len().next_multiple_of(32) + 64 * 3 * 4, 0);
+}
+
+fn whole_or_first(split: &[(&str, u32)]) -> Vec<u8> {
+    let mut bytes = b"GGUF".to_vec();
+    bytes.extend(3_u32.to_le_bytes());
+    bytes.extend(1_u64.to_le_bytes());
+    bytes.extend((9 + split.len() as u64).to_le_bytes());
+    numbers(split, &mut bytes);
+    for (key, value) in [("general.architecture", "llama"), ("general.license", "apache-2.0")] {
+        string(key, &mut bytes);
+        bytes.extend(8_u32.to_le_bytes());
+        string(value, &mut bytes);
+    }
+    let facts = [
+        ("general.file_type", 0),
+        ("llama.context_length", 2048),
+        ("llama.embedding_length", 64),
+        ("llama.block_count", 1),
+        ("llama.attention.head_count", 4),
+        ("llama.feed_forward_length", 128),
+    ];
+    numbers(&facts, &mut bytes);
+    string("tokenizer.ggml.tokens", &mut bytes);
+    bytes.extend(9_u32.to_le_bytes());
+    bytes.extend(8_u32.to_le_bytes());
+    bytes.extend(3_u64.to_le_bytes());
+    ["a", "b", "c"].iter().for_each(|token| string(token, &mut bytes));
+    tensor("token_embd.weight", &mut bytes);
     bytes
 }
 
@@ -146,6 +174,28 @@ fn a_model_is_fetched_listed_verified_and_removed() {
 }
 
 #[test]
+fn a_model_in_two_files_is_reckoned_and_removed_as_one() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let here = dir.path();
+    let parts = ["two-00001-of-00002.gguf", "two-00002-of-00002.gguf"];
+    let data = gguf_in_two();
+    std::fs::write(here.join(parts[0]), &data[0]).expect("written");
+    let told = refused(here, &["model", "import", parts[0]]);
+    assert!(told.contains("two-00002-of-00002.gguf cannot be read"), "{told}");
+    std::fs::write(here.join(parts[1]), &data[1]).expect("written");
+    let (out, err) = ok(here, &["model", "import", parts[0]]);
+    assert!(out.trim_end().ends_with("data/models/two-00001-of-00002.gguf"), "the first of them: {out}");
+    let bytes = data[0].len() + data[1].len();
+    assert!(err.contains(&format!("two: {} kB, SHA-256 ", bytes / 1000)), "{err}");
+    let record = std::fs::read_to_string(here.join("data/models/two.json")).expect("a record");
+    assert!(record.contains("\"weight_bytes\": 1536"), "the weights of both: {record}");
+    assert!(ok(here, &["model", "verify", "two"]).0.starts_with("ok "));
+    assert!(ok(here, &["model", "list"]).0.lines().nth(1).expect("a row").starts_with("two "));
+    ok(here, &["model", "remove", "two", "--yes"]);
+    assert!(parts.iter().all(|part| !here.join("data/models").join(part).exists() && here.join(part).exists()));
+}
+
+#[test]
 fn what_runs_is_not_removed() {
     let dir = tempfile::tempdir().expect("a folder");
     let here = dir.path();
@@ -213,6 +263,13 @@ fn what_does_not_fit_and_what_may_not_be_contacted_is_refused_before() {
         refused(here, &["model", "pull", "qwen2.5-32b:Q8_0", "--context", "32768", "--from", "https://m.invalid"]);
     let fits = told.contains("may not be contacted");
     assert!(fits || told.contains("qwen2.5-32b:Q8_0 needs 45.") && told.contains("and this machine has"), "{told}");
+    // A mirror that the configuration names is asked, and one that is given wins over it.
+    std::fs::write(here.join("portico.toml"), "[egress]\noffline = true\n[library]\nfrom = \"https://m.invalid/hub\"\n")
+        .expect("written");
+    let told = refused(here, &["model", "pull", "qwen2.5-0.5b:Q8_0", "--anyway"]);
+    assert!(told.contains("https://m.invalid:443 may not be contacted"), "{told}");
+    let told = refused(here, &["model", "pull", "qwen2.5-0.5b:Q8_0", "--anyway", "--from", "hf"]);
+    assert!(told.contains("https://huggingface.co:443 may not be contacted"), "{told}");
     assert!(refused(here, &["model", "pull", "no-such"]).contains("there is no no-such in the catalogue"));
     assert!(refused(here, &["model", "pull", "qwen2.5-7b", "--from", "x"]).contains("huggingface, modelscope or"));
     assert!(refused(here, &["model", "pull", "qwen2.5-7b", "--sha256", "12", "--anyway"]).contains("64 hexadecimal"));

@@ -49,6 +49,8 @@ pub(crate) struct LibraryView {
     free_memory: Option<u64>,
     /// Whether this binary can run models itself.
     runs_models: bool,
+    /// Who is asked for a name of the catalogue where nobody says: `huggingface`, `modelscope`, or the URL of a mirror.
+    from: String,
     models: Vec<LibraryModel>,
     downloads: Vec<DownloadView>,
 }
@@ -166,7 +168,7 @@ pub(crate) struct Reckoned {
 pub(crate) struct OrderBody {
     /// `NAME:QUANT` of the catalogue, or the URL of a .gguf file.
     model: String,
-    /// `huggingface`, `modelscope`, or the URL of a mirror; for a name of the catalogue.
+    /// `huggingface`, `modelscope`, or the URL of a mirror, for a name of the catalogue; the configuration's where absent.
     from: Option<String>,
     /// 64 hexadecimal digits that the file must have.
     sha256: Option<String>,
@@ -220,6 +222,7 @@ pub(crate) async fn read(State(server): State<Server>, _: Administrator) -> Resu
             free_disk: library.free_disk(),
             free_memory: library.free_memory(),
             runs_models: local,
+            from: library.source().to_string(),
             models,
             downloads,
         }))
@@ -243,8 +246,9 @@ pub(crate) async fn fetch(
     _: Administrator,
     Json(body): Json<OrderBody>,
 ) -> Result<(StatusCode, Reply<DownloadView>), Problem> {
-    let from: Source = body.from.as_deref().unwrap_or("huggingface").parse()?;
-    let mut order = server.shelves.library.order(body.model.trim(), &from, None)?;
+    let library = &server.shelves.library;
+    let from = body.from.as_deref().map(str::parse::<Source>).transpose()?;
+    let mut order = library.order(body.model.trim(), from.as_ref().unwrap_or(library.source()), None)?;
     order.anyway = body.anyway;
     if let Some(text) = body.sha256.as_deref().filter(|text| !text.trim().is_empty()) {
         let parsed = library::parse_sha256(text);

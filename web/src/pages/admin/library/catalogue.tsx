@@ -13,10 +13,13 @@ import { Input, Select, Switch } from "@/ui/input";
 import { Badge, Card, Section, Skeleton } from "@/ui/page";
 import { toast } from "@/ui/toast";
 
-export function Catalogue({ free }: { free: number | null }) {
+const HUBS = ["huggingface", "modelscope"];
+
+/** `from` is the configuration's choice: a hub, or the address of a mirror. */
+export function Catalogue({ free, from }: { free: number | null; from: string }) {
   const t = useT("library");
-  const [source, setSource] = useState("huggingface");
-  const [mirror, setMirror] = useState("");
+  const [source, setSource] = useState(HUBS.includes(from) ? from : "mirror");
+  const [mirror, setMirror] = useState(HUBS.includes(from) ? "" : from);
   const [fitting, setFitting] = useState(true);
   const { data, isPending, error, refetch } = useOffers();
   const shown = data?.filter((offer) => !fitting || offer.room.fits) ?? [];

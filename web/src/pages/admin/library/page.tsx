@@ -50,7 +50,7 @@ export function LibraryPage() {
               )}
             </Card>
           </Section>
-          <Catalogue free={data.free_memory} />
+          <Catalogue free={data.free_memory} from={data.from} />
           <OwnFiles />
         </>
       ) : null}
