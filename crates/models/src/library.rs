@@ -29,9 +29,9 @@ pub use catalogue::{Offer, find as find_offer, offers};
 pub use downloads::{Download, DownloadState, Downloads};
 pub use entry::{Entry, Facts, Machine, Order, Place, Run, Step, Taking, Verified};
 pub use error::Error;
+pub use fetch::Patience;
 use fetch::{Fetch, Fetched};
 use parts::Part;
-pub use fetch::Patience;
 pub use room::{Room, USUAL_CONTEXT};
 use shelf::{Record, Shelf};
 pub use source::Source;
@@ -286,8 +286,17 @@ impl Library {
         let sha256 = digest::of_model(&files, &CancellationToken::new(), |_| {})?;
         let bytes = parts::bytes(&files).map_err(Error::io(&files[0]))?;
         let (licence, count) = (facts.licence.clone(), u32::try_from(files.len()).unwrap_or(1));
-        let record =
-            Record { file: first, parts: count, bytes, sha256, promised: false, source: None, licence, facts, run: None };
+        let record = Record {
+            file: first,
+            parts: count,
+            bytes,
+            sha256,
+            promised: false,
+            source: None,
+            licence,
+            facts,
+            run: None,
+        };
         self.shelf.write(&name, &record)?;
         self.get(&name)
     }
@@ -321,7 +330,8 @@ impl Library {
         if same.is_none() && entry.place == Place::Folder {
             let file = PathBuf::from(entry.path.file_name().unwrap_or_default());
             let (parts, bytes, licence, sha256) = (entry.parts, entry.bytes, facts.licence.clone(), sha256.clone());
-            let record = Record { file, parts, bytes, sha256, promised: false, source: None, licence, facts, run: None };
+            let record =
+                Record { file, parts, bytes, sha256, promised: false, source: None, licence, facts, run: None };
             self.shelf.write(name, &record)?;
         }
         Ok(Verified { sha256, same })

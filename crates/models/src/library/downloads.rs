@@ -169,7 +169,8 @@ impl Downloads {
 }
 
 fn view(library: &Library, order: &Order, state: DownloadState) -> Download {
-    let files = library.shelf.arrived(&order.name).into_iter().filter(|path| path.extension().is_some_and(|it| it == "gguf"));
+    let files =
+        library.shelf.arrived(&order.name).into_iter().filter(|path| path.extension().is_some_and(|it| it == "gguf"));
     let have: u64 = files.filter_map(|file| Some(fs::metadata(file).ok()?.len())).sum();
     let total = order.offer.as_ref().map_or(0, |offer| offer.bytes).max(have);
     let url = order.url.to_string().split('?').next().unwrap_or_default().to_owned();

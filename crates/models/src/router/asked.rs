@@ -1,10 +1,12 @@
 //! A request as the router looks at it: whose it is, what it belongs to, and how it begins.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::sync::Arc;
 
 use domain::{Author, Caller, OnBehalf, Prompt};
-use serde::Deserialize;
+use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::balance::hashed;
@@ -53,7 +55,7 @@ impl Asked<'_> {
                 }
             }
         }
-        hashed(&text)
+        digest(&text)
     }
 
     /// About how many tokens it will cost: four bytes each of what is read, and the answer as long as it may be.
@@ -67,39 +69,88 @@ impl Asked<'_> {
     }
 }
 
-/// The beginning of a client's own body. What is not JSON begins as it begins.
+/// The beginning of a client's own body, read no further than the first question. What is not JSON begins as it begins.
 fn first_words(body: &[u8], text: &mut Vec<u8>) {
-    #[derive(Deserialize)]
-    struct Body<'a> {
-        #[serde(borrow, default)]
-        messages: Vec<Said<'a>>,
-        #[serde(borrow, default)]
-        prompt: Option<&'a RawValue>,
-        #[serde(borrow, default)]
-        input: Option<&'a RawValue>,
+    let mut words = Words { text, asked: false };
+    let read = Deserializer::deserialize_map(&mut serde_json::Deserializer::from_slice(body), &mut words);
+    if read.is_err() && !words.asked {
+        text.clear();
+        add(text, body);
     }
-    #[derive(Deserialize)]
-    struct Said<'a> {
-        #[serde(borrow, default)]
-        role: Cow<'a, str>,
-        #[serde(borrow, default)]
-        content: Option<&'a RawValue>,
+}
+
+/// Gathers the words of a body. Reading ends with an error at the first question, after which nothing counts.
+struct Words<'t> {
+    text: &'t mut Vec<u8>,
+    asked: bool,
+}
+
+#[derive(Deserialize)]
+struct Said<'a> {
+    #[serde(borrow, default)]
+    role: Cow<'a, str>,
+    #[serde(borrow, default)]
+    content: Option<&'a RawValue>,
+}
+
+impl<'de> Visitor<'de> for &mut Words<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a request or its messages")
     }
-    let Ok(body) = serde_json::from_slice::<Body<'_>>(body) else { return add(text, body) };
-    for said in &body.messages {
-        add(text, said.content.map_or("", RawValue::get).as_bytes());
-        if said.role == "user" {
-            break;
+
+    fn visit_map<A: MapAccess<'de>>(self, mut body: A) -> Result<(), A::Error> {
+        while let Some(name) = body.next_key::<Cow<'de, str>>()? {
+            match &*name {
+                "messages" => body.next_value_seed(&mut *self)?,
+                "prompt" | "input" => {
+                    let value: Option<&RawValue> = body.next_value()?;
+                    add(self.text, value.map_or("", RawValue::get).as_bytes());
+                }
+                _ => {
+                    body.next_value::<IgnoredAny>()?;
+                }
+            }
         }
+        Ok(())
     }
-    for other in [body.prompt, body.input].into_iter().flatten() {
-        add(text, other.get().as_bytes());
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut messages: A) -> Result<(), A::Error> {
+        while let Some(said) = messages.next_element::<Said<'de>>()? {
+            add(self.text, said.content.map_or("", RawValue::get).as_bytes());
+            if said.role == "user" {
+                self.asked = true;
+                return Err(A::Error::custom(""));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for &mut Words<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, messages: D) -> Result<(), D::Error> {
+        messages.deserialize_seq(self)
     }
 }
 
 fn add(text: &mut Vec<u8>, more: &[u8]) {
     let room = BEGINNING - text.len().min(BEGINNING);
     text.extend_from_slice(&more[..more.len().min(room)]);
+}
+
+/// Eight bytes at a time, as the hasher of rustc does: a kilobyte in a fifth of a microsecond, where [`hashed`](super::balance::hashed)
+/// takes one and a half. The same on every node, and nobody gains by a collision.
+fn digest(text: &[u8]) -> u64 {
+    const ODD: u64 = 0x517c_c1b7_2722_0a95;
+    let word = |bytes: &[u8]| {
+        let mut word = [0; 8];
+        word[..bytes.len()].copy_from_slice(bytes);
+        u64::from_le_bytes(word)
+    };
+    text.chunks(8).fold(text.len() as u64, |hash, chunk| (hash.rotate_left(5) ^ word(chunk)).wrapping_mul(ODD))
 }
 
 #[cfg(test)]
@@ -109,6 +160,43 @@ mod tests {
     use domain::{ClientBody, Message, Sampling, Tokens};
 
     use super::*;
+
+    #[test]
+    fn a_body_begins_with_its_instructions_and_first_question() {
+        let words = |body: &str| {
+            let mut text = Vec::new();
+            first_words(body.as_bytes(), &mut text);
+            String::from_utf8(text).unwrap()
+        };
+        let system = r#"{"role":"system","content":"Be brief."}"#;
+        let question = r#"{"content":[{"type":"text","text":"Why?"}],"role":"user","name":null}"#;
+        let cases = [
+            (
+                format!(r#"{{"model":"m","messages":[{system},{question},{system}]}}"#),
+                r#""Be brief."[{"type":"text","text":"Why?"}]"#,
+            ),
+            // The rest is not read, whatever it is.
+            (
+                format!(r#"{{"messages":[{system},{question},{{"role":7]"#),
+                r#""Be brief."[{"type":"text","text":"Why?"}]"#,
+            ),
+            (format!(r#"{{"messages":[{system}],"stream":true}}"#), r#""Be brief.""#),
+            (r#"{"prompt":"Once","max_tokens":3}"#.to_owned(), r#""Once""#),
+            (r#"{"input":["a","b"]}"#.to_owned(), r#"["a","b"]"#),
+            (r#"{"messages":null}"#.to_owned(), r#"{"messages":null}"#),
+            ("--boundary".to_owned(), "--boundary"),
+            (String::new(), ""),
+        ];
+        for (body, begins) in cases {
+            assert_eq!(words(&body), begins, "{body}");
+        }
+        assert_eq!(words(&format!(r#"{{"prompt":"{}"}}"#, "x".repeat(5_000))).len(), BEGINNING);
+        let different: std::collections::HashSet<u64> = ["", "\0", "\0\0", "12345678", "12345678\0", "123456789"]
+            .iter()
+            .map(|text| digest(text.as_bytes()))
+            .collect();
+        assert_eq!(different.len(), 6);
+    }
 
     #[test]
     fn a_request_costs_what_is_read_and_the_answer_it_asks_for() {

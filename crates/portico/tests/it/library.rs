@@ -264,8 +264,11 @@ fn what_does_not_fit_and_what_may_not_be_contacted_is_refused_before() {
     let fits = told.contains("may not be contacted");
     assert!(fits || told.contains("qwen2.5-32b:Q8_0 needs 45.") && told.contains("and this machine has"), "{told}");
     // A mirror that the configuration names is asked, and one that is given wins over it.
-    std::fs::write(here.join("portico.toml"), "[egress]\noffline = true\n[library]\nfrom = \"https://m.invalid/hub\"\n")
-        .expect("written");
+    std::fs::write(
+        here.join("portico.toml"),
+        "[egress]\noffline = true\n[library]\nfrom = \"https://m.invalid/hub\"\n",
+    )
+    .expect("written");
     let told = refused(here, &["model", "pull", "qwen2.5-0.5b:Q8_0", "--anyway"]);
     assert!(told.contains("https://m.invalid:443 may not be contacted"), "{told}");
     let told = refused(here, &["model", "pull", "qwen2.5-0.5b:Q8_0", "--anyway", "--from", "hf"]);
