@@ -1,32 +1,37 @@
 //! The one writer: whoever wants something stored on the hot path hands it a [`Record`] and holds a [`Receipt`].
 //!
 //! This file is the handle. `record.rs` has the words, `room.rs` the loop and what is tried again, `early.rs` what waits for
-//! its end, `batch.rs` one commit, `brief.rs` the one that is made most often, `tables.rs` their statements.
+//! its end, `batch.rs` one commit, `brief.rs` the one that is made most often, `sorted.rs` what both are made of, `tables.rs` their
+//! statements.
 
 mod batch;
 mod brief;
 mod early;
+mod job;
 mod record;
 mod room;
+mod shared;
+mod sorted;
 mod tables;
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use domain::Clock;
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use crate::changes::Changes;
 use crate::database::Database;
 use crate::{Error, Order};
-use early::Early;
+use job::Job;
 pub use record::{Asked, Delta, FinalAnswer, NewAnswer, NewMessage, Record, Settled, Started, Touch};
-use room::{Job, Room};
+use room::Room;
+use shared::Shared;
 
 /// How many records may wait or have a place reserved. Each open turn holds one place.
 const PLACES: usize = 65_536;
@@ -37,17 +42,6 @@ pub struct Writer {
     queue: mpsc::Sender<Job>,
     full: watch::Receiver<bool>,
     shared: Arc<Shared>,
-}
-
-/// What the handle and the room both look at.
-pub(crate) struct Shared {
-    clock: Arc<dyn Clock>,
-    /// When the oldest record that is not committed came, in µs of the monotonic clock plus one; 0 for none.
-    oldest: AtomicU64,
-    finish: Notify,
-    commits: AtomicU64,
-    /// Starts that are not written yet.
-    early: Early,
 }
 
 /// A place in the writer's queue, so that a record can be submitted later (from a `Drop`, too) without waiting or failing.
@@ -77,13 +71,7 @@ impl Writer {
     ) -> Writer {
         let (queue, records) = mpsc::channel(PLACES);
         let (full_now, full) = watch::channel(false);
-        let shared = Arc::new(Shared {
-            clock: clock.clone(),
-            oldest: AtomicU64::new(0),
-            finish: Notify::new(),
-            commits: AtomicU64::new(0),
-            early: Early::default(),
-        });
+        let shared = Arc::new(Shared::new(clock.clone()));
         let batches = batch::Batches::new(database.clone(), node.to_owned(), order.clone(), changes.clone());
         running.spawn(Room::new(records, batches, full_now, shared.clone()).run());
         Writer { queue, full, shared }
@@ -159,17 +147,6 @@ impl Writer {
 
     pub(crate) fn finish(&self) {
         self.shared.finish.notify_one();
-    }
-}
-
-impl Shared {
-    fn now(&self) -> Duration {
-        self.clock.monotonic()
-    }
-
-    fn oldest(&self, came: Option<Duration>) {
-        let micros = came.map_or(0, |came| u64::try_from(came.as_micros()).unwrap_or(u64::MAX - 1) + 1);
-        self.oldest.store(micros, Ordering::Relaxed);
     }
 }
 

@@ -117,7 +117,8 @@ fn doctor_has_a_line_for_everything_it_looks_at() {
     assert!(told.contains("ok    database      SQLite, made on the first start"), "{told}");
     let line = |name: &str| told.lines().find(|line| line.contains(name)).unwrap_or_default().to_owned();
     assert!(line("processor ").contains("; a model computes with "), "{told}");
-    let engine = if cfg!(feature = "engine") { "llama.cpp, on the processor" } else { "not built in: models are reached" };
+    let engine =
+        if cfg!(feature = "engine") { "llama.cpp, on the processor" } else { "not built in: models are reached" };
     assert!(line("engine ").contains(engine), "{told}");
     assert!(!dir.path().join("data").exists(), "it looks and changes nothing");
     ok(dir.path(), &["user", "add", "alice", "--data", "other"]);

@@ -1,19 +1,18 @@
 //! One commit: a batch of records becomes rows, all of them or none. The statements are in `tables.rs`.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use domain::{Act, Caller, ConversationId, KeyId, PersonId, SessionId, Timestamp, TurnId};
+use domain::{Caller, ConversationId};
 use sqlx::{AnyConnection, Executor};
 
 use super::brief::{self, Brief};
-use super::record::{Asked, Delta, Record, Settled, Started, Touch};
-use super::room::Job;
+use super::job::Job;
+use super::sorted::Sorted;
 use super::tables;
 use crate::audit::Chain;
 use crate::changes::{Changed, Changes, Kind};
 use crate::database::{Database, Engine};
-use crate::{Error, NewResponse, Order, responses};
+use crate::{Error, Order, responses};
 
 /// Why a batch was not stored.
 pub(super) enum Trouble {
@@ -31,22 +30,6 @@ pub(super) struct Batches {
     /// The head of this node's audit chain; `None` until read, and after a batch that failed.
     chain: Option<Chain>,
     brief: Brief,
-}
-
-/// The records of a batch by what they are, without those that cancel out.
-#[derive(Default)]
-pub(super) struct Sorted<'a> {
-    pub(super) started: Vec<&'a Started>,
-    pub(super) asked: Vec<&'a Asked>,
-    pub(super) deltas: Vec<&'a Delta>,
-    pub(super) settled: Vec<&'a Settled>,
-    /// Settled turns whose `started` row is on disk, or goes there with this batch.
-    pub(super) open: Vec<TurnId>,
-    pub(super) responses: Vec<&'a NewResponse>,
-    pub(super) acts: Vec<&'a Act>,
-    pub(super) sessions: HashMap<SessionId, Timestamp>,
-    pub(super) keys: HashMap<KeyId, Timestamp>,
-    pub(super) people: HashMap<PersonId, Timestamp>,
 }
 
 impl Batches {
@@ -174,59 +157,5 @@ impl Batches {
 
     fn changed(&self, caller: &Caller, id: ConversationId, kind: Kind) {
         self.changes.tell(Changed::Conversation { tenant: caller.tenant, person: caller.person, id, kind });
-    }
-}
-
-impl<'a> From<&'a [Job]> for Sorted<'a> {
-    /// A turn that starts and ends in the same batch needs no `started` row; the deltas of one that ends need no rows either.
-    fn from(jobs: &'a [Job]) -> Sorted<'a> {
-        let mut sorted = Sorted::default();
-        let ending: HashSet<TurnId> = jobs.iter().filter_map(|job| ending(&job.record)).collect();
-        let mut brief = HashSet::new();
-        for job in jobs {
-            match &job.record {
-                Record::Started(started) if ending.contains(&started.turn) => {
-                    brief.insert(started.turn);
-                }
-                Record::Started(started) => sorted.started.push(started),
-                Record::Asked(asked) => sorted.asked.push(asked),
-                Record::Deltas(deltas) => {
-                    sorted.deltas.extend(deltas.iter().filter(|delta| !ending.contains(&delta.turn)));
-                }
-                Record::Settled(settled) => {
-                    sorted.settled.push(settled);
-                    if !brief.contains(&settled.turn) {
-                        sorted.open.push(settled.turn);
-                    }
-                }
-                Record::Responded(response) => sorted.responses.push(response),
-                Record::Act(act) => sorted.acts.push(act),
-                Record::Touch(touch) => sorted.touch(*touch),
-            }
-        }
-        sorted
-    }
-}
-
-impl Sorted<'_> {
-    fn touch(&mut self, touch: Touch) {
-        let (person, at) = match touch {
-            Touch::Session { session, person, at } => {
-                self.sessions.insert(session, at);
-                (person, at)
-            }
-            Touch::Key { key, person, at } => {
-                self.keys.insert(key, at);
-                (person, at)
-            }
-        };
-        self.people.insert(person, at);
-    }
-}
-
-fn ending(record: &Record) -> Option<TurnId> {
-    match record {
-        Record::Settled(settled) => Some(settled.turn),
-        _ => None,
     }
 }

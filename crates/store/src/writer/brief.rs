@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use sqlx::{AnyConnection, AssertSqlSafe, Executor, SqliteConnection};
 
-use super::batch::Sorted;
+use super::sorted::Sorted;
 use super::tables::{self, AUDIT, USAGE, USAGE_DAY, USAGE_KEY_DAY};
 use crate::Error;
 use crate::audit::Chain;

@@ -13,8 +13,8 @@ use domain::TurnId;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::job::Job;
 use super::record::Record;
-use super::room::Job;
 
 /// How long a start waits: one tick of the delta log.
 const GRACE: Duration = Duration::from_millis(100);

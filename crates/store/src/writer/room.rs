@@ -6,12 +6,13 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use domain::TurnId;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::Shared;
 use super::batch::{Batches, Trouble};
+use super::job::{Answer, Job};
 use super::record::{Delta, Record};
+use super::shared::Shared;
 use crate::Error;
 
 const MOST_RECORDS: usize = 512;
@@ -19,35 +20,6 @@ const LONGEST_WAIT: Duration = Duration::from_millis(2);
 const TRY_AGAIN: Duration = Duration::from_millis(500);
 /// How long a close waits for places that were reserved and not used.
 const LAST_CALL: Duration = Duration::from_secs(5);
-
-type Answer = oneshot::Sender<Result<(), Error>>;
-
-/// A record on its way.
-#[derive(Debug)]
-pub(crate) struct Job {
-    pub(crate) record: Record,
-    /// When it came; of what waits of our own will, when it became due.
-    pub(super) came: Duration,
-    answers: Vec<Answer>,
-}
-
-impl Job {
-    pub(crate) fn new(record: Record, came: Duration, answer: Answer) -> Job {
-        Job { record, came, answers: vec![answer] }
-    }
-
-    /// One that nobody asks after.
-    pub(crate) fn unheard(record: Record, came: Duration) -> Job {
-        Job { record, came, answers: Vec::new() }
-    }
-
-    fn answer(self, outcome: &Result<(), Error>) {
-        for answer in self.answers {
-            // Whoever dropped the receipt does not want to know.
-            let _ = answer.send(outcome.clone());
-        }
-    }
-}
 
 pub(crate) struct Room {
     records: mpsc::Receiver<Job>,

@@ -6,8 +6,8 @@ use domain::{Author, KeyId, PersonId, TenantId, Timestamp, TurnId, Via};
 use serde::Serialize;
 use sqlx::AnyConnection;
 
-use super::batch::Sorted;
 use super::record::{Asked, Delta, Settled};
+use super::sorted::Sorted;
 use crate::audit::{Chain, Entry};
 use crate::database::Engine;
 use crate::insert::{Statement, Values};
