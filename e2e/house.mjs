@@ -12,7 +12,7 @@ const require = createRequire(new URL("../web/package.json", import.meta.url));
 const { chromium } = require("playwright-core");
 const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 
-const BINARY = process.env.PORTICO_BIN ?? new URL("../target/release/portico", import.meta.url).pathname;
+export const BINARY = process.env.PORTICO_BIN ?? new URL("../target/release/portico", import.meta.url).pathname;
 /** Where it listens; another address of the machine shows what plain http on a network does. */
 export const HOST = process.env.PORTICO_E2E_HOST ?? "127.0.0.1";
 export const SHARED = process.env.PORTICO_SHARED ?? new URL("../../shared", import.meta.url).pathname;

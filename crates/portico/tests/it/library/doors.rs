@@ -125,7 +125,8 @@ async fn files_are_uploaded_and_what_is_no_model_leaves_nothing() {
     assert!(path.exists());
     for (body, code) in [
         (json!({ "model": "no-such" }), "library_not_offered"),
-        (json!({ "model": "https://h/a-00001-of-00002.gguf" }), "library_bad_url"),
+        // A checksum is of one file, and these are two.
+        (json!({ "model": "https://h/a-00001-of-00002.gguf", "sha256": "ab".repeat(32) }), "library_bad_url"),
         (json!({ "model": "https://h/x.zip" }), "library_bad_name"),
         (json!({ "model": "qwen2.5-7b", "from": "nowhere" }), "library_bad_url"),
         (json!({ "model": "https://h/x.gguf", "sha256": "12" }), "invalid_request"),
