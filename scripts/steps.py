@@ -38,6 +38,7 @@ STEPS = [
     ("lints", "cargo clippy --workspace --all-targets --locked -- -D warnings", None),
     ("tests", "scripts/with-postgres cargo nextest run --workspace --locked", NEXTEST),
     ("binary", "scripts/binary", None),
+    ("minilm", "scripts/minilm", None),
     ("engine-lints", f"cargo clippy --all-targets {ENGINE} -- -D warnings", None),
     ("engine-tests", f"cargo nextest run {ENGINE} -E 'package(engine)'", NEXTEST),
     ("web-lints", "cd web && npm run --silent lint", None),

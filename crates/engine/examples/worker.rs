@@ -1,13 +1,14 @@
 //! A worker as a process of its own, for tests and measurements: `worker MODEL.gguf [--listen A] [--key K] [--name N] [--context N]
-//! [--threads N] [--prefixes DIR] [--lora NAME=FILE:SCALE]… [--watch]`. `worker --scripted PIECE|PIECE… [--pace MS] …` says the pieces instead, `worker --recalls` what follows from all before it. The real one is `portico engine`.
+//! [--threads N] [--prefixes DIR] [--lora NAME=FILE:SCALE]… [--watch]`. `worker --scripted PIECE|PIECE… [--pace MS] …` says the pieces instead, `worker --recalls` what follows from all before it; `worker --embeds DIMENSIONS` makes vectors, or scores where that is 0. The real one is `portico engine`.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a tool for tests; its arguments are ours")]
 
 use std::{process::ExitCode, time::Duration};
 
 use engine::{
-    Options,
+    Loaded, Options,
     backend::scripted::{Script, Scripted},
+    embedding::scripted::{Plan, Scripted as Embedder},
 };
 
 fn main() -> ExitCode {
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
     let mut pace = Duration::ZERO;
     let mut load_time = Duration::ZERO;
     let mut template = None;
+    let mut plan: Option<Plan> = None;
     while let Some(word) = words.next() {
         let mut value = || words.next().unwrap_or_else(|| panic!("{word} wants a value"));
         match word.as_str() {
@@ -46,6 +48,9 @@ fn main() -> ExitCode {
             "--watch" => options.parent_watch = true,
             "--scripted" => script = Some(Script::answering(&value().split('|').collect::<Vec<_>>())),
             "--recalls" => script = Some(Script { recalls: true, ..Script::default() }),
+            "--embeds" => {
+                plan = Some(Plan { dimensions: value().parse().expect("a number"), nested: true, ..Plan::default() });
+            }
             "--pace" => pace = Duration::from_millis(value().parse().expect("milliseconds")),
             "--load-time" => load_time = Duration::from_millis(value().parse().expect("milliseconds")),
             "--template" => template = Some(value()),
@@ -53,6 +58,10 @@ fn main() -> ExitCode {
         }
     }
     let served = async {
+        if let Some(plan) = plan {
+            let plan = Plan { step: pace, ..plan };
+            return engine::serve_with(options, |_, _| Ok(Loaded::Embedder(Box::new(Embedder::new(plan))))).await;
+        }
         let Some(mut script) = script else { return engine::serve(options).await };
         script.step = pace;
         script.facts.chat_template = template;
@@ -60,7 +69,7 @@ fn main() -> ExitCode {
         let load = move |_: &Options, progress: &engine::Progress| {
             progress.report(0.5);
             std::thread::sleep(load_time);
-            Ok(Box::new(Scripted::new(script)) as _)
+            Ok(Loaded::Writer(Box::new(Scripted::new(script))))
         };
         engine::serve_with(options, load).await
     };

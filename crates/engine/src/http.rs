@@ -25,10 +25,12 @@ use crate::{
 
 mod adapters;
 mod answers;
+mod embeddings;
 mod following;
 mod prefixes;
 mod problem;
 mod requests;
+mod rerank;
 
 use answers::{Envelope, Kind};
 use problem::Problem;
@@ -59,6 +61,8 @@ pub(crate) fn router(door: Arc<Door>) -> Router {
         .route("/v1/unload_lora_adapter", post(adapters::unload))
         .route("/v1/prefixes", get(prefixes::list).put(prefixes::pin))
         .route("/v1/prefixes/{id}", delete(prefixes::unpin))
+        .route("/v1/embeddings", post(embeddings::embeddings))
+        .route("/v1/rerank", post(rerank::rerank))
         .route_layer(from_fn_with_state(Arc::clone(&door), wants_key));
     Router::new()
         .route("/health", get(health))
@@ -86,23 +90,21 @@ fn same(left: &[u8], right: &[u8]) -> bool {
 }
 
 async fn health(State(door): Shared) -> Response {
-    match door.model.ready() {
+    let writer = door.model.ready().map(|ready| ready.scheduler.load());
+    match writer.or_else(|| door.model.vectors().map(|vectors| vectors.jobs.load())) {
         None => {
             let body = json!({"status": "loading", "progress": door.model.progress.get()});
             (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
         }
-        Some(ready) => {
-            let load = ready.scheduler.load();
-            Json(json!({"status": "ok", "active": load.active(), "queued": load.queued()})).into_response()
-        }
+        Some(load) => Json(json!({"status": "ok", "active": load.active(), "queued": load.queued()})).into_response(),
     }
 }
 
 async fn models(State(door): Shared) -> Json<Value> {
     let mut model = json!({"id": door.model.name, "object": "model", "created": 0, "owned_by": "portico"});
-    model["status"] = match door.model.ready() {
-        Some(_) => json!({"value": "loaded"}),
-        None => json!({"value": "loading", "progress": door.model.progress.get()}),
+    model["status"] = match (door.model.ready(), door.model.vectors()) {
+        (Some(_), _) | (_, Some(_)) => json!({"value": "loaded"}),
+        (None, None) => json!({"value": "loading", "progress": door.model.progress.get()}),
     };
     let mut models = Vec::new();
     if let Some(Ready { facts, template, adapters: named, .. }) = door.model.ready() {
@@ -119,7 +121,11 @@ async fn models(State(door): Shared) -> Json<Value> {
             "devices": facts.devices,
             "gpu_layers": facts.gpu_layers.0,
             "layers": facts.gpu_layers.1,
+            "capabilities": ["completion"],
         });
+    }
+    if let Some(vectors) = door.model.vectors() {
+        model["meta"] = embeddings::meta(&vectors.facts);
     }
     models.insert(0, model);
     Json(json!({"object": "list", "data": models}))
@@ -173,13 +179,21 @@ fn whole(body: Result<Bytes, BytesRejection>) -> Result<Bytes, Problem> {
     })
 }
 
+/// Why there is no model here that writes.
+fn absent(door: &Door) -> Problem {
+    match door.model.vectors() {
+        Some(vectors) => embeddings::writes_nothing(vectors),
+        None => Problem::Loading { progress: door.model.progress.get() },
+    }
+}
+
 /// Reading, rendering and tokenising a long prompt takes milliseconds, which the streams of others need not wait.
 async fn off_the_runtime<T: Send + 'static>(
     door: Arc<Door>,
     shape: impl FnOnce(&Door, &Ready) -> Result<T, Problem> + Send + 'static,
 ) -> Result<T, Problem> {
     let shaped = tokio::task::spawn_blocking(move || match door.model.ready() {
-        None => Err(Problem::Loading { progress: door.model.progress.get() }),
+        None => Err(absent(&door)),
         Some(ready) => shape(&door, ready),
     });
     shaped.await.unwrap_or_else(|panicked| Err(Problem::Failed { why: panicked.to_string() }))
@@ -312,7 +326,6 @@ async fn answer(
         priority: wish.priority,
         adapter,
         tell_place: wish.tell_place,
-        ..Asked::default()
     };
     let events = ready.scheduler.submit(asked).map_err(|not_taken| match not_taken {
         NotTaken::Busy(_) => Problem::Busy,

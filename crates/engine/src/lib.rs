@@ -7,6 +7,7 @@
 mod adapters;
 pub mod backend;
 pub mod confidence;
+pub mod embedding;
 mod error;
 pub mod gguf;
 pub mod gpu;
@@ -19,6 +20,7 @@ pub mod machine;
 pub mod memory;
 mod model;
 mod parent;
+pub mod rerank;
 pub mod sampler;
 pub mod scheduler;
 pub mod template;
@@ -30,7 +32,7 @@ pub use adapters::AdapterFile;
 pub use error::Error;
 pub use gpu::{Device, GpuLayers};
 pub use listener::{Front, Listen};
-pub use model::Progress;
+pub use model::{Loaded, Progress};
 pub use worker::{Options, serve_with};
 
 /// Serves the GGUF model of `options` until it is told to end or, with [`Options::parent_watch`], its parent is gone.

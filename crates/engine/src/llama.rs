@@ -1,11 +1,12 @@
-//! llama.cpp as a [`Backend`]: what to check before a model is given to it, how much cache it gets, and its vocabulary. All that is unsafe
+//! llama.cpp as a [`Backend`] (as an `Embedder`: `llama/vectors.rs`): what to check before a model is given to it, how much cache it gets, and its vocabulary. All that is unsafe
 //! lies in `llama/native.rs`; scheduling and sampling are not llama.cpp's here.
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use crate::{
-    Device, Error, Options, Progress,
+    Device, Error, Loaded, Options, Progress,
     backend::{Adapter, Backend, Facts, Failed, Input, Lora, Slot, Token, Vocabulary},
+    embedding::Pooling,
     gguf::{self, Head},
     gpu::Split,
     machine, memory,
@@ -13,6 +14,8 @@ use crate::{
 
 mod native;
 mod native_lora;
+mod native_vectors;
+mod vectors;
 
 /// The bindings that are linked, and with them llama.cpp; a test compares it.
 const LLAMA: &str = "0.1.161";
@@ -43,10 +46,19 @@ pub(crate) fn devices() -> Vec<Device> {
 ///
 /// # Errors
 /// [`Error`] saying which of these does not hold, or what llama.cpp says.
-pub(crate) fn load(options: &Options, progress: &Progress) -> Result<Box<dyn Backend>, Error> {
+pub(crate) fn load(options: &Options, progress: &Progress) -> Result<Loaded, Error> {
     machine::check_processor()?;
     let path = &options.model;
     let heads = gguf::read(path)?;
+    match heads.first().map_or(Ok(None), Pooling::of) {
+        Ok(None) => write(options, progress, heads).map(Loaded::Writer),
+        Ok(Some(pooling)) => vectors::load(options, progress, &heads, pooling).map(Loaded::Embedder),
+        Err(number) => Err(unsupported(path, format!("its pooling type {number} is not known"))),
+    }
+}
+
+fn write(options: &Options, progress: &Progress, heads: Vec<Head>) -> Result<Box<dyn Backend>, Error> {
+    let path = &options.model;
     let first = heads.first().ok_or_else(|| unsupported(path, "it has no head".into()))?;
     let trained =
         first.of_architecture("context_length").and_then(|tokens| u32::try_from(tokens).ok()).unwrap_or(u32::MAX);

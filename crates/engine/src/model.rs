@@ -13,10 +13,19 @@ use crate::{
     Error,
     adapters::{AdapterFile, Adapters, Named},
     backend::{Backend, Facts, Vocabulary},
+    embedding::{self, Embedder, Jobs},
     grammar::Words,
-    scheduler::{NotChanged, Scheduler, Work},
+    scheduler::{NotChanged, Scheduler},
     template::{Refused, Template},
 };
+
+/// What loading a model brings.
+pub enum Loaded {
+    /// A model that writes text.
+    Writer(Box<dyn Backend>),
+    /// A model that makes vectors or scores of whole texts.
+    Embedder(Box<dyn Embedder>),
+}
 
 /// How far loading has come; shared with whoever loads.
 #[derive(Debug, Clone, Default)]
@@ -47,7 +56,7 @@ impl Progress {
     }
 }
 
-/// A loaded model.
+/// A loaded model that writes text.
 pub(crate) struct Ready {
     pub(crate) facts: Facts,
     pub(crate) vocabulary: Arc<dyn Vocabulary>,
@@ -65,27 +74,52 @@ impl Ready {
     }
 }
 
+/// A loaded model that makes vectors or scores.
+pub(crate) struct Vectors {
+    pub(crate) facts: embedding::Facts,
+    pub(crate) vocabulary: Arc<dyn Vocabulary>,
+    pub(crate) jobs: Jobs,
+}
+
+enum Kind {
+    Writes(Box<Ready>),
+    Embeds(Box<Vectors>),
+}
+
 /// The model's name and state.
 pub(crate) struct Model {
     pub(crate) name: String,
     pub(crate) progress: Progress,
-    ready: OnceLock<Ready>,
+    loaded: OnceLock<Kind>,
 }
 
 impl Model {
     pub(crate) fn new(name: String) -> Self {
-        Model { name, progress: Progress::default(), ready: OnceLock::new() }
+        Model { name, progress: Progress::default(), loaded: OnceLock::new() }
     }
 
-    /// Attaches the adapters that it begins with. From now on requests are taken; the work is the caller's to run. Beginnings of texts outlive
-    /// a restart in the folder `prefixes`.
+    /// From now on requests are taken; the work is the caller's to run. `files` are the adapters that it begins with. Beginnings of texts outlive a
+    /// restart in the folder `prefixes`.
     pub(crate) fn is_loaded(
+        &self,
+        loaded: Loaded,
+        files: &[AdapterFile],
+        step_target: Duration,
+        prefixes: Option<&Path>,
+    ) -> Result<Box<dyn FnOnce()>, Error> {
+        match loaded {
+            Loaded::Writer(backend) => self.writes(backend, files, step_target, prefixes),
+            Loaded::Embedder(embedder) => self.embeds(embedder, files),
+        }
+    }
+
+    fn writes(
         &self,
         backend: Box<dyn Backend>,
         files: &[AdapterFile],
         step_target: Duration,
         prefixes: Option<&Path>,
-    ) -> Result<Work, Error> {
+    ) -> Result<Box<dyn FnOnce()>, Error> {
         let facts = backend.facts().clone();
         let vocabulary = backend.vocabulary();
         let (bos, eos) = vocabulary.marks();
@@ -104,19 +138,44 @@ impl Model {
             }
         }
         let ready = Ready { facts, vocabulary, template, scheduler, adapters, words: OnceLock::new() };
-        let _ = self.ready.set(ready);
-        Ok(work)
+        let _ = self.loaded.set(Kind::Writes(Box::new(ready)));
+        Ok(Box::new(|| work.run()))
     }
 
+    fn embeds(&self, embedder: Box<dyn Embedder>, files: &[AdapterFile]) -> Result<Box<dyn FnOnce()>, Error> {
+        if let Some(AdapterFile { file, .. }) = files.first() {
+            let reason = "cannot be attached: the model writes no text".to_owned();
+            return Err(Error::Adapter { path: file.clone(), reason });
+        }
+        let (facts, vocabulary) = (embedder.facts().clone(), embedder.vocabulary());
+        let (jobs, work) = Jobs::new(embedder);
+        let _ = self.loaded.set(Kind::Embeds(Box::new(Vectors { facts, vocabulary, jobs })));
+        Ok(Box::new(|| work.run()))
+    }
+
+    /// The model, once it is loaded and where it writes text.
     pub(crate) fn ready(&self) -> Option<&Ready> {
-        self.ready.get()
+        match self.loaded.get()? {
+            Kind::Writes(ready) => Some(ready),
+            Kind::Embeds(_) => None,
+        }
+    }
+
+    /// The model, once it is loaded and where it makes vectors or scores.
+    pub(crate) fn vectors(&self) -> Option<&Vectors> {
+        match self.loaded.get()? {
+            Kind::Embeds(vectors) => Some(vectors),
+            Kind::Writes(_) => None,
+        }
     }
 
     /// Ends loading or work at its next step.
     pub(crate) fn stop(&self) {
         self.progress.give_up();
-        if let Some(ready) = self.ready() {
-            ready.scheduler.stop();
+        match self.loaded.get() {
+            Some(Kind::Writes(ready)) => ready.scheduler.stop(),
+            Some(Kind::Embeds(vectors)) => vectors.jobs.stop(),
+            None => {}
         }
     }
 }

@@ -28,7 +28,7 @@ mod prefixes;
 mod saved;
 mod sequence;
 mod tree;
-mod turns;
+pub(crate) mod turns;
 mod work;
 
 pub use adapters::NotChanged;
@@ -55,8 +55,8 @@ const LARGEST_FOLDER: u64 = 4 << 30;
 /// How busy the scheduler is.
 #[derive(Debug, Default)]
 pub struct Load {
-    active: AtomicU32,
-    queued: AtomicU32,
+    pub(crate) active: AtomicU32,
+    pub(crate) queued: AtomicU32,
 }
 
 impl Load {

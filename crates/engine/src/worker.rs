@@ -7,13 +7,12 @@ use tokio::sync::oneshot;
 
 use crate::{
     AdapterFile, Error, GpuLayers,
-    backend::Backend,
     confidence::Calibration,
     http::{self, Door},
     listener::{self, Front, Listen, Listener},
-    model::{Model, Progress},
+    model::{Loaded, Model, Progress},
     parent,
-    scheduler::{STEP_TARGET, Work},
+    scheduler::STEP_TARGET,
 };
 
 /// How long the thread that computes may take to notice that it is over.
@@ -67,7 +66,7 @@ impl Options {
 /// Why the worker ended by itself. The sentence has been written to standard output as `{"failed": …}`.
 pub async fn serve_with<L>(options: Options, load: L) -> Result<(), Error>
 where
-    L: FnOnce(&Options, &Progress) -> Result<Box<dyn Backend>, Error> + Send + 'static,
+    L: FnOnce(&Options, &Progress) -> Result<Loaded, Error> + Send + 'static,
 {
     let served = live(options, load).await;
     if let Err(error) = &served {
@@ -78,7 +77,7 @@ where
 
 async fn live<L>(options: Options, load: L) -> Result<(), Error>
 where
-    L: FnOnce(&Options, &Progress) -> Result<Box<dyn Backend>, Error> + Send + 'static,
+    L: FnOnce(&Options, &Progress) -> Result<Loaded, Error> + Send + 'static,
 {
     let listener = Listener::bind(&options.listen, options.front.clone(), options.key.is_some()).await?;
     let parent_gone = options.parent_watch.then(parent::gone);
@@ -107,17 +106,17 @@ where
 /// Loads and works on a thread of its own; what it comes to arrives through the receiver, an error when it panicked.
 fn work<L>(door: Arc<Door>, options: Options, load: L) -> oneshot::Receiver<Result<(), Error>>
 where
-    L: FnOnce(&Options, &Progress) -> Result<Box<dyn Backend>, Error> + Send + 'static,
+    L: FnOnce(&Options, &Progress) -> Result<Loaded, Error> + Send + 'static,
 {
     let (done, working) = oneshot::channel();
     std::thread::spawn(move || {
         let step_target = options.step_target.unwrap_or(STEP_TARGET);
         let loaded = load(&options, &door.model.progress);
         let worked = loaded
-            .and_then(|backend| {
-                door.model.is_loaded(backend, &options.adapters, step_target, options.prefixes.as_deref())
+            .and_then(|loaded| {
+                door.model.is_loaded(loaded, &options.adapters, step_target, options.prefixes.as_deref())
             })
-            .map(Work::run);
+            .map(|work| work());
         let _ = done.send(worked);
     });
     working

@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use catalogue::{Offer, find as find_offer, offers};
 pub use downloads::{Download, DownloadState, Downloads};
-pub use entry::{Entry, Facts, Machine, Order, Place, Run, Step, Taking, Verified};
+pub use entry::{Entry, Facts, Kind, Machine, Order, Place, Run, Step, Taking, Verified};
 pub use error::Error;
 pub use fetch::Patience;
 use fetch::{Fetch, Fetched};

@@ -291,7 +291,11 @@ async fn models(spec: &Spec) -> Result<Response<Body>, std::io::Error> {
         .models
         .split(',')
         .map(|name| json!({"id": name, "object": "model", "owned_by": "mock", "max_model_len": 4096}));
-    Ok(reply(200, &json!({"object": "list", "data": names.collect::<Vec<_>>()})))
+    let mut names: Vec<Value> = names.collect();
+    if let Some(word) = &spec.can {
+        names.iter_mut().for_each(|name| name["meta"] = json!({"capabilities": [word]}));
+    }
+    Ok(reply(200, &json!({"object": "list", "data": names})))
 }
 
 async fn ask(
@@ -320,6 +324,10 @@ async fn ask(
     if spec.is_fault("drop") {
         guard.end(|stats| &mut stats.faulted);
         return Err(std::io::Error::other("the script drops the connection"));
+    }
+    if spec.can.as_ref().is_some_and(|word| word != "completion") {
+        guard.end(|stats| &mut stats.faulted);
+        return Ok(refusal(&spec, 400));
     }
     if let Some(status) = failing(&spec, count, &asked) {
         guard.end(|stats| &mut stats.faulted);

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use egress::Egress;
+use engine::embedding::{self, Pooling};
 use engine::gguf::{self, Head};
 use models::WorkerConfig;
-use models::library::{Facts, Library, Machine, Room, free_disk, ollama_folder};
+use models::library::{Facts, Kind, Library, Machine, Room, free_disk, ollama_folder};
 
 use crate::config::Config;
 
@@ -59,15 +60,23 @@ fn inspect(path: &Path) -> Result<Facts, String> {
     let Some(first) = heads.first() else { return Err(format!("{} has no head", path.display())) };
     let text = |key| first.text(key).map(gguf_line).filter(|text| !text.is_empty());
     let weights = |head: &Head| head.tensors.iter().map(|tensor| tensor.shape.iter().product::<u64>()).sum::<u64>();
+    let pooling = Pooling::of(first).map_err(|number| {
+        format!("the model {} pools in a way that is not known (pooling_type {number})", path.display())
+    })?;
     Ok(Facts {
         architecture: gguf_line(first.architecture()),
+        kind: match pooling {
+            None => Kind::Chat,
+            Some(Pooling::Rank) => Kind::Reranker,
+            Some(_) => Kind::Embedding,
+        },
         title: text("general.name"),
         licence: text("general.license"),
         quant: first.integer("general.file_type").and_then(quantisation).map(str::to_owned),
         parameters: heads.iter().map(weights).sum(),
         context: first.of_architecture("context_length").map_or(0, |tokens| u32::try_from(tokens).unwrap_or(u32::MAX)),
         weight_bytes: heads.iter().map(Head::weight_bytes).sum(),
-        kv_bytes_per_token: first.cache_per_token(),
+        kv_bytes_per_token: if embedding::is_encoder(first) { 0 } else { first.cache_per_token() },
         chat_template: first.text("tokenizer.chat_template").is_some(),
     })
 }

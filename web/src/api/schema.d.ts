@@ -1561,6 +1561,8 @@ export interface components {
              * @description Tokens it was made for.
              */
             context?: number | null;
+            /** @description `chat`, `embedding` or `reranker`. */
+            kind?: string | null;
             licence?: string | null;
             name: string;
             /** Format: int64 */

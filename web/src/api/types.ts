@@ -334,6 +334,7 @@ export type LibraryModel = {
   source: string | null;
   licence: string | null;
   architecture: string | null;
+  kind: "chat" | "embedding" | "reranker" | null;
   quant: string | null;
   parameters: number | null;
   context: number | null;

@@ -64,7 +64,7 @@ pub(super) struct Scaled {
 }
 
 fn ready(door: &Door) -> Result<&Ready, Problem> {
-    door.model.ready().ok_or_else(|| Problem::Loading { progress: door.model.progress.get() })
+    door.model.ready().ok_or_else(|| super::absent(door))
 }
 
 pub(super) async fn list(State(door): Shared) -> Result<Json<Value>, Problem> {

@@ -68,7 +68,7 @@ pub(super) async fn unpin(State(door): Shared, Path(id): Path<String>) -> Result
 }
 
 fn ready(door: &Door) -> Result<&Ready, Problem> {
-    door.model.ready().ok_or_else(|| Problem::Loading { progress: door.model.progress.get() })
+    door.model.ready().ok_or_else(|| super::absent(door))
 }
 
 fn object(prefix: &Prefix) -> Value {

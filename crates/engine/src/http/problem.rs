@@ -11,24 +11,64 @@ use serde_json::{Value, json};
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Problem {
     Unauthorized,
-    NoSuchRoute { path: String },
+    NoSuchRoute {
+        path: String,
+    },
     WrongMethod,
-    Loading { progress: f32 },
+    Loading {
+        progress: f32,
+    },
     Busy,
     Gone,
     TooLarge,
-    Unreadable { why: String },
-    Invalid { parameter: &'static str, why: String },
-    TooLong { prompt: usize, context: u32 },
-    Template { why: String },
-    NoSuchModel { name: String },
-    NoSuchAdapter { name: String },
-    AdapterExists { name: String },
-    AdapterInUse { name: String, requests: u32 },
-    AdapterRefused { why: String },
-    NoRoomToPin { why: String },
-    NoSuchPrefix { id: String },
-    Failed { why: String },
+    Unreadable {
+        why: String,
+    },
+    Invalid {
+        parameter: &'static str,
+        why: String,
+    },
+    TooLong {
+        prompt: usize,
+        context: u32,
+    },
+    TextTooLong {
+        text: String,
+        tokens: usize,
+        context: u32,
+    },
+    /// Another kind of model is needed.
+    OtherModel {
+        needs: &'static str,
+    },
+    Template {
+        why: String,
+    },
+    NoSuchModel {
+        name: String,
+    },
+    NoSuchAdapter {
+        name: String,
+    },
+    AdapterExists {
+        name: String,
+    },
+    AdapterInUse {
+        name: String,
+        requests: u32,
+    },
+    AdapterRefused {
+        why: String,
+    },
+    NoRoomToPin {
+        why: String,
+    },
+    NoSuchPrefix {
+        id: String,
+    },
+    Failed {
+        why: String,
+    },
 }
 
 impl Problem {
@@ -48,7 +88,10 @@ impl Problem {
             Problem::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, INVALID, "request_too_large"),
             Problem::Unreadable { .. } => (StatusCode::BAD_REQUEST, INVALID, "invalid_json"),
             Problem::Invalid { .. } => (StatusCode::BAD_REQUEST, INVALID, "invalid_value"),
-            Problem::TooLong { .. } => (StatusCode::BAD_REQUEST, INVALID, "context_length_exceeded"),
+            Problem::TooLong { .. } | Problem::TextTooLong { .. } => {
+                (StatusCode::BAD_REQUEST, INVALID, "context_length_exceeded")
+            }
+            Problem::OtherModel { .. } => (StatusCode::BAD_REQUEST, INVALID, "wrong_kind_of_model"),
             Problem::Template { .. } => (StatusCode::BAD_REQUEST, INVALID, "chat_template_refused"),
             Problem::NoSuchModel { .. } => (StatusCode::NOT_FOUND, INVALID, "model_not_found"),
             Problem::NoSuchAdapter { .. } => (StatusCode::NOT_FOUND, INVALID, "adapter_not_found"),
@@ -75,6 +118,10 @@ impl Problem {
             Problem::TooLong { prompt, context } => format!(
                 "the prompt has {prompt} tokens and the context of this model is {context}, of which the answer needs at least one"
             ),
+            Problem::TextTooLong { text, tokens, context } => {
+                format!("{text} has {tokens} tokens and this model reads at most {context}")
+            }
+            Problem::OtherModel { needs } => (*needs).into(),
             Problem::NoSuchModel { name } => format!("there is no model {name} here; /v1/models lists those that are"),
             Problem::NoSuchAdapter { name } => format!("there is no adapter {name}"),
             Problem::AdapterExists { name } => {
@@ -96,6 +143,7 @@ impl Problem {
         let (_, kind, code) = self.facts();
         let parameter = match self {
             Problem::Invalid { parameter, .. } => Some(*parameter),
+            Problem::OtherModel { .. } => Some("model"),
             _ => None,
         };
         json!({"error": {"message": self.sentence(), "type": kind, "param": parameter, "code": code}})

@@ -124,16 +124,24 @@ pub(super) struct Wish {
 impl Wish {
     /// A portal says in headers whose the request is: the body is what its client sent, and what that says of itself is not to be trusted.
     pub(super) fn on_behalf_of(mut self, headers: &HeaderMap) -> Self {
-        let word = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-        if let Some(person) = word("x-portico-person") {
-            self.person = person.to_owned();
-        }
-        if word("x-portico-priority") == Some("batch") {
-            self.priority = Priority::Batch;
-        }
-        self.tell_place = self.stream && word("x-portico-tell") == Some("place");
+        told_by_a_portal(headers, &mut self.person, &mut self.priority);
+        self.tell_place = self.stream && word(headers, "x-portico-tell") == Some("place");
         self
     }
+}
+
+/// Whose a request is and how urgent, where headers say so.
+pub(super) fn told_by_a_portal(headers: &HeaderMap, person: &mut String, priority: &mut Priority) {
+    if let Some(told) = word(headers, "x-portico-person") {
+        told.clone_into(person);
+    }
+    if word(headers, "x-portico-priority") == Some("batch") {
+        *priority = Priority::Batch;
+    }
+}
+
+fn word<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
 }
 
 /// Reads a body.

@@ -138,12 +138,27 @@ impl Model {
         !recurs && !in_part
     }
 
-    /// Why this model cannot continue text, if it cannot.
-    fn objection(&self) -> Option<String> {
+    pub(super) fn as_ptr(&self) -> *mut sys::llama_model {
+        self.model.as_ptr()
+    }
+
+    pub(super) fn vocabulary_ptr(&self) -> *const sys::llama_vocab {
+        self.vocabulary.as_ptr()
+    }
+
+    /// Why this engine cannot run this model, if it cannot.
+    pub(super) fn objection(&self) -> Option<String> {
         let model = self.model.as_ptr();
         // SAFETY: the model is live.
-        let (decodes, encodes) = unsafe { (sys::llama_model_has_decoder(model), sys::llama_model_has_encoder(model)) };
-        (!decodes || encodes).then(|| "it is an encoder; this engine runs models that continue text".to_owned())
+        let (encodes, diffuses) =
+            unsafe { (sys::llama_model_has_encoder(model), sys::llama_model_is_diffusion(model)) };
+        match (encodes, diffuses) {
+            (true, _) => Some(
+                "it turns one text into another (an encoder with a decoder), which this engine does not run".into(),
+            ),
+            (_, true) => Some("it writes by diffusion, which this engine does not run".into()),
+            _ => None,
+        }
     }
 
     pub(super) fn vocabulary_size(&self) -> usize {
@@ -325,7 +340,7 @@ impl Context {
         unsafe { sys::llama_attach_threadpool(context.as_ptr(), pool.0.as_ptr(), pool.0.as_ptr()) };
         // SAFETY: allocates arrays for `batch_len` tokens of one sequence each.
         let batch = unsafe { sys::llama_batch_init(batch_len, 0, 1) };
-        LOADED.store(true, Ordering::Relaxed);
+        is_loaded();
         Ok(Context { context, batch, limits, model, _threads: pool, applied: None })
     }
 
@@ -427,6 +442,11 @@ fn start() {
         sys::ggml_set_abort_callback(Some(on_abort));
         sys::llama_backend_init();
     });
+}
+
+/// From now on what llama.cpp gives up over is no broken model.
+pub(super) fn is_loaded() {
+    LOADED.store(true, Ordering::Relaxed);
 }
 
 /// llama.cpp's own reason, without the names of its functions.

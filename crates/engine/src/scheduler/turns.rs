@@ -20,9 +20,9 @@ pub enum Priority {
 
 /// Requests that share one clock.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Flow {
-    pub(super) person: Arc<str>,
-    pub(super) priority: Priority,
+pub(crate) struct Flow {
+    pub(crate) person: Arc<str>,
+    pub(crate) priority: Priority,
 }
 
 #[derive(Debug, Default)]
@@ -33,7 +33,7 @@ struct Clock {
 
 /// All clocks.
 #[derive(Debug, Default)]
-pub(super) struct Turns {
+pub(crate) struct Turns {
     clocks: HashMap<Flow, Clock>,
     /// No clock of somebody who has requests is behind this: who was away has saved nothing up.
     floor: u64,
@@ -41,7 +41,7 @@ pub(super) struct Turns {
 
 impl Turns {
     /// A request of `flow` has come.
-    pub(super) fn enter(&mut self, flow: &Flow) {
+    pub(crate) fn enter(&mut self, flow: &Flow) {
         self.floor = self.clocks.values().map(|clock| clock.time).min().unwrap_or(self.floor).max(self.floor);
         let floor = self.floor;
         let clock = self.clocks.entry(flow.clone()).or_insert(Clock { time: floor, requests: 0 });
@@ -49,7 +49,7 @@ impl Turns {
     }
 
     /// A request of `flow` is over.
-    pub(super) fn leave(&mut self, flow: &Flow) {
+    pub(crate) fn leave(&mut self, flow: &Flow) {
         let Some(clock) = self.clocks.get_mut(flow) else { return };
         clock.requests = clock.requests.saturating_sub(1);
         if clock.requests == 0 {
@@ -63,7 +63,7 @@ impl Turns {
     }
 
     /// Tokens were computed for `flow`.
-    pub(super) fn charge(&mut self, flow: &Flow, prompt: u32, answer: u32) {
+    pub(crate) fn charge(&mut self, flow: &Flow, prompt: u32, answer: u32) {
         let Some(clock) = self.clocks.get_mut(flow) else { return };
         let tokens = u64::from(prompt).saturating_add(u64::from(answer) * ANSWER);
         let speed = if flow.priority == Priority::Batch { BATCH } else { 1 };
@@ -71,7 +71,7 @@ impl Turns {
     }
 
     /// What to sort by: the smallest goes first.
-    pub(super) fn order(&self, flow: &Flow) -> (u64, Priority) {
+    pub(crate) fn order(&self, flow: &Flow) -> (u64, Priority) {
         (self.clocks.get(flow).map_or(self.floor, |clock| clock.time), flow.priority)
     }
 }

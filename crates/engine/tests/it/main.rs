@@ -7,6 +7,7 @@ mod adapters;
 mod answers;
 mod choosing;
 mod confidences;
+mod embeddings;
 mod files;
 mod grammars;
 mod life;
@@ -21,4 +22,6 @@ mod scheduling;
 mod templates;
 mod texts;
 mod tools;
+#[cfg(feature = "llama")]
+mod vectors;
 mod worker;

@@ -81,7 +81,7 @@ fn what_cannot_be_done_is_refused_with_a_sentence() {
             "logprobs must be at most 20",
         ),
         ("/v1/completions", json!({"prompt": "x", "echo": true}), 400, "invalid_value", "echo is not supported"),
-        ("/v1/embeddings", json!({}), 404, "unknown_url", "there is nothing at /v1/embeddings"),
+        ("/v1/images", json!({}), 404, "unknown_url", "there is nothing at /v1/images"),
         ("/v1/models", json!({}), 405, "method_not_allowed", "does not take that method"),
     ];
     for (path, ask, status, code, sentence) in cases {

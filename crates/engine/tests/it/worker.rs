@@ -111,11 +111,16 @@ impl Worker {
         exchange(self.connect(), &format!("POST {path} HTTP/1.1\r\n{headers}"), body)
     }
 
-    /// Begins a request and reads up to the head of the answer.
-    pub(crate) fn open(&self, path: &str, body: &Value) -> BufReader<TcpStream> {
+    /// Begins a request and reads nothing.
+    pub(crate) fn begin(&self, path: &str, body: &Value) -> TcpStream {
         let mut connection = self.connect();
         send(&mut connection, &format!("POST {path} HTTP/1.1\r\n"), body.to_string().as_bytes()).expect("sent");
-        BufReader::new(connection)
+        connection
+    }
+
+    /// Begins a request and reads up to the head of the answer.
+    pub(crate) fn open(&self, path: &str, body: &Value) -> BufReader<TcpStream> {
+        BufReader::new(self.begin(path, body))
     }
 
     /// All events of a stream, the last one raw.

@@ -8,11 +8,27 @@ use serde::{Deserialize, Serialize};
 
 use super::{Offer, Source, parts};
 
+/// What a model is for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// It answers in words.
+    #[default]
+    Chat,
+    /// It makes vectors of texts.
+    Embedding,
+    /// It puts documents in order.
+    Reranker,
+}
+
 /// What the head of a GGUF file tells.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Facts {
     /// `llama`, `qwen2` ...
     pub architecture: String,
+    /// What it is for.
+    #[serde(default)]
+    pub kind: Kind,
     /// What it calls itself.
     pub title: Option<String>,
     /// The licence it names.

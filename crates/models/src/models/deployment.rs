@@ -188,6 +188,11 @@ impl Deployment {
         }
     }
 
+    /// What it can do, in its back end's own words, where that tells.
+    pub(crate) fn capabilities(&self) -> Option<Vec<String>> {
+        self.offered.read().unwrap_or_else(PoisonError::into_inner).as_ref()?.capabilities.clone()
+    }
+
     /// Whether a request that is about to be sent makes its back end load it first. It is loading from then on.
     pub(crate) fn wakes(&self) -> bool {
         if self.phase.load(Ordering::Relaxed) != COLD || self.local || self.warms_up {

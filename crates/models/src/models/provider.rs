@@ -218,7 +218,8 @@ async fn warm(deployment: &Deployment) {
         return;
     }
     deployment.set(ModelState::Warming);
-    match warm_up(deployment.backend.as_ref(), &deployment.name).await {
+    let can = deployment.capabilities();
+    match warm_up(deployment.backend.as_ref(), &deployment.name, can.as_deref()).await {
         // What it does not like about our request, it may like about others: it answers.
         Ok(()) | Err(ModelError::Rejected { .. }) => deployment.set(ModelState::Ready),
         Err(error) => deployment.fail(&error),

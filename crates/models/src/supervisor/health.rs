@@ -106,7 +106,7 @@ impl Attendance<'_> {
         }
     }
 
-    /// A real request for one token, so that no person waits for what only happens once.
+    /// A real request for what the model does, so that no person waits for what only happens once.
     async fn warm_up(&self, url: &str) -> Result<Offered, String> {
         let started = Instant::now();
         let adapter = self.adapter(url, Timeouts { first_token: WARM_UP, idle: WARM_UP, ..self.worker.timeouts })?;
@@ -116,7 +116,7 @@ impl Attendance<'_> {
             return Err("it offers no model".to_owned());
         }
         let offered = offered.swap_remove(0);
-        warm_up(&adapter, &offered.name).await.map_err(wrong)?;
+        warm_up(&adapter, &offered.name, offered.capabilities.as_deref()).await.map_err(wrong)?;
         self.worker.note(|facts| facts.warmed_in = Some(started.elapsed()));
         Ok(offered)
     }

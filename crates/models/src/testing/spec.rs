@@ -29,6 +29,8 @@ pub struct Spec {
     pub usage: String,
     /// `models`: the names it lists, with commas.
     pub models: String,
+    /// `can`: what it says its models can do, a word; without `completion` it refuses to talk.
+    pub can: Option<String>,
     /// `under`: where the interface lies; `/v1` unless told.
     pub only_under: Option<String>,
     /// `prefixes`: the file that what is pinned is kept in; nothing can be pinned unless told.
@@ -58,6 +60,7 @@ impl Default for Spec {
             load_ms: 0,
             usage: "empty".to_owned(),
             models: "mock".to_owned(),
+            can: None,
             only_under: None,
             prefixes: None,
             people: None,
@@ -88,6 +91,7 @@ impl Spec {
                 "prefixes" => self.prefixes = Some(value.to_owned()),
                 "people" => self.people = Some(value.to_owned()),
                 "queued" => self.queued = value.parse().unwrap_or(0),
+                "can" => self.can = Some(value.to_owned()),
                 "under" => self.only_under = Some(value.to_owned()),
                 "fault" => {
                     let (name, at) = value.split_once('@').unwrap_or((value, "0"));

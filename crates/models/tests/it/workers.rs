@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use domain::{ModelError, ModelState, TurnEvent};
 use futures_util::StreamExt;
+use models::capability::{Answer, Capability};
 use models::testing::{play_worker, scripted_worker};
 use models::{Errand, KeepAlive, Models, WorkerConfig};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
@@ -199,6 +200,21 @@ async fn a_worker_that_can_pin_nothing_is_ready_all_the_same() {
     models.run_workers(vec![WorkerConfig { pinned: vec!["Be brief.".into()], ..worker("") }]);
     ready(&models).await;
     models.shutdown().await;
+}
+
+#[tokio::test]
+async fn who_makes_vectors_or_ranks_is_warmed_up_by_that_and_is_not_for_chat() {
+    for (can, task) in [("embedding", Capability::Embeddings), ("rerank", Capability::Rerank)] {
+        // It refuses to talk: a warm-up in words would fail.
+        let models = house(&format!("can={can};models=tiny-1"));
+        ready(&models).await;
+        let view = models.find("local/tiny").expect("the model");
+        assert!(!view.answers, "{can}");
+        let evidence = models.test("local/tiny").await.expect("the model");
+        let answer = |capability| evidence.iter().find(|row| row.capability == capability).map(|row| row.answer);
+        assert_eq!((answer(Capability::Chat), answer(task)), (Some(Answer::No), Some(Answer::Yes)), "{evidence:?}");
+        models.shutdown().await;
+    }
 }
 
 #[tokio::test]

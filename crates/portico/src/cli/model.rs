@@ -11,7 +11,7 @@ use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use domain::SystemClock;
 use egress::Egress;
-use models::library::{self, Entry, Facts, Library, Room, Source, Step, Taking, shown};
+use models::library::{self, Entry, Facts, Kind, Library, Room, Source, Step, Taking, shown};
 use tokio_util::sync::CancellationToken;
 
 use super::house::run as finish;
@@ -262,7 +262,7 @@ fn tell_room(room: Room, facts: &Facts) {
         room.context,
         facts.context
     ));
-    if !facts.chat_template {
+    if facts.kind == Kind::Chat && !facts.chat_template {
         print::note(format_args!("it has no chat template: it goes on with text, and chats are refused"));
     }
 }

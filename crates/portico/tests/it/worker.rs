@@ -68,7 +68,7 @@ impl Alone {
         let load = move |_: &engine::Options, progress: &Progress| {
             progress.report(0.5);
             let _ = closed.recv();
-            Ok(Box::new(Scripted::new(Script::answering(&["once ", "upon ", "a time"]))) as _)
+            Ok(engine::Loaded::Writer(Box::new(Scripted::new(Script::answering(&["once ", "upon ", "a time"])))))
         };
         #[expect(clippy::disallowed_methods, reason = "a test's worker ends with its runtime")]
         tokio::spawn(engine::serve_with(options, load));

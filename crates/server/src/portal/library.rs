@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use domain::ModelState;
 use hyper::body::Body as _;
 use models::library::{
-    self, Download, DownloadState, Downloads, Entry, Library, Offer, Place, Room, Run, Source, Taking,
+    self, Download, DownloadState, Downloads, Entry, Kind, Library, Offer, Place, Room, Run, Source, Taking,
 };
 use models::{WorkerConfig, WorkerView};
 use serde::{Deserialize, Serialize};
@@ -68,6 +68,9 @@ pub(crate) struct LibraryModel {
     source: Option<String>,
     licence: Option<String>,
     architecture: Option<String>,
+    /// `chat`, `embedding` or `reranker`.
+    #[schema(value_type = Option<String>)]
+    kind: Option<Kind>,
     quant: Option<String>,
     parameters: Option<u64>,
     /// Tokens it was made for.
@@ -417,6 +420,7 @@ impl Shelves {
             source: entry.source,
             licence: entry.licence,
             architecture: facts.as_ref().map(|facts| facts.architecture.clone()),
+            kind: facts.as_ref().map(|facts| facts.kind),
             quant: facts.as_ref().and_then(|facts| facts.quant.clone()),
             parameters: facts.as_ref().map(|facts| facts.parameters),
             context: facts.as_ref().map(|facts| facts.context),

@@ -104,7 +104,7 @@ impl Endpoints {
 }
 
 /// What a list entry tells beyond its name, in the words of vLLM (`max_model_len`), llama-server (`meta.n_ctx`, and as a router of
-/// several models `status.value`), our own worker (`meta.context_length`, `meta.has_chat_template`, `meta.parallel`,
+/// several models `status.value`), our own worker (`meta.context_length`, `meta.has_chat_template`, `meta.parallel`, `meta.capabilities`,
 /// `status.progress`) and others.
 pub(crate) fn offered(entry: ModelEntry) -> Offered {
     let meta = entry.extra.get("meta");
@@ -114,6 +114,8 @@ pub(crate) fn offered(entry: ModelEntry) -> Offered {
         .find_map(|name| number(entry.extra.get(name)).or_else(|| number(meta.and_then(|meta| meta.get(name)))));
     let chat_template = meta.and_then(|meta| meta.get("has_chat_template")).and_then(Value::as_bool);
     let concurrency = number(meta.and_then(|meta| meta.get("parallel"))).filter(|places| *places > 0);
+    let words = meta.and_then(|meta| meta.get("capabilities")).and_then(Value::as_array);
+    let capabilities = words.map(|words| words.iter().filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>());
     let created = Some(entry.created).filter(|at| *at > 0);
     let status = entry.extra.get("status");
     let word = status.and_then(|status| status.get("value")).and_then(Value::as_str);
@@ -124,7 +126,17 @@ pub(crate) fn offered(entry: ModelEntry) -> Offered {
     });
     let progress = status.filter(|_| word == Some("loading")).and_then(|status| status.get("progress"));
     let loading = progress.and_then(Value::as_f64).and_then(percent);
-    Offered { name: entry.id, context, chat_template, loaded, loading, concurrency, created, ..Offered::default() }
+    Offered {
+        name: entry.id,
+        context,
+        chat_template,
+        capabilities,
+        loaded,
+        loading,
+        concurrency,
+        created,
+        ..Offered::default()
+    }
 }
 
 fn percent(part: f64) -> Option<u8> {

@@ -17,7 +17,7 @@ export function ModelRow({ model, runs }: { model: LibraryModel; runs: boolean }
   const t = useT("library");
   const size = useSize();
   const { name } = model;
-  const facts = [size(model.bytes), model.quant, model.context === null ? null : t("tokens", { count: model.context }), model.chat_template === false ? t("no_template") : null, model.licence].filter(Boolean).join(" · ");
+  const facts = [size(model.bytes), model.quant, model.context === null ? null : t("tokens", { count: model.context }), model.kind === "chat" && model.chat_template === false ? t("no_template") : null, model.licence].filter(Boolean).join(" · ");
   return (
     <li className="flex flex-wrap items-center gap-x-4 gap-y-2 border-b px-4 py-3 last:border-b-0">
       <div className="min-w-0 flex-1 basis-60">
@@ -25,6 +25,7 @@ export function ModelRow({ model, runs }: { model: LibraryModel; runs: boolean }
           <span className="font-mono text-[13px] break-all">{name}</span>
           {model.resting ? <Badge tone="neutral">{t("resting")}</Badge> : model.running ? <Badge tone="good">{t("running")}</Badge> : null}
           {model.configured ? <Badge tone="neutral">{t("from_file")}</Badge> : null}
+          {model.kind === "embedding" || model.kind === "reranker" ? <Badge tone="neutral">{t(model.kind)}</Badge> : null}
           {model.place === "folder" ? null : <Badge tone="neutral">{t(model.place)}</Badge>}
           {model.room && !model.running ? <Fits room={model.room} /> : null}
         </p>
