@@ -24,6 +24,7 @@ fn main() -> ExitCode {
         gpu_layers: engine::GpuLayers::Auto,
         step_target: None,
         guesses: true,
+        draft: None,
         adapters: Vec::new(),
         calibration: engine::confidence::Calibration::default(),
         prefixes: None,
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
             "--lora" => options.adapters.push(value().parse().expect("NAME=FILE:SCALE")),
             "--calibration" => options.calibration = value().parse().expect("FIGURE:SHARE,…"),
             "--prefixes" => options.prefixes = Some(value().into()),
+            "--draft" => options.draft = Some(value().into()),
             "--watch" => options.parent_watch = true,
             "--scripted" => script = Some(Script::answering(&value().split('|').collect::<Vec<_>>())),
             "--recalls" => script = Some(Script { recalls: true, ..Script::default() }),
@@ -60,7 +62,10 @@ fn main() -> ExitCode {
     let served = async {
         if let Some(plan) = plan {
             let plan = Plan { step: pace, ..plan };
-            return engine::serve_with(options, |_, _| Ok(Loaded::Embedder(Box::new(Embedder::new(plan))))).await;
+            return engine::serve_with(options, move |_, _| {
+                Ok(Loaded::Embedder(Box::new(Embedder::new(plan.clone()))))
+            })
+            .await;
         }
         let Some(mut script) = script else { return engine::serve(options).await };
         script.step = pace;
@@ -69,7 +74,7 @@ fn main() -> ExitCode {
         let load = move |_: &Options, progress: &engine::Progress| {
             progress.report(0.5);
             std::thread::sleep(load_time);
-            Ok(Loaded::Writer(Box::new(Scripted::new(script))))
+            Ok(Loaded::Writer(Box::new(Scripted::new(script.clone()))))
         };
         engine::serve_with(options, load).await
     };

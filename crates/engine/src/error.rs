@@ -41,6 +41,14 @@ pub enum Error {
         /// What llama.cpp said.
         reason: String,
     },
+    /// The draft model cannot guess for the model: another, or none.
+    #[error("the draft model {} {reason}", path.display())]
+    Draft {
+        /// The file.
+        path: PathBuf,
+        /// Why, as the rest of the sentence.
+        reason: String,
+    },
     /// An adapter's file is none for the model: another, or none.
     #[error("the adapter {} {reason}", path.display())]
     Adapter {

@@ -103,12 +103,13 @@ impl Model {
     pub(crate) fn is_loaded(
         &self,
         loaded: Loaded,
+        draft: Option<Box<dyn Backend>>,
         files: &[AdapterFile],
         step_target: Duration,
         prefixes: Option<&Path>,
     ) -> Result<Box<dyn FnOnce()>, Error> {
         match loaded {
-            Loaded::Writer(backend) => self.writes(backend, files, step_target, prefixes),
+            Loaded::Writer(backend) => self.writes(backend, draft, files, step_target, prefixes),
             Loaded::Embedder(embedder) => self.embeds(embedder, files),
         }
     }
@@ -116,6 +117,7 @@ impl Model {
     fn writes(
         &self,
         backend: Box<dyn Backend>,
+        draft: Option<Box<dyn Backend>>,
         files: &[AdapterFile],
         step_target: Duration,
         prefixes: Option<&Path>,
@@ -127,7 +129,7 @@ impl Model {
         if let Some(Err(refused)) = &template {
             tracing::warn!(%refused, "chats will be refused");
         }
-        let (scheduler, mut work) = Scheduler::saving(backend, step_target, prefixes);
+        let (scheduler, mut work) = Scheduler::with_draft(backend, draft, step_target, prefixes);
         let adapters = Adapters::default();
         for wish in files {
             let refused = |why: NotChanged| Error::Adapter { path: wish.file.clone(), reason: why.to_string() };

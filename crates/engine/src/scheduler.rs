@@ -4,7 +4,7 @@
 //! before the next step.
 //!
 //! This file is where requests are handed in. `scheduler/work.rs` is the loop; it asks `turns` who is next, `pace` how much fits into a step,
-//! and `memory` for places in the cache (`tree` is its book, `saved` its copy on disk). `sequence` is one request, `lookup` guesses ahead. Why it is so: `docs/adr/0005-one-book-of-the-cache.md`.
+//! and `memory` for places in the cache (`tree` is its book, `saved` its copy on disk). `sequence` is one request, `guesses` guesses ahead. Why it is so: `docs/adr/0005-one-book-of-the-cache.md`.
 
 use std::{
     path::{Path, PathBuf},
@@ -21,6 +21,8 @@ use tokio::sync::oneshot;
 use crate::backend::{Adapter, Backend, Lora, Token};
 
 mod adapters;
+mod draft;
+mod guesses;
 mod lookup;
 mod memory;
 mod pace;
@@ -33,6 +35,7 @@ mod work;
 
 pub use adapters::NotChanged;
 use adapters::{Attached, Wanted};
+pub(crate) use draft::objection;
 use memory::Pinning;
 pub use prefixes::{NotPinned, Prefix};
 use saved::Saved;
@@ -136,6 +139,16 @@ impl Scheduler {
 
     /// The same with a folder of this model's own, where beginnings of texts outlive a restart; what was pinned before is back when this returns.
     pub fn saving(backend: Box<dyn Backend>, step_target: Duration, folder: Option<&Path>) -> (Scheduler, Work) {
+        Scheduler::with_draft(backend, None, step_target, folder)
+    }
+
+    /// The same, where a smaller model with the same vocabulary guesses ahead.
+    pub fn with_draft(
+        backend: Box<dyn Backend>,
+        draft: Option<Box<dyn Backend>>,
+        step_target: Duration,
+        folder: Option<&Path>,
+    ) -> (Scheduler, Work) {
         let (sender, inbox) = channel();
         let load = Arc::new(Load::default());
         let facts = backend.facts();
@@ -148,7 +161,7 @@ impl Scheduler {
         let identity = backend.identity(None).filter(|_| backend.facts().shares);
         let saved = folder.zip(identity).and_then(|(folder, model)| Saved::open(folder, model, LARGEST_FOLDER));
         let wanted = scheduler.wanted.clone();
-        (scheduler, Work::new(backend, inbox, load, wanted, step_target, saved))
+        (scheduler, Work::new(backend, draft, inbox, load, wanted, step_target, saved))
     }
 
     /// Hands in a request; its events come through the receiver.

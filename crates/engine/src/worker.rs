@@ -7,12 +7,13 @@ use tokio::sync::oneshot;
 
 use crate::{
     AdapterFile, Error, GpuLayers,
+    backend::Backend,
     confidence::Calibration,
     http::{self, Door},
     listener::{self, Front, Listen, Listener},
     model::{Loaded, Model, Progress},
     parent,
-    scheduler::STEP_TARGET,
+    scheduler::{STEP_TARGET, objection},
 };
 
 /// How long the thread that computes may take to notice that it is over.
@@ -42,6 +43,8 @@ pub struct Options {
     pub step_target: Option<Duration>,
     /// Guess ahead where an answer repeats what stands before. The text is the same without; off only to measure what it brings.
     pub guesses: bool,
+    /// The GGUF file of a smaller model with the same vocabulary, which guesses ahead.
+    pub draft: Option<PathBuf>,
     /// LoRA adapters to begin with.
     pub adapters: Vec<AdapterFile>,
     /// What answers' confidence says for this model.
@@ -66,7 +69,7 @@ impl Options {
 /// Why the worker ended by itself. The sentence has been written to standard output as `{"failed": …}`.
 pub async fn serve_with<L>(options: Options, load: L) -> Result<(), Error>
 where
-    L: FnOnce(&Options, &Progress) -> Result<Loaded, Error> + Send + 'static,
+    L: Fn(&Options, &Progress) -> Result<Loaded, Error> + Send + 'static,
 {
     let served = live(options, load).await;
     if let Err(error) = &served {
@@ -77,7 +80,7 @@ where
 
 async fn live<L>(options: Options, load: L) -> Result<(), Error>
 where
-    L: FnOnce(&Options, &Progress) -> Result<Loaded, Error> + Send + 'static,
+    L: Fn(&Options, &Progress) -> Result<Loaded, Error> + Send + 'static,
 {
     let listener = Listener::bind(&options.listen, options.front.clone(), options.key.is_some()).await?;
     let parent_gone = options.parent_watch.then(parent::gone);
@@ -106,20 +109,39 @@ where
 /// Loads and works on a thread of its own; what it comes to arrives through the receiver, an error when it panicked.
 fn work<L>(door: Arc<Door>, options: Options, load: L) -> oneshot::Receiver<Result<(), Error>>
 where
-    L: FnOnce(&Options, &Progress) -> Result<Loaded, Error> + Send + 'static,
+    L: Fn(&Options, &Progress) -> Result<Loaded, Error> + Send + 'static,
 {
     let (done, working) = oneshot::channel();
     std::thread::spawn(move || {
         let step_target = options.step_target.unwrap_or(STEP_TARGET);
-        let loaded = load(&options, &door.model.progress);
-        let worked = loaded
-            .and_then(|loaded| {
-                door.model.is_loaded(loaded, &options.adapters, step_target, options.prefixes.as_deref())
-            })
-            .map(|work| work());
-        let _ = done.send(worked);
+        let loaded = load(&options, &door.model.progress).and_then(|loaded| {
+            let draft = load_draft(&options, &load, &loaded)?;
+            door.model.is_loaded(loaded, draft, &options.adapters, step_target, options.prefixes.as_deref())
+        });
+        let _ = done.send(loaded.map(|work| work()));
     });
     working
+}
+
+/// The model that is to guess for `model`, where one is wanted.
+fn load_draft<L>(options: &Options, load: &L, model: &Loaded) -> Result<Option<Box<dyn Backend>>, Error>
+where
+    L: Fn(&Options, &Progress) -> Result<Loaded, Error>,
+{
+    let Some(path) = &options.draft else { return Ok(None) };
+    let refused = |reason: String| Err(Error::Draft { path: path.clone(), reason });
+    let Loaded::Writer(model) = model else { return refused("has nothing to guess: the model writes no text".into()) };
+    let options = Options { model: path.clone(), draft: None, adapters: Vec::new(), prefixes: None, ..options.clone() };
+    let Loaded::Writer(draft) = load(&options, &Progress::default())? else {
+        return refused("cannot guess: it writes no text".into());
+    };
+    if !draft.facts().shares {
+        return refused("has a running state, which cannot go back behind a wrong guess".into());
+    }
+    match objection(&*model.vocabulary(), &*draft.vocabulary()) {
+        Some(reason) => refused(reason),
+        None => Ok(Some(draft)),
+    }
 }
 
 async fn told_to_end() {

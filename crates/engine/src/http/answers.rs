@@ -196,7 +196,7 @@ fn word_of_calls(finish: &'static str) -> &'static str {
 }
 
 fn usage_object(usage: Usage, calibration: &Calibration) -> Value {
-    let Usage { prompt, completion, confidence, cached } = usage;
+    let Usage { prompt, completion, confidence, cached, drafted, accepted } = usage;
     let mut object = json!({
         "prompt_tokens": prompt,
         "completion_tokens": completion,
@@ -210,6 +210,13 @@ fn usage_object(usage: Usage, calibration: &Calibration) -> Value {
             "worst_from": worst_from,
             "window": WINDOW.min(tokens as usize),
             "tokens": tokens,
+        });
+    }
+    if drafted > 0 {
+        // OpenAI's words for predicted outputs.
+        object["completion_tokens_details"] = json!({
+            "accepted_prediction_tokens": accepted,
+            "rejected_prediction_tokens": drafted - accepted,
         });
     }
     object

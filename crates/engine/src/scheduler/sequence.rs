@@ -8,7 +8,7 @@ use tokio::sync::mpsc::Sender;
 use super::{
     KEPT_FREE,
     adapters::Claim,
-    lookup::Lookup,
+    guesses::{Guessers, Record},
     turns::{Flow, Priority},
 };
 use crate::{
@@ -118,6 +118,10 @@ pub struct Usage {
     pub confidence: Option<Confidence>,
     /// Those of the prompt that had been computed for others before.
     pub cached: u32,
+    /// Tokens that a draft model guessed, and how many of them came.
+    pub drafted: u32,
+    /// See [`drafted`](Self::drafted).
+    pub accepted: u32,
 }
 
 pub(super) struct Sequence {
@@ -144,7 +148,7 @@ pub(super) struct Sequence {
     bytes_shown: usize,
     unshown: VecDeque<(usize, Scored)>,
     tally: Tally,
-    lookup: Lookup,
+    pub(super) guesses: Record,
     /// What the present step has brought and the reader has not been told.
     news: Delta,
     end: Option<Event>,
@@ -172,7 +176,7 @@ impl Sequence {
             bytes_shown: 0,
             unshown: VecDeque::new(),
             tally: Tally::default(),
-            lookup: Lookup::default(),
+            guesses: Record::default(),
             news: Delta::default(),
             end: None,
             ended: false,
@@ -235,14 +239,12 @@ impl Sequence {
     }
 
     /// Tokens that may follow the history, at most `most`: fewer than may still be answered, so that one is always chosen after them.
-    pub(super) fn guess(&mut self, most: usize) -> Vec<Token> {
+    pub(super) fn guess(&mut self, guessers: &mut Guessers, most: usize) -> Vec<Token> {
         let most = most.min(self.left().saturating_sub(1) as usize);
-        if most == 0 { Vec::new() } else { self.lookup.guess(&self.history, most).to_vec() }
-    }
-
-    /// Of `guessed` tokens the first `right` were what came.
-    pub(super) fn learn(&mut self, guessed: usize, right: usize) {
-        self.lookup.learn(guessed, right);
+        if most == 0 {
+            return Vec::new();
+        }
+        guessers.guess(&mut self.guesses, self.arrival, &self.history, most)
     }
 
     /// Whether its last token is `token` and it goes on.
@@ -346,7 +348,9 @@ impl Sequence {
 
     fn usage(&self) -> Usage {
         let prompt = u32::try_from(self.prompt).unwrap_or(u32::MAX);
-        Usage { prompt, completion: self.answered(), confidence: self.tally.confidence(), cached: self.cached }
+        let Record { drafted, accepted, .. } = self.guesses;
+        let (completion, confidence, cached) = (self.answered(), self.tally.confidence(), self.cached);
+        Usage { prompt, completion, confidence, cached, drafted, accepted }
     }
 
     fn end(&mut self, event: Event) {

@@ -16,6 +16,8 @@ use tokio::sync::oneshot;
 use super::{
     Load, Message,
     adapters::{Adapters, Attached, NotChanged, Wanted},
+    draft::Draft,
+    guesses::Guessers,
     memory::{Memory, Piece, WORTH_SHARING},
     pace::{self, Pace},
     saved::Saved,
@@ -47,6 +49,7 @@ pub struct Work {
     turns: Turns,
     adapters: Adapters,
     pace: Pace,
+    guessers: Guessers,
     load: Arc<Load>,
     arrivals: u64,
     /// Whether the last turn found nothing to compute.
@@ -76,14 +79,17 @@ struct Part {
 impl Work {
     pub(super) fn new(
         backend: Box<dyn Backend>,
+        draft: Option<Box<dyn Backend>>,
         inbox: Receiver<Message>,
         load: Arc<Load>,
         wanted: Wanted,
         step_target: Duration,
         saved: Option<Saved>,
     ) -> Self {
+        let vocabulary = backend.vocabulary();
         Work {
-            vocabulary: backend.vocabulary(),
+            guessers: Guessers::new(draft.map(|draft| Draft::new(draft, &*vocabulary))),
+            vocabulary,
             memory: Memory::new(backend, saved),
             inbox,
             waiting: Vec::new(),
@@ -285,6 +291,7 @@ impl Work {
         if let Some(slot) = sequence.slot.take() {
             self.memory.close(slot, &sequence.flow.person, true);
         }
+        self.guessers.forget(sequence.arrival);
         sequence.preempted += 1;
         tracing::debug!(request = sequence.arrival, times = sequence.preempted, "a sequence makes way");
         self.load.active.fetch_sub(1, Ordering::Relaxed);
@@ -338,7 +345,7 @@ impl Work {
             let Some(index) = self.running.iter().position(|sequence| sequence.arrival == part.arrival) else {
                 continue;
             };
-            let guess = self.running[index].guess(room);
+            let guess = self.running[index].guess(&mut self.guessers, room);
             room -= guess.len();
             part.guessed = guess.len();
             part.tokens.extend(guess);
@@ -480,6 +487,7 @@ impl Work {
         let read: u32 = step.iter().filter(|part| part.reads).map(|part| count(&part.tokens)).sum();
         self.adapters.took(time);
         self.pace.observe(read, step.iter().filter(|part| !part.reads).count(), time);
+        let mut drafted = 0;
         for part in step {
             let Some(index) = self.index_of(part.arrival) else { continue };
             let sequence = &mut self.running[index];
@@ -490,10 +498,15 @@ impl Work {
                 // All but the last of the history has been computed; what was guessed beyond it was wrong.
                 let right = count(sequence.history()).saturating_sub(1);
                 let wrong = self.memory.len(part.slot).saturating_sub(right);
-                sequence.learn(part.guessed, part.guessed.saturating_sub(wrong as usize));
+                let came = part.guessed.saturating_sub(wrong as usize);
+                sequence.guesses.learn(part.guessed, came);
+                drafted += if sequence.guesses.is_by_draft() { came } else { 0 };
                 self.memory.cut(part.slot, right);
             }
             sequence.flush();
+        }
+        if read == 0 {
+            self.guessers.observe(step.len(), drafted, time);
         }
     }
 
@@ -517,6 +530,7 @@ impl Work {
                 self.memory.close(slot, &sequence.flow.person, !sequence.suspect);
                 self.untidy = true;
             }
+            self.guessers.forget(sequence.arrival);
             self.turns.leave(&sequence.flow);
             self.load.active.fetch_sub(1, Ordering::Relaxed);
         }

@@ -303,3 +303,53 @@ fn what_is_no_adapter_for_the_model_is_refused_with_a_sentence() {
     fs::write(&path, whole).expect("written");
     assert_eq!(worker.post("/v1/adapters", &json!({"name": "poet", "path": path})).status, 200, "the worker lives");
 }
+
+/// The text of a greedy answer and of a drawn one, and what the draft had guessed of the first: right, and wrong.
+fn speculated(arguments: &[&str]) -> ([String; 2], u64, u64) {
+    let worker = Worker::start(arguments).ready();
+    let answer = |temperature: f64| {
+        let ask = json!({"prompt": QUESTION, "max_tokens": 150, "temperature": temperature, "seed": 7});
+        worker.post("/v1/completions", &ask).json()
+    };
+    let (greedy, drawn) = (answer(0.0), answer(1.0));
+    let text = |answer: &Value| answer["choices"][0]["text"].as_str().expect("text").to_owned();
+    let details = &greedy["usage"]["completion_tokens_details"];
+    let count = |key: &str| details[key].as_u64().unwrap_or(0);
+    ([text(&greedy), text(&drawn)], count("accepted_prediction_tokens"), count("rejected_prediction_tokens"))
+}
+
+#[test]
+fn a_draft_model_guesses_and_the_answer_is_the_same() {
+    let Some(base) = Base::open() else { return };
+    let files = Files::new();
+    let model = base.path.to_str().expect("a path");
+    let (expected, none, _) = speculated(&[model]);
+    assert_eq!(none, 0);
+    let (itself, right, wrong) = speculated(&[model, "--draft", model]);
+    assert_eq!(itself, expected);
+    assert!(right >= 20 && wrong * 20 <= right, "its own guesses: {right} right, {wrong} wrong");
+    fs::write(files.path("noisy.gguf"), merged(&base, &changes(&base, 5, 0.01), 1.0)).expect("written");
+    let (noisy, noisy_right, noisy_wrong) = speculated(&[model, "--draft", &files.path("noisy.gguf")]);
+    assert_eq!(noisy, expected);
+    assert!(noisy_right > 0 && noisy_wrong > 0, "a noisy copy's guesses: {noisy_right} right, {noisy_wrong} wrong");
+    eprintln!(
+        "accepted: itself {right} of {}, a noisy copy {noisy_right} of {}",
+        right + wrong,
+        noisy_right + noisy_wrong
+    );
+}
+
+#[test]
+fn a_draft_model_with_another_vocabulary_is_refused() {
+    let Some(base) = Base::open() else { return };
+    let files = Files::new();
+    let mut bytes = base.bytes.clone();
+    let word = "little".as_bytes();
+    let at = bytes.windows(word.len()).position(|window| window == word).expect("in the vocabulary");
+    bytes[at..at + word.len()].copy_from_slice(b"lottle");
+    fs::write(files.path("other.gguf"), bytes).expect("written");
+    let mut worker = Worker::start(&[base.path.to_str().expect("a path"), "--draft", &files.path("other.gguf")]);
+    let (said, status) = worker.end();
+    assert_eq!(status.code(), Some(3), "{said}");
+    assert!(said.contains("has another vocabulary: its token") && said.contains("lottle"), "{said}");
+}

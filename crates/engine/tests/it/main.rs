@@ -7,6 +7,7 @@ mod adapters;
 mod answers;
 mod choosing;
 mod confidences;
+mod drafts;
 mod embeddings;
 mod files;
 mod grammars;

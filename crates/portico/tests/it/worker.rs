@@ -60,6 +60,7 @@ impl Alone {
             guesses: true,
             prefixes: None,
             gpu_layers: engine::GpuLayers::Auto,
+            draft: None,
             adapters: Vec::new(),
             calibration: engine::confidence::Calibration::default(),
             parent_watch: false,
