@@ -46,7 +46,9 @@ fn material() -> Option<(PathBuf, Reference)> {
 
 fn started(model: &str) -> Option<(Worker, Reference)> {
     let (folder, reference) = material()?;
-    Some((Worker::start(&[folder.join(model).to_str().expect("a path")]).ready(), reference))
+    // One thread: where tests run beside each other, several would mostly wait for one another.
+    let worker = Worker::start(&[folder.join(model).to_str().expect("a path"), "--threads", "1"]).ready();
+    Some((worker, reference))
 }
 
 fn vectors(answer: &Value) -> Vec<Vec<f64>> {
