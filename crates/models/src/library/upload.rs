@@ -58,7 +58,7 @@ impl Upload {
         let done = tokio::task::spawn_blocking(move || {
             let facts = self.library.inspect(&self.draft)?;
             let sha256 = digest::of_file(&self.draft, &CancellationToken::new(), |_| {})?;
-            self.library.settle(&self.name, &[self.draft.clone()], sha256, facts, Origin::default())
+            self.library.settle(&self.name, std::slice::from_ref(&self.draft), sha256, facts, Origin::default())
         });
         done.await.map_err(|error| Error::io("upload")(std::io::Error::other(error)))?
     }
