@@ -20,6 +20,7 @@ const MODEL: LibraryModel = {
   quant: "Q4_K_M",
   parameters: 7e9,
   context: 32_768,
+  kind: "chat",
   chat_template: true,
   room: room(),
   running: false,
@@ -30,7 +31,7 @@ const MODEL: LibraryModel = {
 const OFFER: Offer = { name: "qwen2.5-7b", title: "Qwen 2.5 7B", quant: "Q4_K_M", licence: "Apache-2.0", licence_url: "https://x/LICENSE", context: 32_768, repo: "org/repo", bytes: 4.7e9, room: room(), recommended: true };
 const LARGE: Offer = { ...OFFER, name: "qwen2.5-32b", title: "Qwen 2.5 32B", room: room({ needed: 24e9, fits: false }), recommended: false };
 const download = (part: Partial<LibraryDownload> = {}): LibraryDownload => ({ name: "coming", url: "https://x/coming.gguf", state: "running", checking: false, have: 1e9, total: 4e9, message: null, code: null, ...part });
-const library = (part: Partial<Library> = {}): Library => ({ folder: "/data/models", free_disk: 50e9, free_memory: 8e9, runs_models: true, models: [], downloads: [], ...part });
+const library = (part: Partial<Library> = {}): Library => ({ folder: "/data/models", free_disk: 50e9, free_memory: 8e9, from: "huggingface", runs_models: true, models: [], downloads: [], ...part });
 
 let sent: { method: string; path: string; body: unknown }[] = [];
 let answers: Record<string, unknown> = {};

@@ -135,7 +135,6 @@ pub(crate) fn offered(entry: ModelEntry) -> Offered {
         loading,
         concurrency,
         created,
-        ..Offered::default()
     }
 }
 
