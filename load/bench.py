@@ -87,7 +87,7 @@ def until_open(port: int, one: subprocess.Popen, seconds: float = 10) -> None:
 class Portico:
     """One portal with an alias for its deployments, the mocks, and one key. The only place that knows Portico's command line and file."""
 
-    def __init__(self, stage: Stage, binary: Path, name: str, upstreams: list[int], database: str | None = None):
+    def __init__(self, stage: Stage, binary: Path, name: str, upstreams: list[int], database: str | None = None, more: tuple[str, ...] = ()):
         self.stage, self.binary, self.name = stage, binary, name
         self.port = free_port()
         self.data = stage.folder / name
@@ -96,10 +96,11 @@ class Portico:
         lines = [f'listen = "127.0.0.1:{self.port}"', f'data = "{self.data}"']
         if database:
             lines += ["[database]", f'url = "{database}"']
-        lines += ["[metrics]", 'listen = "off"', "[log]", 'level = "warn"',
-                  # One name for all the deployments, with a queue before them that nobody here has to wait in.
-                  "[[alias]]", 'name = "mock"', f"targets = {[f'mock-{number}/mock' for number, _ in enumerate(upstreams)]}",
-                  "max_concurrent = 60000"]
+        lines += ["[metrics]", 'listen = "off"', "[log]", 'level = "warn"', *more]
+        if upstreams:
+            # One name for all the deployments, with a queue before them that nobody here has to wait in.
+            lines += ["[[alias]]", 'name = "mock"', f"targets = {[f'mock-{number}/mock' for number, _ in enumerate(upstreams)]}",
+                      "max_concurrent = 60000"]
         for number, upstream in enumerate(upstreams):
             lines += ["[[provider]]", f'slug = "mock-{number}"', f'name = "Mock {number}"', f'base_url = "http://127.0.0.1:{upstream}/v1"',
                       "[[provider.model]]", 'name = "mock"']

@@ -118,8 +118,13 @@ pub struct Input {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Failed {
     /// The cache has no room for the batch: less may still go.
-    #[error("the cache of the model is full")]
-    Full,
+    #[error("the cache of the model holds {cells} tokens and has no room for {wanted} more")]
+    Full {
+        /// Tokens that it holds at most.
+        cells: u32,
+        /// Tokens of the batch.
+        wanted: u32,
+    },
     /// What the backend says.
     #[error("the model failed to compute: {0}")]
     Broken(String),

@@ -32,6 +32,8 @@ pub use adapters::AdapterFile;
 pub use error::Error;
 pub use gpu::{Device, GpuLayers};
 pub use listener::{Front, Listen};
+#[cfg(feature = "llama")]
+pub use llama::load;
 pub use model::{Loaded, Progress};
 pub use worker::{Options, serve_with};
 

@@ -25,6 +25,11 @@ const PARALLEL: u32 = 16;
 const SLOTS: u32 = 64;
 /// Contexts of full length that the cache has room for where memory allows: what is in common takes its room once, and who finds none waits.
 const FULL_CONTEXTS: u32 = 8;
+/// Cells of a slot that has its own are a multiple of this, as llama.cpp rounds them.
+const STRETCH: u32 = 256;
+/// Weights below which tokens are computed one by one unless [`Options::deterministic`] says otherwise: reading so few weights again for each
+/// costs little.
+const WORTH_A_BATCH: u64 = 8 << 20;
 /// Tokens of one batch.
 const BATCH: u32 = 512;
 /// Tokens of a step that answers up to which a guessed one may be added: on a processor they share the reading of the weights.
@@ -46,7 +51,7 @@ pub(crate) fn devices() -> Vec<Device> {
 ///
 /// # Errors
 /// [`Error`] saying which of these does not hold, or what llama.cpp says.
-pub(crate) fn load(options: &Options, progress: &Progress) -> Result<Loaded, Error> {
+pub fn load(options: &Options, progress: &Progress) -> Result<Loaded, Error> {
     machine::check_processor()?;
     let path = &options.model;
     let heads = gguf::read(path)?;
@@ -69,7 +74,15 @@ fn write(options: &Options, progress: &Progress, heads: Vec<Head>) -> Result<Box
     let devices = native::devices();
     let bytes = weights.saturating_add(per_token.saturating_mul(u64::from(context)));
     let split = Split::of(options.gpu_layers, blocks, bytes, &devices)?;
-    let cells = cells(path, weights, per_token, context, (split, &devices))?;
+    let deterministic = options.deterministic.unwrap_or(weights < WORTH_A_BATCH);
+    // Where sequences are apart each has a whole context to itself.
+    let (least, contexts) = match deterministic {
+        true => (context.next_multiple_of(STRETCH), SLOTS),
+        false => (context, FULL_CONTEXTS),
+    };
+    let cells = cells(path, weights, per_token, (least, contexts), (split, &devices))?;
+    let slots = if deterministic { cells / least } else { SLOTS };
+    let cells = if deterministic { slots * least } else { cells };
 
     let drops_first_space = first.text("tokenizer.ggml.model") == Some("llama")
         && first.integer("tokenizer.ggml.add_space_prefix") != Some(0);
@@ -78,14 +91,15 @@ fn write(options: &Options, progress: &Progress, heads: Vec<Head>) -> Result<Box
     // Weights that are laid out anew leave the file's own pages behind: mapped, they would stay in memory twice.
     let model = native::Model::load(path, !anew, split.layers, progress).map_err(|reason| unsupported(path, reason))?;
     let model = Arc::new(model);
-    let limits = native::Limits { cells, slots: SLOTS, outputs: SLOTS, batch: BATCH, threads };
+    let limits = native::Limits { cells, slots, outputs: SLOTS, batch: BATCH, threads, apart: deterministic };
     let context_of = native::Context::new(Arc::clone(&model), limits).map_err(|reason| unsupported(path, reason))?;
     let facts = Facts {
         context,
         cells,
-        slots: SLOTS,
-        parallel: PARALLEL,
-        shares: model.shares(),
+        slots,
+        parallel: PARALLEL.min(slots),
+        // What a window has left behind is not copied.
+        shares: model.shares() && !(deterministic && model.forgets()),
         batch: BATCH,
         threads,
         gpu_layers: (split.layers, split.of),
@@ -104,10 +118,10 @@ fn write(options: &Options, progress: &Progress, heads: Vec<Head>) -> Result<Box
     }
     let layers = format!("{} of {}", split.layers, split.of);
     tracing::info!(
-        model = %path.display(), description = facts.description, context, cells, threads, layers_on_gpu = layers, "the model is loaded"
+        model = %path.display(), description = facts.description, context, cells, threads, deterministic, layers_on_gpu = layers, "the model is loaded"
     );
     let words = Arc::new(Words { model, drops_first_space });
-    let identity = identity(path, &heads, cells);
+    let identity = identity(path, &heads, cells).map(|identity| format!("{identity} apart {deterministic}"));
     Ok(Box::new(Llama { context: context_of, facts, words, heads, adapters: BTreeMap::new(), identity }))
 }
 
@@ -125,16 +139,16 @@ fn unsupported(path: &Path, reason: String) -> Error {
     Error::Unsupported { path: path.to_owned(), reason: gguf::in_one_line(&reason) }
 }
 
-/// How many tokens the cache is to hold: several contexts where they take no more than a quarter of the memory that is free (of a GPU's, all
+/// How many tokens the cache is to hold: so many contexts where they take no more than a quarter of the memory that is free (of a GPU's, all
 /// that is left), else as many as that holds, and never fewer than one context.
 fn cells(
     path: &Path,
     weights: u64,
     per_token: u64,
-    context: u32,
+    (context, contexts): (u32, u32),
     (split, devices): (Split, &[Device]),
 ) -> Result<u32, Error> {
-    let wanted = context.saturating_mul(FULL_CONTEXTS);
+    let wanted = context.saturating_mul(contexts);
     let holds = |bytes: u64, per_token: u64| bytes.checked_div(per_token).unwrap_or(u64::MAX);
     let on_gpu = split.left(weights, devices).map_or(u64::MAX, |left| holds(left, split.on_gpu(per_token)));
     let in_memory = match memory::free() {

@@ -180,7 +180,10 @@ impl Scheduler {
             return Err(NotTaken::Busy(waiting));
         }
         let (events, receiver) = tokio::sync::mpsc::channel(READER_LAG + KEPT_FREE);
-        self.inbox.send(Message::Ask(Ask { request, events, _claim: claim })).map_err(|_| NotTaken::Gone)?;
+        if self.inbox.send(Message::Ask(Ask { request, events, _claim: claim })).is_err() {
+            self.load.queued.fetch_sub(1, Ordering::Relaxed);
+            return Err(NotTaken::Gone);
+        }
         Ok(receiver)
     }
 

@@ -51,6 +51,10 @@ pub struct Options {
     pub calibration: Calibration,
     /// A folder of this model's own, where the beginnings of texts are kept over a restart; nothing is written when absent.
     pub prefixes: Option<PathBuf>,
+    /// Whether an answer follows from its request alone, to the last bit, and not from who else asks: by default where that costs little, which
+    /// is with very small models. It costs batches, so prompts are read no faster than answers are written, and a cache of a whole context for
+    /// each sequence. Why: `docs/adr/0006-the-same-bytes.md`.
+    pub deterministic: Option<bool>,
     /// End when standard input closes, whose other end the parent holds. For a worker that a portal starts; one that is run alone may have
     /// `/dev/null` there, which is closed from the beginning.
     pub parent_watch: bool,

@@ -134,7 +134,7 @@ impl Scripted {
         (before.last().map(|cell| cell.state), position, token, applied).hash(&mut hasher);
         let state = hasher.finish();
         if self.cells.len() >= self.script.facts.cells as usize {
-            return Err(Failed::Full);
+            return Err(Failed::Full { cells: self.script.facts.cells, wanted: 1 });
         }
         self.cells.push(Cell { position, token, adapter, state, slots: vec![slot] });
         Ok(())

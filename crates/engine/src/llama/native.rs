@@ -4,6 +4,7 @@
 #![expect(unsafe_code, reason = "C functions of llama.cpp")]
 
 use std::{
+    collections::BTreeMap,
     ffi::{CStr, CString, c_char, c_int, c_void},
     path::Path,
     ptr::NonNull,
@@ -146,6 +147,12 @@ impl Model {
         self.vocabulary.as_ptr()
     }
 
+    /// Whether layers see only the last tokens.
+    pub(super) fn forgets(&self) -> bool {
+        // SAFETY: the model is live.
+        unsafe { sys::llama_model_n_swa(self.model.as_ptr()) > 0 }
+    }
+
     /// Why this engine cannot run this model, if it cannot.
     pub(super) fn objection(&self) -> Option<String> {
         let model = self.model.as_ptr();
@@ -259,6 +266,9 @@ pub(super) struct Limits {
     pub(super) outputs: u32,
     pub(super) batch: u32,
     pub(super) threads: u32,
+    /// Each slot has `cells / slots` cells of its own, in the order of its tokens, and each token is computed by itself. So what is summed, and
+    /// in which order, follows from a sequence alone.
+    pub(super) apart: bool,
 }
 
 /// How long a thread spins before it sleeps when a step is over: some ms, so that it is awake for the next one and lets the machine rest
@@ -294,6 +304,10 @@ pub(super) struct Context {
     pub(super) context: NonNull<sys::llama_context>,
     batch: sys::llama_batch,
     limits: Limits,
+    /// The logits of tokens that were computed by themselves, by their index in the batch.
+    rows: BTreeMap<usize, Vec<f32>>,
+    /// A sequence on its way from one slot's cells to another's.
+    copied: Vec<u8>,
     model: Arc<Model>,
     /// Freed after the context, which `drop` frees.
     _threads: Threads,
@@ -325,12 +339,12 @@ impl Context {
         let mut parameters = unsafe { sys::llama_context_default_params() };
         parameters.n_ctx = limits.cells;
         parameters.n_batch = limits.batch;
-        parameters.n_ubatch = limits.batch;
+        parameters.n_ubatch = if limits.apart { 1 } else { limits.batch };
         parameters.n_seq_max = limits.slots;
         parameters.n_outputs_max = limits.outputs;
         parameters.n_threads = threads;
         parameters.n_threads_batch = threads;
-        parameters.kv_unified = true;
+        parameters.kv_unified = !limits.apart;
         parameters.no_perf = true;
         let pool = Threads::new(threads)?;
         // SAFETY: the model is live, and kept so by the Arc.
@@ -341,7 +355,8 @@ impl Context {
         // SAFETY: allocates arrays for `batch_len` tokens of one sequence each.
         let batch = unsafe { sys::llama_batch_init(batch_len, 0, 1) };
         is_loaded();
-        Ok(Context { context, batch, limits, model, _threads: pool, applied: None })
+        let (rows, copied) = (BTreeMap::new(), Vec::new());
+        Ok(Context { context, batch, limits, rows, copied, model, _threads: pool, applied: None })
     }
 
     pub(super) fn decode(&mut self, inputs: &[Input]) -> Result<(), Failed> {
@@ -355,6 +370,25 @@ impl Context {
             );
             return Err(broken(sizes));
         }
+        self.rows.clear();
+        if !self.limits.apart {
+            return self.compute(inputs);
+        }
+        // One call each: a micro-batch of one token would still take two, of neighbouring slots.
+        for (index, input) in inputs.iter().enumerate() {
+            self.compute(std::slice::from_ref(input))?;
+            if input.wants_logits
+                && let Some(row) = self.logits_of_last(0)
+            {
+                let row = row.to_vec();
+                self.rows.insert(index, row);
+            }
+        }
+        Ok(())
+    }
+
+    fn compute(&mut self, inputs: &[Input]) -> Result<(), Failed> {
+        let broken = |why: String| Failed::Broken(why);
         for (index, input) in inputs.iter().enumerate() {
             let position = i32::try_from(input.position).map_err(|_| broken("a position past 2^31".into()))?;
             let slot = i32::try_from(input.slot.0).map_err(|_| broken("a slot past 2^31".into()))?;
@@ -371,13 +405,24 @@ impl Context {
         // SAFETY: the batch's first n_tokens entries have just been written; llama.cpp checks tokens and slots.
         match unsafe { sys::llama_decode(self.context.as_ptr(), self.batch) } {
             0 => Ok(()),
-            1 => Err(Failed::Full),
+            1 => Err(self.full(inputs.len())),
             code => Err(broken(format!("llama_decode returned {code}"))),
         }
     }
 
+    fn full(&self, wanted: usize) -> Failed {
+        let Limits { cells, slots, apart, .. } = self.limits;
+        let cells = if apart { cells / slots.max(1) } else { cells };
+        Failed::Full { cells, wanted: u32::try_from(wanted).unwrap_or(u32::MAX) }
+    }
+
     /// The logits of input `index` of the last batch, which must have asked for them.
     pub(super) fn logits(&self, index: usize) -> Option<&[f32]> {
+        if self.limits.apart { self.rows.get(&index).map(Vec::as_slice) } else { self.logits_of_last(index) }
+    }
+
+    /// The same of the last call.
+    fn logits_of_last(&self, index: usize) -> Option<&[f32]> {
         let index = i32::try_from(index).ok()?;
         // SAFETY: the context is live; an index without logits gives null.
         let row = NonNull::new(unsafe { sys::llama_get_logits_ith(self.context.as_ptr(), index) })?;
@@ -385,11 +430,32 @@ impl Context {
         Some(unsafe { std::slice::from_raw_parts(row.as_ptr(), self.model.vocabulary_size()) })
     }
 
-    /// `to`, which is empty, begins with the first `len` tokens of `from`: the same cells belong to both.
+    /// `to`, which is empty, begins with the first `len` tokens of `from`: the same cells belong to both, or copies of them.
     pub(super) fn share(&mut self, from: Slot, to: Slot, len: u32) {
+        if self.limits.apart {
+            self.copy(from, to);
+            return self.truncate(to, len);
+        }
         if let (Ok(from), Ok(to), Ok(len)) = (i32::try_from(from.0), i32::try_from(to.0), i32::try_from(len)) {
             // SAFETY: the context is live; the cache is one for all sequences, where a copy marks cells and any range is allowed.
             unsafe { sys::llama_memory_seq_cp(sys::llama_get_memory(self.context.as_ptr()), from, to, 0, len) };
+        }
+    }
+
+    /// At once: `llama_memory_seq_cp` between cells that are apart would copy all of them, and not before the next step.
+    fn copy(&mut self, from: Slot, to: Slot) {
+        let (Ok(from), Ok(to)) = (i32::try_from(from.0), i32::try_from(to.0)) else { return };
+        let context = self.context.as_ptr();
+        // SAFETY: the context is live and `from` one of its sequences.
+        let size = unsafe { sys::llama_state_seq_get_size(context, from) };
+        self.copied.resize(size, 0);
+        // SAFETY: at most `size` bytes are written.
+        let size = unsafe { sys::llama_state_seq_get_data(context, self.copied.as_mut_ptr(), size, from) };
+        // SAFETY: `size` bytes are read, which this context has just written; `to` has as many cells as `from`.
+        let read = unsafe { sys::llama_state_seq_set_data(context, self.copied.as_ptr(), size, to) };
+        if read == 0 {
+            // The next step of `to` has a gap then, which llama.cpp refuses.
+            tracing::warn!("a beginning could not be copied");
         }
     }
 

@@ -9,9 +9,15 @@ mod choosing;
 mod confidences;
 mod drafts;
 mod embeddings;
+#[cfg(feature = "llama")]
+mod exact;
 mod files;
 mod grammars;
+#[cfg(feature = "llama")]
+mod hostile;
 mod life;
+#[cfg(feature = "llama")]
+mod limits;
 #[cfg(feature = "llama")]
 mod llama;
 #[cfg(feature = "llama")]

@@ -317,6 +317,14 @@ fn stopping_cuts_every_answer() {
 }
 
 #[test]
+fn who_asks_after_the_end_is_refused_and_does_not_count_as_waiting() {
+    let (scheduler, work) = Scheduler::new(Box::new(Scripted::new(counting(1))), STEP_TARGET);
+    drop(work);
+    assert_eq!(scheduler.submit(ask(1, 1)).expect_err("refused"), NotTaken::Gone);
+    assert_eq!(scheduler.load().queued(), 0);
+}
+
+#[test]
 fn characters_split_over_tokens_arrive_whole() {
     let answer = ["h", "\u{e9}", "\u{4f60}\u{597d}", "\u{1f600}!"].concat().into_bytes();
     let script = Script { answer: answer.iter().map(|&byte| vec![byte]).collect(), ..Script::default() };

@@ -34,14 +34,23 @@ impl Reply {
 
 impl Worker {
     pub(crate) fn start(arguments: &[&str]) -> Self {
-        let path = example();
-        let mut child = Command::new(&path)
-            .args(arguments)
+        Worker::run(Command::new(example()).args(arguments))
+    }
+
+    /// A worker that may have so many KiB of address space.
+    #[cfg(feature = "llama")]
+    pub(crate) fn within(room: u32, arguments: &[&str]) -> Self {
+        let limited = format!("ulimit -v {room} && exec \"$0\" \"$@\"");
+        Worker::run(Command::new("sh").args(["-c", &limited]).arg(example()).args(arguments))
+    }
+
+    fn run(command: &mut Command) -> Self {
+        let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
-            .unwrap_or_else(|error| panic!("{}: {error}; build it with `cargo build --examples`", path.display()));
+            .unwrap_or_else(|error| panic!("{command:?}: {error}; build it with `cargo build --examples`"));
         let stdin = child.stdin.take();
         let mut lines = BufReader::new(child.stdout.take().expect("piped"));
         let mut line = String::new();

@@ -50,6 +50,9 @@ pub(super) struct EngineArgs {
     /// A folder of this model's own, where the beginnings of texts are kept over a restart [default: none].
     #[arg(long, value_name = "FOLDER")]
     prefixes: Option<PathBuf>,
+    /// The same request always gets the same bytes, whoever else asks; prompts are read more slowly [default: with very small models].
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    deterministic: Option<bool>,
     /// End when standard input closes.
     #[arg(long)]
     parent_watch: bool,
@@ -75,6 +78,7 @@ pub(super) fn run(args: &EngineArgs) -> anyhow::Result<ExitCode> {
         adapters: args.adapters.clone(),
         calibration: args.calibration.clone().unwrap_or_default(),
         prefixes: args.prefixes.clone(),
+        deterministic: args.deterministic,
         parent_watch: args.parent_watch,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
