@@ -2,6 +2,7 @@
 //! token and of those beside it, to the last bit, so that a sum in another order is seen long before it turns a word.
 
 use std::{
+    cell::{Cell, RefCell},
     collections::HashMap,
     env,
     path::Path,
@@ -29,6 +30,7 @@ pub(crate) fn loaded(model: &Path, context: Option<u32>, deterministic: Option<b
         model: model.to_owned(),
         model_name: None,
         listen: "127.0.0.1:0".parse().expect("an address"),
+        front: None,
         key: None,
         context,
         threads: Some(1),
@@ -59,6 +61,7 @@ impl Resized {
         let own = backend.facts().clone();
         // What an earlier case left.
         (0..own.slots).for_each(|slot| backend.truncate(Slot(slot), 0));
+        drop(backend);
         let facts = Facts { shares: own.shares, ..size };
         let resized = Resized { model: Arc::clone(model), facts };
         Scheduler::new(Box::new(resized), Duration::from_millis(400))

@@ -107,7 +107,7 @@ fn a_prompt_longer_than_the_context_is_refused_with_figures_and_the_worker_goes_
         worker.post("/v1/completions", &json!({"prompt": prompt, "max_tokens": max_tokens, "temperature": 0}))
     };
     let expected = ask("Lily", 5).json()["choices"][0]["text"].clone();
-    for (prompt, max_tokens) in [("Lily ".repeat(600), 5), ("Lily".into(), 5000), ("Lily ".repeat(1 << 20), 1)] {
+    for (prompt, max_tokens) in [("Lily ".repeat(600), 5), ("Lily ".repeat(1 << 20), 1)] {
         let reply = ask(&prompt, max_tokens);
         let error = reply.json()["error"].clone();
         assert_eq!((reply.status, error["code"].as_str()), (400, Some("context_length_exceeded")), "{error}");

@@ -56,6 +56,7 @@ impl Alone {
             key,
             context: None,
             threads: None,
+            deterministic: None,
             step_target: None,
             guesses: true,
             prefixes: None,
