@@ -40,6 +40,7 @@ pub(crate) fn loaded(model: &Path, context: Option<u32>, deterministic: Option<b
         adapters: Vec::new(),
         calibration: engine::confidence::Calibration::default(),
         prefixes: None,
+        draft: None,
         deterministic,
         parent_watch: false,
     };
