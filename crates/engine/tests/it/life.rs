@@ -171,8 +171,10 @@ fn who_asks_to_be_told_its_place_hears_it_in_comments_before_the_answer() {
     let worker = Worker::scripted(&long(), &["--pace", "5"]);
     let ask = |tokens: u32| json!({"prompt": "x", "max_tokens": tokens, "stream": true}).to_string();
     std::thread::scope(|scope| {
-        for _ in 0..12 {
-            scope.spawn(|| worker.post_bytes("/v1/completions", "", ask(100).as_bytes()));
+        // Of different lengths, so that one after the other ends.
+        for nth in 0..12 {
+            let (worker, ask) = (&worker, ask(100 + 25 * nth));
+            scope.spawn(move || worker.post_bytes("/v1/completions", "", ask.as_bytes()));
         }
         eventually("some wait", || worker.get("/health").json()["queued"] == 4);
         let told = worker.post_bytes("/v1/completions", "X-Portico-Tell: place\r\n", ask(2).as_bytes()).body;
@@ -183,7 +185,6 @@ fn who_asks_to_be_told_its_place_hears_it_in_comments_before_the_answer() {
             .filter_map(|line| serde_json::from_str::<serde_json::Value>(line.strip_prefix(": queued ")?).ok())
             .map(|place| (place["position"].as_u64().expect("a place"), place["wait_ms"].is_u64()))
             .collect();
-        // Where several begin at once, places are passed over.
         assert!(places.len() > 1 && places[0].0 == 5, "{told}");
         assert!(
             places.is_sorted_by(|left, right| left.0 > right.0) && places.last().is_some_and(|last| last.1),
