@@ -11,7 +11,7 @@ mod schema;
 mod utf8;
 
 pub use automaton::{Automaton, State};
-use language::Language;
+pub(crate) use language::{Language, Term};
 pub use mask::{Constraint, Form, Words};
 
 /// Symbols of all rules together, at most: what is larger is refused rather than left to fill the memory.
@@ -94,6 +94,23 @@ impl Grammar {
     /// None in practice: the schema is known.
     pub fn any_object() -> Result<Self, Unusable> {
         schema::grammar(&serde_json::json!({"type": "object"}))
+    }
+
+    /// Takes in another grammar; the rule that is its whole text.
+    pub(crate) fn take_in(&mut self, other: Grammar) -> u32 {
+        let small = |len: usize| u32::try_from(len).unwrap_or(u32::MAX);
+        let (symbols, rules, languages) =
+            (small(self.symbols.len()), small(self.rules.len()), small(self.languages.len()));
+        self.symbols.extend(other.symbols.into_iter().map(|symbol| match symbol {
+            Symbol::Rule(rule) => Symbol::Rule(rule + rules),
+            Symbol::Word(language) => Symbol::Word(language + languages),
+            Symbol::Fresh(language) => Symbol::Fresh(language + languages),
+            other => other,
+        }));
+        let moved = |alternatives: Vec<u32>| alternatives.into_iter().map(|begin| begin + symbols).collect();
+        self.rules.extend(other.rules.into_iter().map(moved));
+        self.languages.extend(other.languages);
+        rules
     }
 
     /// A number for a language of bytes.

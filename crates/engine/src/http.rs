@@ -21,6 +21,7 @@ use crate::{
     grammar::Form,
     model::{Model, Ready},
     scheduler::{NotTaken, Request as Asked},
+    tools::Thoughts,
 };
 
 mod adapters;
@@ -33,6 +34,7 @@ mod requests;
 mod rerank;
 
 use answers::{Envelope, Kind};
+use following::Reading;
 use problem::Problem;
 use requests::{Chat, Completion, Prompt, Wish};
 
@@ -140,19 +142,23 @@ async fn chat(
     let door = &door;
     let shaped = off_the_runtime(Arc::clone(door), move |door, ready| {
         let chat: Chat = requests::read(&body)?;
-        let wish = chat.wish()?.on_behalf_of(&headers);
-        prepare(ready, &wish);
+        let mut wish = chat.wish()?.on_behalf_of(&headers);
         let mut texts = chat.texts()?;
         let mut more = chat.chat_template_kwargs.clone().unwrap_or_default();
         let tools = chat.tools()?;
-        if !tools.is_empty() {
-            offer(ready, tools, &mut texts, &mut more)?;
+        if let Some(tools) = &tools {
+            offer(ready, tools.offered, &mut texts, &mut more)?;
+            if wish.grammar.is_none() {
+                wish.grammar = tools.grammar(ready.facts.chat_template.as_deref().unwrap_or_default())?;
+            }
         }
-        let prompt = chat_prompt(door, ready, &texts, &more)?;
-        Ok((wish, prompt, !tools.is_empty()))
+        prepare(ready, &wish);
+        let (prompt, opening, templated, thoughts) = chat_prompt(door, ready, &texts, &more)?;
+        let reading = Reading { thoughts: Some(thoughts), calls: tools.map(|tools| tools.reader()) };
+        Ok((wish, prompt, opening, templated, reading))
     });
-    let (wish, (prompt, opening, templated), tools) = shaped.await?;
-    answer(door, wish, prompt, opening, Kind::Chat, Some(templated), tools).await
+    let (wish, prompt, opening, templated, reading) = shaped.await?;
+    answer(door, wish, prompt, opening, Kind::Chat, Some(templated), reading).await
 }
 
 async fn completion(
@@ -169,7 +175,7 @@ async fn completion(
         Ok((wish, completion_prompt(ready, completion.prompt)?))
     });
     let (wish, (prompt, opening)) = shaped.await?;
-    answer(door, wish, prompt, opening, Kind::Completion, None, false).await
+    answer(door, wish, prompt, opening, Kind::Completion, None, Reading::default()).await
 }
 
 fn whole(body: Result<Bytes, BytesRejection>) -> Result<Bytes, Problem> {
@@ -226,16 +232,16 @@ fn offer(
     }
 }
 
-/// The prompt of a chat, whether it holds no text, and whether a template formed it.
+/// The prompt of a chat, whether it holds no text, whether a template formed it, and what it begins to think.
 fn chat_prompt(
     door: &Door,
     ready: &Ready,
     messages: &[Value],
     more: &Map<String, Value>,
-) -> Result<(Vec<Token>, bool, bool), Problem> {
+) -> Result<(Vec<Token>, bool, bool, Thoughts), Problem> {
     let Some(template) = &ready.template else {
         let text = plain_question(messages)?;
-        return Ok((ready.vocabulary.encode(&text, true, false), text.is_empty(), false));
+        return Ok((ready.vocabulary.encode(&text, true, false), text.is_empty(), false, Thoughts::default()));
     };
     let refused = |refused: &crate::template::Refused| Problem::Template { why: refused.to_string() };
     let template = template.as_ref().map_err(refused)?;
@@ -243,7 +249,7 @@ fn chat_prompt(
     // Most templates write the BOS themselves; two of them would not be what the model was trained on.
     let (bos, _) = ready.vocabulary.marks();
     let begun = !bos.is_empty() && text.starts_with(&bos);
-    Ok((ready.vocabulary.encode(&text, !begun, true), false, true))
+    Ok((ready.vocabulary.encode(&text, !begun, true), false, true, Thoughts::after(&text)))
 }
 
 /// What a model without a template is asked: the last question, with the system prompt on the lines before it.
@@ -290,7 +296,7 @@ async fn answer(
     opening: bool,
     kind: Kind,
     chat_template: Option<bool>,
-    tools: bool,
+    reading: Reading,
 ) -> Result<Response, Problem> {
     let Some(ready) = door.model.ready() else { return Err(Problem::Gone) };
     if prompt.is_empty() {
@@ -307,7 +313,6 @@ async fn answer(
         created: door.clock.now().0.div_euclid(1000),
         model: model.clone(),
         chat_template,
-        tools,
         include_usage: wish.include_usage,
         calibration: Arc::clone(&door.calibration),
     };
@@ -334,7 +339,7 @@ async fn answer(
         never => Problem::invalid("prompt", never.to_string()),
     })?;
     if wish.stream {
-        return following::streamed(events, envelope).await;
+        return following::streamed(events, envelope, reading).await;
     }
-    following::plain(events, envelope, scored).await
+    following::plain(events, envelope, reading, scored).await
 }

@@ -4,11 +4,20 @@
 
 use serde_json::{Map, Value, json};
 
+mod begun;
+mod forced;
+mod thoughts;
+
+pub(crate) use forced::{Style, grammar};
+pub use thoughts::Thoughts;
+
 const OPEN: &str = "<tool_call>";
 const CLOSE: &str = "</tool_call>";
 /// What may stand before calls that are no longer marked, where the vocabulary writes its control tokens out.
 const MARKS: &[&str] = &["[TOOL_CALLS]", "<|python_tag|>", "<|tool_call|>"];
 const FENCES: &[&str] = &["```json", "```tool_call", "```tool_code"];
+/// What stands between a name and its arguments in Mistral's later form.
+const ARGS: &str = "[ARGS]";
 /// Keys that a call may begin with.
 const KEYS: &[&str] = &["name", "function", "type", "parameters", "arguments", "id"];
 
@@ -26,22 +35,34 @@ pub struct Call {
 pub enum Piece {
     /// To be shown.
     Text(String),
-    /// To be called.
-    Call(Call),
+    /// A function of this name is to be called.
+    Begin(String),
+    /// More of the arguments of the call that was begun last.
+    Arguments(String),
 }
 
 /// The calls of one answer as it grows.
 #[derive(Debug, Default)]
 pub struct Calls {
+    names: Vec<String>,
+    most: Option<usize>,
     held: String,
     /// Something was shown or called already: what comes now cannot be an answer that is nothing but a call.
     begun: bool,
     /// A call came last: the line ends that models write behind it belong to nobody.
     called: bool,
+    /// How much was told of the arguments of each call in what is held.
+    told: Vec<usize>,
+    count: usize,
 }
 
 impl Calls {
-    /// Takes more of the answer; what is certainly text or a whole call comes back.
+    /// Of an answer that may call the functions of these names, and at most so many of them. A call of another name is told once it is whole.
+    pub fn new(names: Vec<String>, most: Option<usize>) -> Self {
+        Calls { names, most, ..Calls::default() }
+    }
+
+    /// Takes more of the answer; what is certainly text or part of a call comes back.
     pub fn push(&mut self, text: &str) -> Vec<Piece> {
         self.held.push_str(text);
         let mut pieces = Vec::new();
@@ -53,11 +74,14 @@ impl Calls {
     pub fn finish(&mut self) -> Vec<Piece> {
         let rest = std::mem::take(&mut self.held);
         let calls = if self.begun && !rest.trim_start().starts_with(OPEN) { None } else { calls_in(rest.trim()) };
+        let mut pieces = Vec::new();
         match calls {
-            Some(calls) => calls.into_iter().map(Piece::Call).collect(),
-            None if rest.is_empty() => Vec::new(),
-            None => vec![Piece::Text(rest)],
+            Some(calls) => self.tell(&rest, calls, &mut pieces),
+            // What was told of a call that was cut stays told.
+            None if rest.is_empty() || !self.told.is_empty() => {}
+            None => pieces.push(Piece::Text(rest)),
         }
+        pieces
     }
 
     /// Takes one part off what is held; false when more has to come first.
@@ -67,19 +91,24 @@ impl Calls {
             self.called = self.held.is_empty();
         }
         if self.held.starts_with(OPEN) {
-            let Some(end) = self.held.find(CLOSE) else { return false };
+            let Some(end) = self.held.find(CLOSE) else {
+                self.tell_begun(pieces);
+                return false;
+            };
             let block: String = self.held.drain(..end + CLOSE.len()).collect();
             self.begun = true;
             match calls_in(&block) {
                 Some(calls) => {
-                    pieces.extend(calls.into_iter().map(Piece::Call));
+                    self.tell(&block, calls, pieces);
                     self.called = true;
                 }
-                None => pieces.push(Piece::Text(block)),
+                None if self.told.is_empty() => pieces.push(Piece::Text(block)),
+                None => self.told.clear(),
             }
             return true;
         }
         if !self.begun && may_be_calls(self.held.trim_start()) {
+            self.tell_begun(pieces);
             return false;
         }
         let safe = match self.held.find(OPEN) {
@@ -96,6 +125,50 @@ impl Calls {
         }
         self.begun |= !blank;
         true
+    }
+
+    /// Tells what has come of calls that are not whole.
+    fn tell_begun(&mut self, pieces: &mut Vec<Piece>) {
+        let held = std::mem::take(&mut self.held);
+        for (nth, call) in begun::calls(&held).into_iter().enumerate() {
+            if !self.names.contains(&call.name) {
+                break;
+            }
+            self.tell_call(nth, &call.name, call.arguments, pieces);
+        }
+        self.held = held;
+    }
+
+    /// Tells the rest of calls that are.
+    fn tell(&mut self, block: &str, calls: Vec<Call>, pieces: &mut Vec<Piece>) {
+        let written = begun::calls(block);
+        for (nth, call) in calls.iter().enumerate() {
+            // As the model wrote them, where they stand as they are.
+            let as_written = written.get(nth).filter(|written| written.name == call.name);
+            let arguments = as_written.map_or(call.arguments.as_str(), |written| written.arguments);
+            self.tell_call(nth, &call.name, arguments, pieces);
+        }
+        self.told.clear();
+    }
+
+    fn tell_call(&mut self, nth: usize, name: &str, arguments: &str, pieces: &mut Vec<Piece>) {
+        let first = nth == self.told.len();
+        if first {
+            self.told.push(0);
+            self.count += 1;
+        }
+        let Some(told) = self.told.get_mut(nth) else { return };
+        let more = arguments.get(*told..).unwrap_or_default();
+        *told += more.len();
+        if self.most.is_some_and(|most| self.count > most) {
+            return;
+        }
+        if first {
+            pieces.push(Piece::Begin(name.to_owned()));
+        }
+        if !more.is_empty() {
+            pieces.push(Piece::Arguments(more.to_owned()));
+        }
     }
 }
 
@@ -135,7 +208,7 @@ fn calls_in(text: &str) -> Option<Vec<Call>> {
     }
     let marked = MARKS.iter().find_map(|mark| text.strip_prefix(mark));
     let unmarked = marked.unwrap_or(text).trim_end_matches("<|/tool_call|>");
-    let named = marked.and_then(|rest| rest.split_once("[ARGS]"));
+    let named = marked.and_then(|rest| rest.split_once(ARGS));
     if let Some((name, arguments)) = named {
         let arguments: Map<String, Value> = serde_json::from_str(arguments.trim()).ok()?;
         return Some(vec![Call { name: name.trim().to_owned(), arguments: Value::Object(arguments).to_string() }]);

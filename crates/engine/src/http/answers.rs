@@ -20,6 +20,13 @@ pub(super) enum Kind {
     Completion,
 }
 
+/// What an answer says beside its text.
+#[derive(Debug, Default)]
+pub(super) struct Said {
+    pub(super) thought: String,
+    pub(super) calls: Vec<Call>,
+}
+
 /// What every object of one answer has in common.
 #[derive(Debug, Clone)]
 pub(super) struct Envelope {
@@ -30,8 +37,6 @@ pub(super) struct Envelope {
     pub(super) model: String,
     /// Said of chats only: whether the model's own template formed the prompt.
     pub(super) chat_template: Option<bool>,
-    /// Whether the answer may hold tool calls.
-    pub(super) tools: bool,
     pub(super) include_usage: bool,
     pub(super) calibration: Arc<Calibration>,
 }
@@ -54,12 +59,16 @@ impl Envelope {
     }
 
     /// The whole answer.
-    pub(super) fn plain(&self, answer: &Delta, calls: &[Call], scored: bool, finish: Finish, usage: Usage) -> Value {
+    pub(super) fn plain(&self, answer: &Delta, said: &Said, scored: bool, finish: Finish, usage: Usage) -> Value {
+        let calls = &said.calls;
         let logprobs = if scored { self.logprobs(&answer.tokens, 0) } else { Value::Null };
         let (object, choice) = match self.kind {
             Kind::Chat => {
                 let mut message = json!({"role": "assistant", "content": answer.text, "refusal": null});
                 let mut finish = word(finish);
+                if !said.thought.is_empty() {
+                    message["reasoning_content"] = said.thought.as_str().into();
+                }
                 if !calls.is_empty() {
                     message["tool_calls"] =
                         calls.iter().enumerate().map(|(nth, call)| self.call_object(nth, call)).collect();
@@ -104,11 +113,25 @@ impl Envelope {
         })
     }
 
-    /// The chunk of a tool call, which comes whole.
-    pub(super) fn call(&self, nth: usize, call: &Call) -> Value {
-        let mut object = self.call_object(nth, call);
+    /// The chunk that begins a tool call.
+    pub(super) fn begin(&self, nth: usize, name: &str) -> Value {
+        let mut object = self.call_object(nth, &Call { name: name.to_owned(), arguments: String::new() });
         object["index"] = nth.into();
-        Value::Object(self.chunk(self.choice(json!({"tool_calls": [object]}), "", Value::Null, None)))
+        self.of_delta(json!({"tool_calls": [object]}))
+    }
+
+    /// A chunk with more of a call's arguments.
+    pub(super) fn arguments(&self, nth: usize, more: &str) -> Value {
+        self.of_delta(json!({"tool_calls": [{"index": nth, "function": {"arguments": more}}]}))
+    }
+
+    /// A chunk with what the model thinks.
+    pub(super) fn thought(&self, text: &str) -> Value {
+        self.of_delta(json!({"reasoning_content": text}))
+    }
+
+    fn of_delta(&self, delta: Value) -> Value {
+        Value::Object(self.chunk(self.choice(delta, "", Value::Null, None)))
     }
 
     fn choice(&self, delta: Value, text: &str, logprobs: Value, finish: Option<&str>) -> Value {

@@ -11,27 +11,85 @@ use futures_util::stream;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::Receiver;
 
-use super::{answers::Envelope, problem::Problem};
+use super::{
+    answers::{Envelope, Said},
+    problem::Problem,
+};
 use crate::{
     scheduler::{Delta, Event},
-    tools::{Call, Calls, Piece},
+    tools::{Call, Calls, Piece, Thoughts},
 };
 
+/// What is looked for in an answer's text.
+#[derive(Debug, Default)]
+pub(super) struct Reading {
+    pub(super) thoughts: Option<Thoughts>,
+    pub(super) calls: Option<Calls>,
+}
+
+/// A part of an answer, in order.
+enum Part {
+    Thought(String),
+    Piece(Piece),
+}
+
+impl Reading {
+    fn push(&mut self, text: &str) -> Vec<Part> {
+        let (thought, answer) = match &mut self.thoughts {
+            Some(thoughts) => thoughts.push(text),
+            None => (String::new(), text.to_owned()),
+        };
+        self.parts(thought, &answer, false)
+    }
+
+    fn finish(&mut self) -> Vec<Part> {
+        let (thought, answer) = self.thoughts.as_mut().map(Thoughts::finish).unwrap_or_default();
+        self.parts(thought, &answer, true)
+    }
+
+    fn parts(&mut self, thought: String, answer: &str, last: bool) -> Vec<Part> {
+        let mut pieces = match &mut self.calls {
+            Some(calls) if !answer.is_empty() => calls.push(answer),
+            None if !answer.is_empty() => vec![Piece::Text(answer.to_owned())],
+            _ => Vec::new(),
+        };
+        if let Some(calls) = self.calls.as_mut().filter(|_| last) {
+            pieces.extend(calls.finish());
+        }
+        let thought = (!thought.is_empty()).then_some(Part::Thought(thought));
+        thought.into_iter().chain(pieces.into_iter().map(Part::Piece)).collect()
+    }
+}
+
 /// Waits for the whole answer.
-pub(super) async fn plain(mut events: Receiver<Event>, envelope: Envelope, scored: bool) -> Result<Response, Problem> {
-    let mut answer = Delta::default();
+pub(super) async fn plain(
+    mut events: Receiver<Event>,
+    envelope: Envelope,
+    mut reading: Reading,
+    scored: bool,
+) -> Result<Response, Problem> {
+    let (mut answer, mut said) = (Delta::default(), Said::default());
+    let mut hear = |parts: Vec<Part>, answer: &mut Delta| {
+        for part in parts {
+            match part {
+                Part::Thought(more) => said.thought.push_str(&more),
+                Part::Piece(Piece::Text(more)) => answer.text.push_str(&more),
+                Part::Piece(Piece::Begin(name)) => said.calls.push(Call { name, arguments: String::new() }),
+                Part::Piece(Piece::Arguments(more)) => {
+                    said.calls.last_mut().into_iter().for_each(|call| call.arguments.push_str(&more));
+                }
+            }
+        }
+    };
     while let Some(event) = events.recv().await {
         match event {
             Event::Delta(delta) => {
-                answer.text.push_str(&delta.text);
+                hear(reading.push(&delta.text), &mut answer);
                 answer.tokens.extend(delta.tokens);
             }
             Event::Finished(finish, usage) => {
-                let mut calls = Vec::new();
-                if envelope.tools {
-                    calls = split_off_calls(&mut answer.text);
-                }
-                return Ok(Json(envelope.plain(&answer, &calls, scored, finish, usage)).into_response());
+                hear(reading.finish(), &mut answer);
+                return Ok(Json(envelope.plain(&answer, &said, scored, finish, usage)).into_response());
             }
             Event::Failed(why) => return Err(Problem::Failed { why }),
             Event::Queued { .. } => {}
@@ -40,31 +98,20 @@ pub(super) async fn plain(mut events: Receiver<Event>, envelope: Envelope, score
     Err(Problem::Gone)
 }
 
-/// Takes the tool calls out of a whole answer.
-fn split_off_calls(text: &mut String) -> Vec<Call> {
-    let (mut reader, mut calls) = (Calls::default(), Vec::new());
-    let whole = std::mem::take(text);
-    let pieces = reader.push(&whole);
-    for piece in pieces.into_iter().chain(reader.finish()) {
-        match piece {
-            Piece::Text(more) => text.push_str(&more),
-            Piece::Call(call) => calls.push(call),
-        }
-    }
-    calls
-}
-
 /// Answers as a stream, once there is something to say: what fails before that is still a status of its own. Who asked to be told its place
 /// in the queue hears it at once, as a comment, and the first chunk comes after that.
-pub(super) async fn streamed(mut events: Receiver<Event>, envelope: Envelope) -> Result<Response, Problem> {
+pub(super) async fn streamed(
+    mut events: Receiver<Event>,
+    envelope: Envelope,
+    reading: Reading,
+) -> Result<Response, Problem> {
     let first = match events.recv().await {
         Some(Event::Failed(why)) => return Err(Problem::Failed { why }),
         None => return Err(Problem::Gone),
         Some(event) => event,
     };
-    let calls = envelope.tools.then(Calls::default);
     let stream =
-        Stream { events, envelope, calls, called: 0, letters: 0, before: Some(first), begun: false, ended: false };
+        Stream { events, envelope, reading, called: 0, letters: 0, before: Some(first), begun: false, ended: false };
     let body = Body::from_stream(stream::unfold(stream, |mut stream| async {
         stream.next().await.map(|bytes| (Ok::<_, std::convert::Infallible>(bytes), stream))
     }));
@@ -79,8 +126,8 @@ pub(super) async fn streamed(mut events: Receiver<Event>, envelope: Envelope) ->
 struct Stream {
     events: Receiver<Event>,
     envelope: Envelope,
-    /// Looks for tool calls, where there may be any, and how many there were.
-    calls: Option<Calls>,
+    reading: Reading,
+    /// Calls that were begun.
     called: usize,
     letters: usize,
     before: Option<Event>,
@@ -113,13 +160,18 @@ impl Stream {
         self.letters += delta.text.chars().count();
     }
 
-    fn tell(&mut self, pieces: Vec<Piece>, mut scores: Delta, out: &mut Vec<u8>) {
-        for piece in pieces {
-            match piece {
-                Piece::Text(text) => self.show(&Delta { text, ..std::mem::take(&mut scores) }, out),
-                Piece::Call(call) => {
-                    frame(out, &self.envelope.call(self.called, &call));
+    /// The scores come with the first text that is shown: they are of all the tokens that it took.
+    fn tell(&mut self, parts: Vec<Part>, mut scores: Delta, out: &mut Vec<u8>) {
+        for part in parts {
+            match part {
+                Part::Thought(text) => frame(out, &self.envelope.thought(&text)),
+                Part::Piece(Piece::Text(text)) => self.show(&Delta { text, ..std::mem::take(&mut scores) }, out),
+                Part::Piece(Piece::Begin(name)) => {
+                    frame(out, &self.envelope.begin(self.called, &name));
                     self.called += 1;
+                }
+                Part::Piece(Piece::Arguments(more)) => {
+                    frame(out, &self.envelope.arguments(self.called.saturating_sub(1), &more));
                 }
             }
         }
@@ -134,21 +186,17 @@ impl Stream {
             self.envelope.first().iter().for_each(|chunk| frame(out, chunk));
         }
         match event {
-            Event::Delta(mut delta) => match &mut self.calls {
-                None => self.show(&delta, out),
-                Some(calls) => {
-                    let pieces = calls.push(&std::mem::take(&mut delta.text));
-                    // The scores come with the first that is shown: they are of all the tokens that it took.
-                    self.tell(pieces, delta, out);
-                }
-            },
+            Event::Delta(mut delta) => {
+                let parts = self.reading.push(&std::mem::take(&mut delta.text));
+                self.tell(parts, delta, out);
+            }
             Event::Queued { position, wait } => {
                 let wait_ms = wait.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
                 let told = json!({"position": position, "wait_ms": wait_ms});
                 out.extend_from_slice(format!(": queued {told}\n\n").as_bytes());
             }
             Event::Finished(finish, usage) => {
-                let rest = self.calls.as_mut().map(Calls::finish).unwrap_or_default();
+                let rest = self.reading.finish();
                 self.tell(rest, Delta::default(), out);
                 self.envelope.last(finish, self.called > 0, usage).iter().for_each(|chunk| frame(out, chunk));
                 out.extend_from_slice(b"data: [DONE]\n\n");

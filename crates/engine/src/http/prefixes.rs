@@ -82,9 +82,8 @@ fn before_the_question(door: &Door, ready: &Ready, chat: &Chat) -> Result<Vec<To
         let mut messages = chat.texts()?;
         messages.push(json!({"role": "user", "content": question}));
         let mut more = chat.chat_template_kwargs.clone().unwrap_or_default();
-        let tools = chat.tools()?;
-        if !tools.is_empty() {
-            offer(ready, tools, &mut messages, &mut more)?;
+        if let Some(tools) = chat.tools()? {
+            offer(ready, tools.offered, &mut messages, &mut more)?;
         }
         chat_prompt(door, ready, &messages, &more).map(|(prompt, ..)| prompt)
     };

@@ -8,7 +8,13 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{adapters::Wished, problem::Problem};
-use crate::{backend::Token, grammar::Grammar, sampler::Sampling, scheduler::Priority};
+use crate::{
+    backend::Token,
+    grammar::Grammar,
+    sampler::Sampling,
+    scheduler::Priority,
+    tools::{self, Calls, Style},
+};
 
 const MOST_STOPS: usize = 16;
 const MOST_ALTERNATIVES: u32 = 20;
@@ -26,6 +32,7 @@ pub(super) struct Chat {
     max_completion_tokens: Option<u32>,
     tools: Option<Vec<Value>>,
     tool_choice: Option<Value>,
+    parallel_tool_calls: Option<bool>,
     #[serde(flatten)]
     shared: Shared,
 }
@@ -160,17 +167,45 @@ impl Chat {
         self.shared.wish(self.max_completion_tokens.or(self.shared.max_tokens), likelihoods, "top_logprobs")
     }
 
-    /// The tools that may be called.
-    pub(super) fn tools(&self) -> Result<&[Value], Problem> {
-        let tools = self.tools.as_deref().unwrap_or_default();
-        if !tools.iter().all(|tool| tool["type"] == "function" && tool["function"]["name"].is_string()) {
+    /// The tools that may be called; `None` where there are none.
+    pub(super) fn tools(&self) -> Result<Option<Tools<'_>>, Problem> {
+        let offered = self.tools.as_deref().unwrap_or_default();
+        if !offered.iter().all(|tool| tool["type"] == "function" && tool["function"]["name"].is_string()) {
             return Err(Problem::invalid("tools", "must be functions with a name each"));
         }
-        match self.tool_choice.as_ref().map(|choice| choice.as_str().unwrap_or_default()) {
-            None | Some("auto") => Ok(tools),
-            Some("none") => Ok(&[]),
-            Some(_) => Err(Problem::invalid("tool_choice", "must be auto or none: this engine cannot force a call")),
+        let named = |tool: &Value, name: &Value| tool["function"]["name"] == *name;
+        let (must, only) = match self.tool_choice.as_ref() {
+            None | Some(Value::Null) => (false, None),
+            Some(Value::String(word)) => match word.as_str() {
+                "auto" => (false, None),
+                "none" => return Ok(None),
+                "required" => (true, None),
+                _ => return Err(Problem::invalid("tool_choice", "must be auto, none, required or a function")),
+            },
+            Some(choice) => {
+                let name = choice.pointer("/function/name").or(choice.get("name")).unwrap_or(&Value::Null);
+                match offered.iter().position(|tool| named(tool, name)) {
+                    Some(nth) => (true, Some(nth)),
+                    None => {
+                        return Err(Problem::invalid("tool_choice", format!("names {name}, which is no tool here")));
+                    }
+                }
+            }
+        };
+        if offered.is_empty() {
+            return if must { Err(Problem::invalid("tool_choice", "needs tools")) } else { Ok(None) };
         }
+        if must
+            && (self
+                .shared
+                .response_format
+                .as_ref()
+                .is_some_and(|format| !format.is_null() && format["type"] != "text")
+                || self.shared.grammar.is_some())
+        {
+            return Err(Problem::invalid("tool_choice", "cannot force a call beside a response_format or grammar"));
+        }
+        Ok(Some(Tools { offered, must, only, many: self.parallel_tool_calls.unwrap_or(true) }))
     }
 
     /// The messages with their content as one text each.
@@ -179,6 +214,37 @@ impl Chat {
             return Err(Problem::invalid("messages", "must not be empty"));
         }
         self.messages.iter().map(message_with_text).collect()
+    }
+}
+
+/// The tools of a chat.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tools<'a> {
+    pub(super) offered: &'a [Value],
+    /// Whether the answer has to be a call, and of which one if not of any.
+    must: bool,
+    only: Option<usize>,
+    /// Whether there may be several calls.
+    many: bool,
+}
+
+impl Tools<'_> {
+    /// What reads the calls out of an answer.
+    pub(super) fn reader(&self) -> Calls {
+        let names = self.offered.iter().filter_map(|tool| tool["function"]["name"].as_str()).map(str::to_owned);
+        Calls::new(names.collect(), (!self.many).then_some(1))
+    }
+
+    /// What the answer has to be for a call to be made, or to fit where it is begun and its function is `strict`.
+    pub(super) fn grammar(&self, template: &str) -> Result<Option<Grammar>, Problem> {
+        let functions = self.offered.iter().enumerate().filter(|(nth, _)| self.only.is_none_or(|only| only == *nth));
+        let functions: Vec<&Value> = functions.map(|(_, tool)| &tool["function"]).collect();
+        if !self.must && !functions.iter().any(|function| function["strict"] == true) {
+            return Ok(None);
+        }
+        let many = self.many && self.only.is_none();
+        tools::grammar(&functions, Style::of(template), self.must, many)
+            .map_err(|why| Problem::invalid("tools", format!("cannot be promised: {why}")))
     }
 }
 

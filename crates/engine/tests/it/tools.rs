@@ -1,35 +1,47 @@
 //! Tool calls as the families of models write them, in any pieces, and through the door.
 
-use engine::tools::{Call, Calls, Piece};
+use engine::tools::{Calls, Piece, Thoughts};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::worker::Worker;
 
-/// The text and the calls of an answer that comes in pieces of `size` bytes.
-fn read(answer: &str, size: usize) -> (String, Vec<Call>) {
-    let (mut text, mut found) = (String::new(), Vec::new());
-    let mut calls = Calls::default();
+fn known() -> Vec<String> {
+    ["weather", "time"].map(str::to_owned).into()
+}
+
+/// The text and the calls of an answer that comes in `pieces`, arguments as what they say.
+fn read<'a>(pieces: impl Iterator<Item = &'a str>, mut calls: Calls) -> (String, Vec<(String, Value)>) {
+    let (mut text, mut found) = (String::new(), Vec::<(String, String)>::new());
     let mut take = |pieces: Vec<Piece>| {
         for piece in pieces {
             match piece {
                 Piece::Text(more) => text.push_str(&more),
-                Piece::Call(call) => found.push(call),
+                Piece::Begin(name) => found.push((name, String::new())),
+                Piece::Arguments(more) => found.last_mut().expect("a call was begun").1.push_str(&more),
             }
         }
     };
-    let letters: Vec<char> = answer.chars().collect();
-    letters.chunks(size).for_each(|piece| take(calls.push(&piece.iter().collect::<String>())));
+    pieces.for_each(|piece| take(calls.push(piece)));
     take(calls.finish());
-    (text, found)
+    let said = |(name, arguments): (String, String)| (name, serde_json::from_str(&arguments).expect(&arguments));
+    (text, found.into_iter().map(said).collect())
+}
+
+/// `text` cut at characters, as `cuts` say.
+fn cut<'a>(text: &'a str, cuts: &'a [usize]) -> impl Iterator<Item = &'a str> {
+    let borders: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
+    let mut cuts: Vec<usize> = cuts.iter().map(|cut| borders[cut % borders.len()]).chain([0, text.len()]).collect();
+    cuts.sort_unstable();
+    (1..cuts.len()).map(move |nth| &text[cuts[nth - 1]..cuts[nth]]).collect::<Vec<_>>().into_iter()
 }
 
 /// An answer, its text, and its calls by name and arguments.
 type Case = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
 
-#[test]
-fn every_familys_calls_are_found_and_what_is_none_is_text() {
+const CASES: &[Case] = {
     const WEATHER: &str = r#"{"city":"Köln"}"#;
-    let cases: &[Case] = &[
+    &[
         (
             "<tool_call>\n{\"name\": \"weather\", \"arguments\": {\"city\": \"Köln\"}}\n</tool_call>",
             "",
@@ -81,25 +93,87 @@ fn every_familys_calls_are_found_and_what_is_none_is_text() {
         ("<tool_call>not json {</tool_call> so", "<tool_call>not json {</tool_call> so", &[]),
         ("Say {\"name\": \"weather\"}", "Say {\"name\": \"weather\"}", &[]),
         ("", "", &[]),
-    ];
-    for (answer, text, calls) in cases {
+    ]
+};
+
+proptest! {
+    #[test]
+    fn every_familys_calls_are_found_however_they_are_cut(
+        nth in 0..CASES.len(), cuts in proptest::collection::vec(any::<usize>(), 0..40), thinks in any::<bool>(), names_known in any::<bool>(),
+    ) {
+        let (answer, text, calls) = CASES[nth];
         let expected: Vec<_> = calls
             .iter()
-            .map(|(name, arguments)| Call { name: (*name).into(), arguments: (*arguments).into() })
+            .map(|(name, arguments)| ((*name).to_owned(), serde_json::from_str::<Value>(arguments).expect("JSON")))
             .collect();
-        for size in [1, 3, 7, 1000] {
-            assert_eq!(read(answer, size), ((*text).to_owned(), expected.clone()), "{answer} by {size}");
+        let reader = || Calls::new(if names_known { known() } else { Vec::new() }, None);
+        prop_assert_eq!(read(cut(answer, &cuts), reader()), (text.to_owned(), expected.clone()), "{} by {:?}", answer, cuts);
+
+        // The same behind thoughts, which may speak of calls.
+        let (begin, end) = if thinks { ("<think>", "</think>") } else { ("[THINK]", "[/THINK]") };
+        let thoughtful = format!("\n{begin}\nHm, <tool_call> or 你好 </thin\n{end}\n\n{answer}");
+        let (mut thoughts, mut thought, mut rest) = (Thoughts::default(), String::new(), Vec::new());
+        let parts: Vec<_> = cut(&thoughtful, &cuts).map(|piece| thoughts.push(piece)).collect();
+        for (more, answer) in parts.into_iter().chain([thoughts.finish()]) {
+            thought.push_str(&more);
+            rest.push(answer);
+        }
+        prop_assert_eq!(thought, "Hm, <tool_call> or 你好 </thin");
+        prop_assert_eq!(read(rest.iter().map(String::as_str), reader()), (text.to_owned(), expected));
+    }
+}
+
+#[test]
+fn every_familys_calls_are_found_whole_and_letter_by_letter() {
+    for (answer, text, calls) in CASES {
+        let expected: Vec<_> =
+            calls.iter().map(|(name, said)| ((*name).to_owned(), serde_json::from_str(said).expect("JSON"))).collect();
+        let letters: Vec<usize> = (0..answer.chars().count()).collect();
+        for cuts in [&[], letters.as_slice()] {
+            assert_eq!(
+                read(cut(answer, cuts), Calls::new(known(), None)),
+                ((*text).to_owned(), expected.clone()),
+                "{answer}"
+            );
         }
     }
 }
 
 #[test]
+fn arguments_come_as_the_model_writes_them() {
+    for begin in [
+        "<tool_call>\n{\"name\": \"weather\", \"arguments\": ",
+        "[TOOL_CALLS]weather[ARGS]",
+        "{\"name\": \"weather\", \"parameters\": ",
+    ] {
+        let mut calls = Calls::new(known(), None);
+        assert_eq!(calls.push(begin), [], "{begin}");
+        assert_eq!(calls.push("{\"ci"), [Piece::Begin("weather".into()), Piece::Arguments("{\"ci".into())]);
+        assert_eq!(calls.push("ty\": \"a}"), [Piece::Arguments("ty\": \"a}".into())]);
+        assert_eq!(calls.push("\"}"), [Piece::Arguments("\"}".into())]);
+    }
+    // Of two calls, where only one is wanted, the first.
+    let two = "<tool_call>{\"name\": \"time\"}</tool_call><tool_call>{\"name\": \"weather\", \"arguments\": {\"a\": 1}}</tool_call>";
+    assert_eq!(
+        read(std::iter::once(two), Calls::new(known(), Some(1))),
+        (String::new(), vec![("time".into(), json!({}))])
+    );
+    // A thought that the prompt began, and one that is never ended.
+    let mut thoughts = Thoughts::after("<|assistant|><think>\n");
+    assert_eq!(thoughts.push("so </th"), ("so".into(), String::new()));
+    assert_eq!(thoughts.push("ink> it is"), (String::new(), "it is".into()));
+    let mut thoughts = Thoughts::default();
+    assert_eq!(thoughts.push("<think>a b"), ("a b".into(), String::new()));
+    assert_eq!(thoughts.finish(), (String::new(), String::new()));
+}
+
+#[test]
 fn what_cannot_be_a_call_is_shown_at_once() {
-    let mut calls = Calls::default();
+    let mut calls = Calls::new(known(), None);
     assert_eq!(calls.push("It ra"), [Piece::Text("It ra".into())]);
     assert_eq!(calls.push("ins <to"), [Piece::Text("ins ".into())]);
     assert_eq!(calls.push("p>"), [Piece::Text("<top>".into())]);
-    let mut calls = Calls::default();
+    let mut calls = Calls::new(known(), None);
     assert_eq!(calls.push("{\"rain\""), [Piece::Text("{\"rain\"".into())]);
 }
 
@@ -123,7 +197,7 @@ fn a_chat_with_tools_brings_calls_whole_and_streamed() {
         let call = &choice["message"]["tool_calls"][0];
         assert_eq!(
             (&call["type"], &call["function"]),
-            (&json!("function"), &json!({"name": "weather", "arguments": "{\"city\":\"Bonn\"}"}))
+            (&json!("function"), &json!({"name": "weather", "arguments": "{\"city\": \"Bonn\"}"}))
         );
         assert!(call["id"].as_str().is_some_and(|id| id.starts_with("call_")));
 
@@ -135,8 +209,10 @@ fn a_chat_with_tools_brings_calls_whole_and_streamed() {
         let text: String = choices().filter_map(|choice| choice["delta"]["content"].as_str()).collect();
         let calls: Vec<_> =
             choices().map(|choice| &choice["delta"]["tool_calls"][0]).filter(|call| !call.is_null()).collect();
-        assert_eq!((text.as_str(), calls.len()), ("So: ", 1));
+        assert_eq!(text, "So: ");
         assert_eq!((&calls[0]["index"], &calls[0]["function"]["name"]), (&json!(0), &json!("weather")));
+        let arguments: String = calls.iter().filter_map(|call| call["function"]["arguments"].as_str()).collect();
+        assert_eq!(arguments, "{\"city\": \"Bonn\"}");
         assert!(choices().any(|choice| choice["finish_reason"] == "tool_calls"));
 
         // The next turn carries the call and its result; without tools the same text is text.
@@ -154,4 +230,79 @@ fn a_chat_with_tools_brings_calls_whole_and_streamed() {
         assert_eq!(answer["choices"][0]["finish_reason"], "stop");
         assert!(answer["choices"][0]["message"]["content"].as_str().is_some_and(|text| text.contains("<tool_call>")));
     }
+}
+
+#[test]
+fn a_call_that_is_asked_for_is_made_and_fits_in_every_style() {
+    let tools = json!([
+        {"type": "function", "function": {"name": "time", "parameters": {"additionalProperties": false}}},
+        {"type": "function", "function": {"name": "weather", "strict": true, "parameters": {
+            "type": "object", "required": ["city"], "additionalProperties": false, "properties": {"city": {"enum": ["Bonn", "Köln"]}},
+        }}},
+    ]);
+    for template in [
+        "{{ messages[-1].content }}",
+        "{% if tools %}<tool_call>{% endif %}{{ messages[-1].content }}",
+        "{% if tools %}[TOOL_CALLS]{% endif %}{{ messages[-1].content }}",
+        "{% if tools %}ipython {\"name\": name, \"parameters\": {} }{% endif %}{{ messages[-1].content }}",
+    ] {
+        let worker = Worker::scripted("I| would| rather| not", &["--template", template, "--context", "4000"]);
+        let ask = |choice: Value| {
+            json!({
+                "messages": [{"role": "user", "content": "Rain?"}], "tools": tools, "tool_choice": choice, "temperature": 0,
+                "parallel_tool_calls": false, "max_tokens": 900,
+            })
+        };
+        let named = json!({"type": "function", "function": {"name": "weather"}});
+        for choice in [json!("required"), named] {
+            let answer = worker.post("/v1/chat/completions", &ask(choice.clone())).json();
+            let told = &answer["choices"][0];
+            assert_eq!(told["finish_reason"], "tool_calls", "{template}: {answer}");
+            let calls = told["message"]["tool_calls"].as_array().expect("calls");
+            assert_eq!(calls.len(), 1);
+            let function = &calls[0]["function"];
+            let arguments: Value = serde_json::from_str(function["arguments"].as_str().expect("text")).expect("JSON");
+            if function["name"] == "weather" {
+                assert!(arguments == json!({"city": "Bonn"}) || arguments == json!({"city": "Köln"}), "{arguments}");
+            } else {
+                assert!(choice == "required" && function["name"] == "time" && arguments.is_object(), "{function}");
+            }
+        }
+        let refused = worker.post("/v1/chat/completions", &ask(json!({"type": "function", "function": {"name": "x"}})));
+        assert_eq!(refused.status, 400);
+    }
+}
+
+#[test]
+fn a_strict_function_that_is_called_freely_gets_what_fits() {
+    let tools = json!([{"type": "function", "function": {"name": "weather", "strict": true, "parameters": {
+        "type": "object", "required": ["days"], "additionalProperties": false, "properties": {"days": {"type": "integer", "minimum": 1, "maximum": 7}},
+    }}}]);
+    let worker = Worker::scripted(
+        "So: |<tool|_call>\n{\"name\": \"weather\", |\"arguments\": {\"city\": \"Bonn\"}}\n</tool_call>",
+        &["--template", "{{ messages[-1].content }}", "--context", "4000"],
+    );
+    let ask = json!({"messages": [{"role": "user", "content": "Rain?"}], "tools": tools, "temperature": 0, "max_tokens": 900});
+    let answer = worker.post("/v1/chat/completions", &ask).json();
+    let message = &answer["choices"][0]["message"];
+    assert!(message["content"].as_str().is_some_and(|text| text.starts_with("So: ")), "{answer}");
+    let arguments = message["tool_calls"][0]["function"]["arguments"].as_str().expect("text");
+    let days = serde_json::from_str::<Value>(arguments).expect("JSON")["days"].as_i64();
+    assert!(days.is_some_and(|days| (1..=7).contains(&days)), "{arguments}");
+}
+
+#[test]
+fn thoughts_are_told_apart_from_the_answer_whole_and_streamed() {
+    let worker = Worker::scripted("<thi|nk>\nHm.\n</think>\n\n|Yes.", &["--template", "{{ messages[-1].content }}"]);
+    let mut ask = json!({"messages": [{"role": "user", "content": "Rain?"}], "temperature": 0});
+    let answer = worker.post("/v1/chat/completions", &ask).json();
+    let message = &answer["choices"][0]["message"];
+    assert_eq!((&message["reasoning_content"], &message["content"]), (&json!("Hm."), &json!("Yes.")));
+    ask["stream"] = true.into();
+    let events = worker.stream("/v1/chat/completions", &ask);
+    let chunks: Vec<Value> = events.iter().filter_map(|event| serde_json::from_str(event).ok()).collect();
+    let of = |key: &str| -> String {
+        chunks.iter().filter_map(|chunk| chunk["choices"][0]["delta"][key].as_str()).collect()
+    };
+    assert_eq!((of("reasoning_content"), of("content")), ("Hm.".into(), "Yes.".into()));
 }

@@ -126,16 +126,7 @@ pub(crate) fn offered(entry: ModelEntry) -> Offered {
     });
     let progress = status.filter(|_| word == Some("loading")).and_then(|status| status.get("progress"));
     let loading = progress.and_then(Value::as_f64).and_then(percent);
-    Offered {
-        name: entry.id,
-        context,
-        chat_template,
-        capabilities,
-        loaded,
-        loading,
-        concurrency,
-        created,
-    }
+    Offered { name: entry.id, context, chat_template, capabilities, loaded, loading, concurrency, created }
 }
 
 fn percent(part: f64) -> Option<u8> {
