@@ -138,7 +138,7 @@ fn bearer(url: String, key: &str) -> http::request::Builder {
 async fn the_key_opens_and_nothing_else_does() {
     let worker = Alone::start().await.loaded().await;
     let egress = trusting("first");
-    let body = r#"{"messages": [{"role": "user", "content": "x"}], "max_tokens": 2}"#;
+    let body = r#"{"messages": [{"role": "user", "content": "x"}], "max_tokens": 2, "temperature": 0}"#;
     let chat = || worker.url("/v1/chat/completions");
     let (status, answer) = ask(&egress, bearer(chat(), SECRET), body).await.expect("an answer");
     assert_eq!(status, StatusCode::OK, "{answer}");
