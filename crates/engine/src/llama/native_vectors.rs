@@ -117,7 +117,7 @@ impl Context {
         };
         match code {
             0 => Ok(()),
-            1 => Err(Failed::Full),
+            1 => Err(Failed::Full { cells: most, wanted: self.batch.n_tokens.unsigned_abs() }),
             code => Err(broken(format!("llama_decode returned {code}"))),
         }
     }
