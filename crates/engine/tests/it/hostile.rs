@@ -176,7 +176,7 @@ fn fuzz(name: &str, change: impl Fn(&mut Vec<u8>, &mut Random) + Sync) {
         let running = [scope.spawn(run(0)), scope.spawn(run(1))];
         running.into_iter().map(|run| run.join().expect("each round ended well")).sum()
     });
-    println!("{name}: {rounds} of {rounds} files ended well, {refused} of them refused");
+    eprintln!("{name}: {rounds} of {rounds} files ended well, {refused} of them refused");
     assert!(refused > rounds / 6, "only {refused} of {rounds} were refused: the changes miss");
 }
 

@@ -114,7 +114,10 @@ fn meta<'a>(kind: &'a str, architecture: &'a str, adapter: &'a str) -> [(&'a str
     ]
 }
 
-fn tensors(changes: &[Change]) -> Vec<(String, Vec<u64>, &[f32])> {
+/// Name, shape and numbers of each tensor of a file.
+type Tensors<'a> = Vec<(String, Vec<u64>, &'a [f32])>;
+
+fn tensors(changes: &[Change]) -> Tensors<'_> {
     let rank = RANK as u64;
     let both = |change: &Change| {
         let (a, b) = (format!("{}.lora_a", change.name), format!("{}.lora_b", change.name));
@@ -191,7 +194,11 @@ fn an_adapter_computes_what_the_merged_weights_would() {
         assert_eq!(told.0, expected.0);
         assert_ne!(told.0, without.0, "it changes something");
         let furthest = told.1.iter().zip(&expected.1).map(|(left, right)| (left - right).abs()).fold(0.0, f64::max);
-        assert!(told.1.len() == expected.1.len() && furthest < 2e-3, "log probabilities differ by {furthest}");
+        // The same sums in another order, and the F16 cache makes more of that with each token (docs/adr/0006); what the adapter changes
+        // is a hundred times as much.
+        let changed = without.1.iter().zip(&expected.1).map(|(left, right)| (left - right).abs()).fold(0.0, f64::max);
+        assert!(told.1.len() == expected.1.len() && furthest < 0.03, "log probabilities differ by {furthest}");
+        assert!(changed > 1.0, "the adapter changes them by {changed} at most");
         assert_eq!(answer(&plain, "base"), without, "the base model is what it was");
     }
 }
@@ -243,7 +250,7 @@ fn what_is_no_adapter_for_the_model_is_refused_with_a_sentence() {
         fs::read(&path).expect("bytes")
     };
     let whole = with("adapter", "llama", "lora", &tensors(&good));
-    let changed = |change: &dyn Fn(&mut Vec<(String, Vec<u64>, &[f32])>)| {
+    let changed = |change: &dyn Fn(&mut Tensors)| {
         let mut tensors = tensors(&good);
         change(&mut tensors);
         with("adapter", "llama", "lora", &tensors)
