@@ -89,7 +89,8 @@ fn machine() -> impl Strategy<Value = (Facts, Option<u64>, Option<u32>)> {
     (sizes, fails_at, proptest::option::of(CONTEXT..400)).prop_map(
         |((cells, parallel, more, batch, guesses), fails_at, draft)| {
             let slots = parallel + more;
-            let facts = Facts { context: CONTEXT, cells, parallel, slots, batch, guesses, ..Facts::default() };
+            let tile = guesses % 5;
+            let facts = Facts { context: CONTEXT, cells, parallel, slots, batch, guesses, tile, ..Facts::default() };
             (facts, fails_at, draft)
         },
     )

@@ -244,6 +244,21 @@ fn what_can_be_guessed_takes_fewer_steps_and_is_the_same() {
 }
 
 #[test]
+fn a_prompt_is_read_in_whole_tiles_beside_those_who_answer() {
+    let facts = Facts { batch: 512, context: 2000, tile: 4, ..Facts::default() };
+    let (step, token) = (Duration::from_millis(2), Duration::from_micros(200));
+    let run = run_with(Script { recalls: true, step, token, facts, ..Script::default() }, Duration::from_millis(20));
+    let answer = |prompt, tokens| Request { ignore_end: true, ..ask(prompt, tokens) };
+    let mut three: Vec<_> = (1..4).map(|prompt| run.scheduler.submit(answer(prompt, 100)).expect("taken")).collect();
+    three.iter_mut().for_each(|events| _ = events.blocking_recv().expect("a first delta"));
+    let long = run.scheduler.submit(answer(900, 5)).expect("taken");
+    three.into_iter().chain([long]).for_each(|events| _ = whole(events));
+    let log = run.log.lock().expect("the log");
+    let (tiles, rest): (Vec<_>, Vec<_>) = log.iter().map(Vec::len).filter(|&len| len > 8).partition(|len| len % 4 == 0);
+    assert!(tiles.len() >= 8 && rest.len() <= 1, "all but its end: {tiles:?}, {rest:?}");
+}
+
+#[test]
 fn what_can_never_be_computed_is_refused_with_figures() {
     let facts = Facts { cells: 100, context: 200, ..Facts::default() };
     let run = run(Script { facts, ..counting(3) });
