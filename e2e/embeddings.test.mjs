@@ -17,7 +17,7 @@ before(async () => {
   browser = await startBrowser();
   page = await openPage(browser, house);
   await becomeOwner(page, house);
-  key = (await (await page.request.post(`${house.url}/api/keys`, { data: { name: "index" }, headers: { origin: house.url } })).json()).secret;
+  key = (await (await page.request.post(`${house.url}/api/keys`, { data: { name: "index" }, headers: { origin: house.url } })).json()).key;
 });
 after(async () => {
   await browser?.close();

@@ -46,6 +46,7 @@ pub(super) fn hyperparameters(head: &Head) -> Result<(), Fault> {
     required("block_count")?;
     required("context_length")?;
     heads(head, architecture, width)?;
+    fractions(head, architecture)?;
     vocabulary(head)?;
     match head.integer("split.count") {
         Some(parts) if !(1..=1000).contains(&parts) => Err(Fault(format!("is split into {parts} parts"))),
@@ -94,6 +95,23 @@ fn heads(head: &Head, architecture: &str, width: u64) -> Result<(), Fault> {
         }
         _ => Ok(()),
     }
+}
+
+/// What is scaled or divided by: a number, and what is added before a root is taken not below zero.
+fn fractions(head: &Head, architecture: &str) -> Result<(), Fault> {
+    let own =
+        head.metadata.iter().filter(|(key, _)| key.strip_prefix(architecture).is_some_and(|key| key.starts_with('.')));
+    for (key, value) in own {
+        let value = match value {
+            Value::Float(value) => f64::from(*value),
+            Value::Double(value) => *value,
+            Value::Integer(_) | Value::Text(_) | Value::Array { .. } => continue,
+        };
+        if !value.is_finite() || (key.ends_with("epsilon") && value < 0.0) {
+            return Err(Fault(format!("has the senseless value {value} for {key}")));
+        }
+    }
+    Ok(())
 }
 
 fn vocabulary(head: &Head) -> Result<(), Fault> {

@@ -51,7 +51,17 @@ fn broken_models_are_refused_with_a_sentence() {
         bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
         bytes
     };
+    let epsilon = |value: f32| {
+        let key = b"llama.attention.layer_norm_rms_epsilon";
+        let mut bytes = whole.clone();
+        // Behind the key and the four bytes of its type.
+        let at = whole.windows(key.len()).position(|window| window == key).expect("in the file") + key.len() + 4;
+        bytes[at..at + 4].copy_from_slice(&value.to_le_bytes());
+        bytes
+    };
     let cases: Vec<(Vec<u8>, &str)> = vec![
+        (epsilon(f32::NAN), "has the senseless value NaN for llama.attention.layer_norm_rms_epsilon"),
+        (epsilon(-1.0), "has the senseless value -1 for llama.attention.layer_norm_rms_epsilon"),
         (Vec::new(), "is not a GGUF model"),
         (b"hello, world".to_vec(), "is not a GGUF model"),
         (whole[..5000].to_vec(), "is cut short"),
