@@ -17,7 +17,7 @@ use engine::{
 };
 use serde_json::json;
 
-use crate::worker::Worker;
+use crate::worker::{Worker, eventually};
 
 /// One life of an engine.
 struct Life {
@@ -144,6 +144,10 @@ fn a_sequence_that_could_not_go_on_otherwise_has_the_room_of_what_is_pinned_whic
     let life = Life::with(facts, "a", Some(folder.path()));
     life.pin(&beginning(1)).expect("pinned");
     let (text, _) = life.ask("", &question(1, 7));
+    // Written by a thread of its own; before that, what makes way is computed again.
+    eventually("it is on disk", || {
+        files(folder.path()).iter().any(|file| file.extension().is_some_and(|end| end == "pinned"))
+    });
     let long: Vec<Token> = (0..700).map(|at| at % 200).collect();
     assert_eq!(life.ask("", &long).1, 700 + 19);
     assert_eq!(life.pin(&beginning(1)).expect("pinned").1, 0);
