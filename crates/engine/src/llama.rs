@@ -1,5 +1,5 @@
-//! llama.cpp as a [`Backend`] (as an `Embedder`: `llama/vectors.rs`): what to check before a model is given to it, how much cache it gets, and its vocabulary. All that is unsafe
-//! lies in `llama/native.rs`; scheduling and sampling are not llama.cpp's here.
+//! llama.cpp as a [`Backend`] (as an `Embedder`: `llama/vectors.rs`): what to check before a model is given to it, how much cache it gets, and
+//! its vocabulary. All that is unsafe lies in `llama/native*.rs`; scheduling and sampling are not llama.cpp's here.
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
@@ -13,6 +13,7 @@ use crate::{
 };
 
 mod native;
+mod native_batch;
 mod native_lora;
 mod native_vectors;
 mod vectors;

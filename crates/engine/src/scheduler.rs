@@ -4,7 +4,8 @@
 //! before the next step.
 //!
 //! This file is where requests are handed in. `scheduler/work.rs` is the loop; it asks `turns` who is next, `pace` how much fits into a step,
-//! and `memory` for places in the cache (`tree` is its book, `saved` its copy on disk). `sequence` is one request, `guesses` guesses ahead. Why it is so: `docs/adr/0005-one-book-of-the-cache.md`.
+//! and `memory` for places in the cache (`tree` is its book, `saved` its copy on disk). `sequence` is one request, `guesses` guesses ahead.
+//! Why it is so: `docs/adr/0005-one-book-of-the-cache.md`.
 
 use std::{
     path::{Path, PathBuf},
@@ -50,7 +51,7 @@ pub const STEP_TARGET: Duration = Duration::from_millis(400);
 const READER_LAG: usize = 64;
 const KEPT_FREE: usize = 4;
 /// Requests that may wait; one more is refused.
-const LONGEST_QUEUE: u32 = 256;
+pub(crate) const LONGEST_QUEUE: u32 = 256;
 
 /// Bytes that the saved beginnings of one model may take.
 const LARGEST_FOLDER: u64 = 4 << 30;

@@ -14,7 +14,7 @@ use super::Embedder;
 use crate::{
     backend::{Failed, Token},
     scheduler::{
-        Load, Priority,
+        LONGEST_QUEUE, Load, Priority,
         turns::{Flow, Turns},
     },
 };
@@ -22,9 +22,6 @@ use crate::{
 /// Tokens of one step; a longer text goes alone. More would not be faster: what a processor saves by reading the weights less often it spends
 /// on the table of all tokens with all others, which grows by the square.
 const STEP: usize = 512;
-/// Requests that may wait; one more is refused.
-const LONGEST_QUEUE: u32 = 256;
-
 /// What is asked.
 #[derive(Debug, Clone, Default)]
 pub struct Job {
@@ -127,7 +124,10 @@ impl Jobs {
         let (reply, outcome) = oneshot::channel();
         let flow = Flow { person: job.person.into(), priority: job.priority };
         let waiting = Waiting { flow, done: Vec::new(), texts: job.texts, reply, suspect: false, failed: None };
-        self.inbox.send(Message::Job(Box::new(waiting))).map_err(|_| NotTaken::Gone)?;
+        self.inbox.send(Message::Job(Box::new(waiting))).map_err(|_| {
+            self.load.queued.fetch_sub(1, Ordering::Relaxed);
+            NotTaken::Gone
+        })?;
         Ok(outcome)
     }
 

@@ -18,7 +18,6 @@ use crate::{
     backend::{Token, Vocabulary},
     embedding::{Facts, Job, Makes, NotTaken, normalise},
     model::Vectors,
-    scheduler::Priority,
 };
 
 /// Texts of one request, as OpenAI bounds them, and documents of one.
@@ -99,13 +98,9 @@ pub(super) async fn embeddings(
         let asked: Asked = requests::read(&body)?;
         let shape = Shape::of(&asked, vectors)?;
         let texts = tokens(asked.input, &*vectors.vocabulary)?;
-        Ok((
-            shape,
-            Job { texts, person: asked.user.unwrap_or_default(), priority: priority(asked.service_tier.as_deref()) },
-        ))
+        Ok((shape, job(texts, asked.user, asked.service_tier.as_deref(), &headers)))
     });
-    let (shape, mut job) = shaped.await?;
-    requests::told_by_a_portal(&headers, &mut job.person, &mut job.priority);
+    let (shape, job) = shaped.await?;
     let usage = Usage::of(&job.texts);
     let rows = compute(&door, job, |at| match at {
         0 => "the input".into(),
@@ -222,12 +217,16 @@ pub(super) fn count(parameter: &'static str, texts: usize) -> Result<(), Problem
     Ok(())
 }
 
-/// OpenAI's word for what may take longer.
-pub(super) fn priority(service_tier: Option<&str>) -> Priority {
-    match service_tier {
-        Some("flex") => Priority::Batch,
-        _ => Priority::Interactive,
-    }
+/// Texts to compute, and whose they are.
+pub(super) fn job(
+    texts: Vec<Vec<Token>>,
+    user: Option<String>,
+    service_tier: Option<&str>,
+    headers: &HeaderMap,
+) -> Job {
+    let (mut person, mut priority) = (user.unwrap_or_default(), requests::priority(service_tier));
+    requests::told_by_a_portal(headers, &mut person, &mut priority);
+    Job { texts, person, priority }
 }
 
 /// Hands in a job and waits for its numbers. `name` is what a text is called in a refusal.

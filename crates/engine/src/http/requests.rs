@@ -137,6 +137,14 @@ impl Wish {
     }
 }
 
+/// OpenAI's word for what may take longer.
+pub(super) fn priority(service_tier: Option<&str>) -> Priority {
+    match service_tier {
+        Some("flex") => Priority::Batch,
+        _ => Priority::Interactive,
+    }
+}
+
 /// Whose a request is and how urgent, where headers say so.
 pub(super) fn told_by_a_portal(headers: &HeaderMap, person: &mut String, priority: &mut Priority) {
     if let Some(told) = word(headers, "x-portico-person") {
@@ -321,11 +329,7 @@ impl Shared {
             ignore_end: self.ignore_eos.unwrap_or(false),
             grammar: self.grammar()?,
             person: self.user.clone().unwrap_or_default(),
-            // OpenAI's word for what may take longer.
-            priority: match self.service_tier.as_deref() {
-                Some("flex") => Priority::Batch,
-                _ => Priority::Interactive,
-            },
+            priority: priority(self.service_tier.as_deref()),
             model: self.model.clone(),
             lora: self.lora.clone(),
             tell_place: false,

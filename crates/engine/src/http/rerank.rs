@@ -13,11 +13,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Shared,
-    embeddings::{Usage, compute, count, off_the_runtime, priority},
+    embeddings::{Usage, compute, count, job, off_the_runtime},
     problem::Problem,
     requests, whole,
 };
-use crate::embedding::{Job, Makes};
+use crate::embedding::Makes;
 
 #[derive(Debug, Deserialize)]
 struct Asked {
@@ -89,13 +89,11 @@ pub(super) async fn rerank(
         let documents: Vec<String> = asked.documents.into_iter().map(Document::text).collect();
         let pair = |document: &String| pairing.tokens(&*vectors.vocabulary, &asked.query, document);
         let texts = documents.iter().map(pair).collect();
-        let job =
-            Job { texts, person: asked.user.unwrap_or_default(), priority: priority(asked.service_tier.as_deref()) };
+        let job = job(texts, asked.user, asked.service_tier.as_deref(), &headers);
         let shown = asked.return_documents.unwrap_or(false).then_some(documents);
         Ok((job, asked.top_n, shown))
     });
-    let (mut job, top_n, mut documents) = shaped.await?;
-    requests::told_by_a_portal(&headers, &mut job.person, &mut job.priority);
+    let (job, top_n, mut documents) = shaped.await?;
     let usage = Usage::of(&job.texts);
     let rows = compute(&door, job, |at| format!("the query with documents[{at}]")).await?;
     let mut results: Vec<Rank> = rows

@@ -16,6 +16,8 @@ use std::{
 
 use llama_cpp_sys_2 as sys;
 
+use super::native_batch::Batch;
+
 use super::native_lora::Lora;
 use crate::{
     Device, Progress,
@@ -301,31 +303,16 @@ impl Threads {
 
 /// A model at work: its cache and the batch that it computes.
 pub(super) struct Context {
-    pub(super) context: NonNull<sys::llama_context>,
-    batch: sys::llama_batch,
+    batch: Batch,
     limits: Limits,
     /// The logits of tokens that were computed by themselves, by their index in the batch.
     rows: BTreeMap<usize, Vec<f32>>,
     /// A sequence on its way from one slot's cells to another's.
     copied: Vec<u8>,
-    model: Arc<Model>,
-    /// Freed after the context, which `drop` frees.
+    /// Freed after the context, which is in the batch.
     _threads: Threads,
     /// The adapter that the next batch is computed with, and the bits of its scale.
     pub(super) applied: Option<(Arc<Lora>, u32)>,
-}
-
-// SAFETY: the context is owned and, like the batch that belongs to it, not tied to a thread; every use takes &mut or reads.
-unsafe impl Send for Context {}
-
-impl Drop for Context {
-    fn drop(&mut self) {
-        // SAFETY: both were made in `new` and are freed once; the model is freed after them.
-        unsafe {
-            sys::llama_batch_free(self.batch);
-            sys::llama_free(self.context.as_ptr());
-        }
-    }
 }
 
 impl Context {
@@ -333,7 +320,6 @@ impl Context {
         if let Some(objection) = model.objection() {
             return Err(objection);
         }
-        let batch_len = i32::try_from(limits.batch).map_err(|_| "its batch is too large".to_owned())?;
         let threads = i32::try_from(limits.threads).unwrap_or(1);
         // SAFETY: returns a plain struct.
         let mut parameters = unsafe { sys::llama_context_default_params() };
@@ -347,16 +333,11 @@ impl Context {
         parameters.kv_unified = !limits.apart;
         parameters.no_perf = true;
         let pool = Threads::new(threads)?;
-        // SAFETY: the model is live, and kept so by the Arc.
-        let context = unsafe { sys::llama_init_from_model(model.model.as_ptr(), parameters) };
-        let context = NonNull::new(context).ok_or_else(complaint)?;
+        let batch = Batch::new(model, parameters)?;
         // SAFETY: both are live, and the pool outlives the context.
-        unsafe { sys::llama_attach_threadpool(context.as_ptr(), pool.0.as_ptr(), pool.0.as_ptr()) };
-        // SAFETY: allocates arrays for `batch_len` tokens of one sequence each.
-        let batch = unsafe { sys::llama_batch_init(batch_len, 0, 1) };
-        is_loaded();
+        unsafe { sys::llama_attach_threadpool(batch.as_ptr(), pool.0.as_ptr(), pool.0.as_ptr()) };
         let (rows, copied) = (BTreeMap::new(), Vec::new());
-        Ok(Context { context, batch, limits, rows, copied, model, _threads: pool, applied: None })
+        Ok(Context { batch, limits, rows, copied, _threads: pool, applied: None })
     }
 
     pub(super) fn decode(&mut self, inputs: &[Input]) -> Result<(), Failed> {
@@ -388,25 +369,10 @@ impl Context {
     }
 
     fn compute(&mut self, inputs: &[Input]) -> Result<(), Failed> {
-        let broken = |why: String| Failed::Broken(why);
-        for (index, input) in inputs.iter().enumerate() {
-            let position = i32::try_from(input.position).map_err(|_| broken("a position past 2^31".into()))?;
-            let slot = i32::try_from(input.slot.0).map_err(|_| broken("a slot past 2^31".into()))?;
-            // SAFETY: `index` is below the length that the arrays were allocated with, and each holds room for one sequence.
-            unsafe {
-                self.batch.token.add(index).write(input.token);
-                self.batch.pos.add(index).write(position);
-                self.batch.n_seq_id.add(index).write(1);
-                self.batch.seq_id.add(index).read().write(slot);
-                self.batch.logits.add(index).write(i8::from(input.wants_logits));
-            }
-        }
-        self.batch.n_tokens = i32::try_from(inputs.len()).unwrap_or(0);
-        // SAFETY: the batch's first n_tokens entries have just been written; llama.cpp checks tokens and slots.
-        match unsafe { sys::llama_decode(self.context.as_ptr(), self.batch) } {
-            0 => Ok(()),
-            1 => Err(self.full(inputs.len())),
-            code => Err(broken(format!("llama_decode returned {code}"))),
+        let entry = |input: &Input| (input.token, input.position, input.slot.0, input.wants_logits);
+        match self.batch.decode(inputs.iter().map(entry))? {
+            true => Ok(()),
+            false => Err(self.full(inputs.len())),
         }
     }
 
@@ -414,6 +380,11 @@ impl Context {
         let Limits { cells, slots, apart, .. } = self.limits;
         let cells = if apart { cells / slots.max(1) } else { cells };
         Failed::Full { cells, wanted: u32::try_from(wanted).unwrap_or(u32::MAX) }
+    }
+
+    /// The context, which lives as long as this.
+    pub(super) fn as_ptr(&self) -> *mut sys::llama_context {
+        self.batch.as_ptr()
     }
 
     /// The logits of input `index` of the last batch, which must have asked for them.
@@ -425,9 +396,9 @@ impl Context {
     fn logits_of_last(&self, index: usize) -> Option<&[f32]> {
         let index = i32::try_from(index).ok()?;
         // SAFETY: the context is live; an index without logits gives null.
-        let row = NonNull::new(unsafe { sys::llama_get_logits_ith(self.context.as_ptr(), index) })?;
+        let row = NonNull::new(unsafe { sys::llama_get_logits_ith(self.as_ptr(), index) })?;
         // SAFETY: a row has one number per token of the vocabulary and stays until the next decode, which takes &mut.
-        Some(unsafe { std::slice::from_raw_parts(row.as_ptr(), self.model.vocabulary_size()) })
+        Some(unsafe { std::slice::from_raw_parts(row.as_ptr(), self.batch.model().vocabulary_size()) })
     }
 
     /// `to`, which is empty, begins with the first `len` tokens of `from`: the same cells belong to both, or copies of them.
@@ -438,14 +409,14 @@ impl Context {
         }
         if let (Ok(from), Ok(to), Ok(len)) = (i32::try_from(from.0), i32::try_from(to.0), i32::try_from(len)) {
             // SAFETY: the context is live; the cache is one for all sequences, where a copy marks cells and any range is allowed.
-            unsafe { sys::llama_memory_seq_cp(sys::llama_get_memory(self.context.as_ptr()), from, to, 0, len) };
+            unsafe { sys::llama_memory_seq_cp(sys::llama_get_memory(self.as_ptr()), from, to, 0, len) };
         }
     }
 
     /// At once: `llama_memory_seq_cp` between cells that are apart would copy all of them, and not before the next step.
     fn copy(&mut self, from: Slot, to: Slot) {
         let (Ok(from), Ok(to)) = (i32::try_from(from.0), i32::try_from(to.0)) else { return };
-        let context = self.context.as_ptr();
+        let context = self.as_ptr();
         // SAFETY: the context is live and `from` one of its sequences.
         let size = unsafe { sys::llama_state_seq_get_size(context, from) };
         self.copied.resize(size, 0);
@@ -463,7 +434,7 @@ impl Context {
         if let (Ok(slot), Ok(len)) = (i32::try_from(slot.0), i32::try_from(len)) {
             // SAFETY: the context is live; removing a whole sequence never fails, and a part only where there is a running state, of which
             // no part is asked for.
-            unsafe { sys::llama_memory_seq_rm(sys::llama_get_memory(self.context.as_ptr()), slot, len, -1) };
+            unsafe { sys::llama_memory_seq_rm(sys::llama_get_memory(self.as_ptr()), slot, len, -1) };
         }
     }
 
@@ -471,10 +442,10 @@ impl Context {
     pub(super) fn save(&mut self, slot: Slot) -> Option<Vec<u8>> {
         let slot = i32::try_from(slot.0).ok()?;
         // SAFETY: the context is live; of an unknown or an empty sequence there is a state without cells.
-        let size = unsafe { sys::llama_state_seq_get_size(self.context.as_ptr(), slot) };
+        let size = unsafe { sys::llama_state_seq_get_size(self.as_ptr(), slot) };
         let mut state = vec![0; size];
         // SAFETY: at most `size` bytes are written.
-        let written = unsafe { sys::llama_state_seq_get_data(self.context.as_ptr(), state.as_mut_ptr(), size, slot) };
+        let written = unsafe { sys::llama_state_seq_get_data(self.as_ptr(), state.as_mut_ptr(), size, slot) };
         (size > 0 && written == size).then_some(state)
     }
 
@@ -482,10 +453,10 @@ impl Context {
     pub(super) fn restore(&mut self, slot: Slot, len: u32, state: &[u8]) -> bool {
         let (Ok(at), Ok(last)) = (i32::try_from(slot.0), i32::try_from(len).map(|len| len - 1)) else { return false };
         // SAFETY: the context is live; at most the given bytes are read, and what they say of sizes and types is compared with the cache.
-        let read = unsafe { sys::llama_state_seq_set_data(self.context.as_ptr(), state.as_ptr(), state.len(), at) };
+        let read = unsafe { sys::llama_state_seq_set_data(self.as_ptr(), state.as_ptr(), state.len(), at) };
         // SAFETY: the context is live; of an empty sequence both are -1.
         let (first, end) = unsafe {
-            let memory = sys::llama_get_memory(self.context.as_ptr());
+            let memory = sys::llama_get_memory(self.as_ptr());
             (sys::llama_memory_seq_pos_min(memory, at), sys::llama_memory_seq_pos_max(memory, at))
         };
         let whole = read == state.len() && (first, end) == (0, last);

@@ -62,12 +62,7 @@ impl Context {
         let mut scales: Vec<_> = lora.iter().map(|(_, scale)| *scale).collect();
         // SAFETY: the context is live; both lists have the length that is said, and are copied.
         unsafe {
-            sys::llama_set_adapters_lora(
-                self.context.as_ptr(),
-                adapters.as_mut_ptr(),
-                adapters.len(),
-                scales.as_mut_ptr(),
-            );
+            sys::llama_set_adapters_lora(self.as_ptr(), adapters.as_mut_ptr(), adapters.len(), scales.as_mut_ptr());
         }
         self.applied = lora.map(|(lora, scale)| (Arc::clone(lora), scale.to_bits()));
     }

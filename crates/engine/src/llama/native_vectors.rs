@@ -6,7 +6,7 @@ use std::{ffi::CStr, ptr::NonNull, sync::Arc};
 
 use llama_cpp_sys_2 as sys;
 
-use super::native::{self, Model};
+use super::{native::Model, native_batch::Batch};
 use crate::{
     backend::{Failed, Token},
     embedding::Pooling,
@@ -25,30 +25,14 @@ pub(super) struct Limits {
 
 /// A model at work on whole texts.
 pub(super) struct Context {
-    context: NonNull<sys::llama_context>,
-    batch: sys::llama_batch,
+    batch: Batch,
     limits: Limits,
     /// Numbers of one row.
     width: usize,
-    _model: Arc<Model>,
-}
-
-// SAFETY: the context is owned and, like the batch that belongs to it, not tied to a thread; every use takes &mut or reads.
-unsafe impl Send for Context {}
-
-impl Drop for Context {
-    fn drop(&mut self) {
-        // SAFETY: both were made in `new` and are freed once; the model is freed after them.
-        unsafe {
-            sys::llama_batch_free(self.batch);
-            sys::llama_free(self.context.as_ptr());
-        }
-    }
 }
 
 impl Context {
     pub(super) fn new(model: Arc<Model>, limits: Limits) -> Result<Self, String> {
-        let batch_len = i32::try_from(limits.tokens).map_err(|_| "its batch is too large".to_owned())?;
         let threads = i32::try_from(limits.threads).unwrap_or(1);
         // SAFETY: returns a plain struct.
         let mut parameters = unsafe { sys::llama_context_default_params() };
@@ -68,19 +52,14 @@ impl Context {
         };
         parameters.kv_unified = true;
         parameters.no_perf = true;
-        // SAFETY: the model is live, and kept so by the Arc.
-        let (context, width) = unsafe {
-            let width = match limits.pooling {
-                Pooling::Rank => usize::try_from(sys::llama_model_n_cls_out(model.as_ptr())),
+        // SAFETY: the model is live, and the counts plain fields.
+        let width = unsafe {
+            match limits.pooling {
+                Pooling::Rank => sys::llama_model_n_cls_out(model.as_ptr()).try_into(),
                 _ => usize::try_from(sys::llama_model_n_embd_out(model.as_ptr())),
-            };
-            (sys::llama_init_from_model(model.as_ptr(), parameters), width)
+            }
         };
-        let context = NonNull::new(context).ok_or_else(native::complaint)?;
-        // SAFETY: allocates arrays for `batch_len` tokens of one sequence each.
-        let batch = unsafe { sys::llama_batch_init(batch_len, 0, 1) };
-        native::is_loaded();
-        Ok(Context { context, batch, limits, width: width.unwrap_or(0), _model: model })
+        Ok(Context { batch: Batch::new(model, parameters)?, limits, width: width.unwrap_or(0) })
     }
 
     /// Numbers of a text's row.
@@ -96,29 +75,15 @@ impl Context {
         if tokens == 0 || tokens > most as usize || texts.len() > most_texts as usize {
             return Err(broken(format!("{} texts of {tokens} tokens (at most {most_texts} of {most})", texts.len())));
         }
-        let all =
-            texts.iter().zip(0..).flat_map(|(text, of)| text.iter().zip(0..).map(move |(&token, at)| (token, at, of)));
-        for (index, (token, position, text)) in all.enumerate() {
-            // SAFETY: `index` is below the length that the arrays were allocated with, and each holds room for one sequence.
-            unsafe {
-                self.batch.token.add(index).write(token);
-                self.batch.pos.add(index).write(position);
-                self.batch.n_seq_id.add(index).write(1);
-                self.batch.seq_id.add(index).read().write(text);
-                self.batch.logits.add(index).write(1);
-            }
-        }
-        self.batch.n_tokens = i32::try_from(tokens).unwrap_or(0);
-        // SAFETY: the context is live; nothing is remembered from the texts before, where it has a memory at all. The batch's first n_tokens
-        // entries have just been written; llama.cpp checks tokens and sequences.
-        let code = unsafe {
-            sys::llama_memory_clear(sys::llama_get_memory(self.context.as_ptr()), false);
-            sys::llama_decode(self.context.as_ptr(), self.batch)
-        };
-        match code {
-            0 => Ok(()),
-            1 => Err(Failed::Full { cells: most, wanted: self.batch.n_tokens.unsigned_abs() }),
-            code => Err(broken(format!("llama_decode returned {code}"))),
+        // SAFETY: the context is live; nothing is remembered from the texts before, where it has a memory at all.
+        unsafe { sys::llama_memory_clear(sys::llama_get_memory(self.batch.as_ptr()), false) };
+        let entries = texts
+            .iter()
+            .zip(0..)
+            .flat_map(|(text, of)| text.iter().zip(0..).map(move |(&token, at)| (token, at, of, true)));
+        match self.batch.decode(entries)? {
+            true => Ok(()),
+            false => Err(Failed::Full { cells: most, wanted: u32::try_from(tokens).unwrap_or(u32::MAX) }),
         }
     }
 
@@ -126,7 +91,7 @@ impl Context {
     pub(super) fn row(&self, text: usize) -> Option<&[f32]> {
         let text = i32::try_from(text).ok()?;
         // SAFETY: the context is live; a sequence that was not in the batch gives null.
-        let row = NonNull::new(unsafe { sys::llama_get_embeddings_seq(self.context.as_ptr(), text) })?;
+        let row = NonNull::new(unsafe { sys::llama_get_embeddings_seq(self.batch.as_ptr(), text) })?;
         // SAFETY: a row has `width` numbers and stays until the next batch, which takes &mut.
         Some(unsafe { std::slice::from_raw_parts(row.as_ptr(), self.width) })
     }

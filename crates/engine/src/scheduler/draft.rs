@@ -69,6 +69,11 @@ impl Draft {
         self.worth.observe(std::mem::take(&mut self.spent), answering, right, time);
     }
 
+    /// The last step read a prompt, too: its time does not tell what guesses are worth.
+    pub(super) fn pass_over(&mut self) {
+        self.spent = Duration::ZERO;
+    }
+
     /// Reads what its cache lacks of `history`, or a piece of it; what follows, once all of it is there.
     fn catch_up(&mut self, arrival: u64, history: &[Token]) -> Option<Token> {
         if history.len() >= self.memory.facts().context as usize {

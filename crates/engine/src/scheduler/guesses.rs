@@ -127,6 +127,11 @@ impl Guessers {
             draft.observe(answering, right, time);
         }
     }
+
+    /// A step also read a prompt, so that nothing can be told from its time.
+    pub(super) fn pass_over(&mut self) {
+        self.draft.iter_mut().for_each(Draft::pass_over);
+    }
 }
 
 #[cfg(test)]

@@ -505,8 +505,9 @@ impl Work {
             }
             sequence.flush();
         }
-        if read == 0 {
-            self.guessers.observe(step.len(), drafted, time);
+        match read {
+            0 => self.guessers.observe(step.len(), drafted, time),
+            _ => self.guessers.pass_over(),
         }
     }
 
