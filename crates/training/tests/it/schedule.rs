@@ -1,3 +1,5 @@
+//! The learning rate over a run, against figures reckoned by hand.
+
 use training::Schedule;
 
 const RUN: Schedule = Schedule { peak: 1e-3, floor: 1e-5, warmup: 10, steps: 110 };
