@@ -8,10 +8,12 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
 };
+
+use domain::{Clock, Timestamp};
 
 use super::{Adapter, Backend, Facts, Failed, Input, Lora, Slot, Token, Vocabulary};
 
@@ -35,6 +37,8 @@ pub struct Script {
     pub step: Duration,
     /// How much longer it takes for each token.
     pub token: Duration,
+    /// What goes on by that time instead of the machine's own clock, which then waits for nothing.
+    pub clock: Option<Arc<StepClock>>,
     /// The step, counted from 1, that fails.
     pub fails_at: Option<u64>,
     /// Which weights it stands for.
@@ -47,6 +51,20 @@ impl Script {
     /// A model that answers with `pieces`.
     pub fn answering(pieces: &[&str]) -> Self {
         Script { answer: pieces.iter().map(|piece| piece.as_bytes().to_vec()).collect(), ..Script::default() }
+    }
+}
+
+/// A clock that stands still but for the steps that were computed: what is measured by it is the same on every machine.
+#[derive(Debug, Default)]
+pub struct StepClock(AtomicU64);
+
+impl Clock for StepClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(i64::try_from(self.monotonic().as_millis()).unwrap_or(i64::MAX))
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::from_nanos(self.0.load(Ordering::Relaxed))
     }
 }
 
@@ -112,6 +130,14 @@ impl Scripted {
     /// How often a promise of the port was broken by whoever uses this, for tests that must not see it mended.
     pub fn broken(&self) -> Arc<AtomicU32> {
         Arc::clone(&self.broken)
+    }
+
+    fn take_time(&self, tokens: usize) {
+        let time = self.script.step + self.script.token * u32::try_from(tokens).unwrap_or(0);
+        match &self.script.clock {
+            Some(clock) => _ = clock.0.fetch_add(u64::try_from(time.as_nanos()).unwrap_or(0), Ordering::Relaxed),
+            None => std::thread::sleep(time),
+        }
     }
 
     /// Computes one token from the cells of its slot.
@@ -192,7 +218,7 @@ impl Backend for Scripted {
         row: &mut dyn FnMut(usize, &[f32]),
     ) -> Result<(), Failed> {
         self.steps += 1;
-        std::thread::sleep(self.script.step + self.script.token * u32::try_from(batch.len()).unwrap_or(0));
+        self.take_time(batch.len());
         if self.script.fails_at == Some(self.steps) {
             return Err(Failed::Broken("the script says so".into()));
         }

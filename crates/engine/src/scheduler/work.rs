@@ -11,6 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use domain::{Clock, SystemClock};
 use tokio::sync::oneshot;
 
 use super::{
@@ -49,6 +50,8 @@ pub struct Work {
     turns: Turns,
     adapters: Adapters,
     pace: Pace,
+    /// By which steps and waiting are measured.
+    clock: Arc<dyn Clock>,
     guessers: Guessers,
     load: Arc<Load>,
     arrivals: u64,
@@ -58,7 +61,7 @@ pub struct Work {
     untidy: bool,
     /// Seconds between two requests that leave the queue, and since when the first has been waiting to.
     between: Option<f64>,
-    queue_stands: Option<Instant>,
+    queue_stands: Option<Duration>,
 }
 
 /// What one sequence has in a step.
@@ -97,6 +100,7 @@ impl Work {
             turns: Turns::default(),
             adapters: Adapters::new(wanted),
             pace: Pace::new(step_target),
+            clock: Arc::new(SystemClock::new()),
             load,
             arrivals: 0,
             idle: false,
@@ -104,6 +108,13 @@ impl Work {
             between: None,
             queue_stands: None,
         }
+    }
+
+    /// Steps and waiting are measured by `clock`, not the machine's own.
+    #[must_use]
+    pub fn timed_by(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
     }
 
     /// Works until it is stopped, or nobody can ask any more. Then what is worth it is saved, as far as there is time.
@@ -230,7 +241,7 @@ impl Work {
         }
         match self.waiting.is_empty() {
             true => self.queue_stands = None,
-            false => _ = self.queue_stands.get_or_insert_with(Instant::now),
+            false => _ = self.queue_stands.get_or_insert_with(|| self.clock.monotonic()),
         }
     }
 
@@ -276,8 +287,9 @@ impl Work {
         // There is a slot: no more than `parallel` run, and what is kept makes way.
         sequence.slot = self.memory.open(sequence.adapter(), sequence.history());
         sequence.finds(sequence.slot.map_or(0, |slot| self.memory.len(slot)));
-        if let Some(since) = self.queue_stands.replace(Instant::now()) {
-            let seconds = since.elapsed().as_secs_f64();
+        let now = self.clock.monotonic();
+        if let Some(since) = self.queue_stands.replace(now) {
+            let seconds = now.saturating_sub(since).as_secs_f64();
             self.between = Some(self.between.map_or(seconds, |known| known + (seconds - known) * NEW));
         }
         self.load.queued.fetch_sub(1, Ordering::Relaxed);
@@ -465,7 +477,7 @@ impl Work {
             .iter()
             .map(|part| Piece { slot: part.slot, tokens: &part.tokens, wants_from: wants_from(part) })
             .collect();
-        let began = Instant::now();
+        let began = self.clock.monotonic();
         let (running, vocabulary) = (&mut self.running, &*self.vocabulary);
         let computed = self.memory.compute(adapter, &pieces, &mut |part, nth, logits| {
             let Some(part) = step.get(part) else { return };
@@ -478,7 +490,7 @@ impl Work {
             }
         });
         match computed {
-            Ok(()) => self.book(step, began.elapsed()),
+            Ok(()) => self.book(step, self.clock.monotonic().saturating_sub(began)),
             Err(failed) => self.bear(step, &failed),
         }
     }

@@ -9,10 +9,10 @@ use std::{
 use engine::{
     backend::{
         Adapter, Facts, Input,
-        scripted::{Script, Scripted},
+        scripted::{Script, Scripted, StepClock},
     },
     sampler::Sampling,
-    scheduler::{Event, Finish, NotTaken, Priority, Request, STEP_TARGET, Scheduler, Usage},
+    scheduler::{Event, Finish, NotTaken, Priority, Request, STEP_TARGET, Scheduler, Usage, Work},
 };
 use tokio::sync::mpsc::{Receiver, error::TryRecvError};
 
@@ -22,15 +22,55 @@ struct Run {
 }
 
 fn run(script: Script) -> Run {
-    run_with(script, STEP_TARGET)
-}
-
-fn run_with(script: Script, step_target: Duration) -> Run {
     let backend = Scripted::new(script);
     let log = backend.log();
-    let (scheduler, work) = Scheduler::new(Box::new(backend), step_target);
+    let (scheduler, work) = Scheduler::new(Box::new(backend), STEP_TARGET);
     std::thread::spawn(move || work.run());
     Run { scheduler, log }
+}
+
+/// The same on the test's own thread, where a step takes 10 ms and 1 ms for each token by a clock that nothing else moves; it is to take 100.
+struct Stepped {
+    scheduler: Scheduler,
+    work: Work,
+    log: Arc<Mutex<Vec<Vec<Input>>>>,
+}
+
+fn stepped(script: Script) -> Stepped {
+    let clock = Arc::<StepClock>::default();
+    let (step, token) = (Duration::from_millis(10), Duration::from_millis(1));
+    let backend = Scripted::new(Script { step, token, clock: Some(Arc::clone(&clock)), ..script });
+    let log = backend.log();
+    let (scheduler, work) = Scheduler::new(Box::new(backend), Duration::from_millis(100));
+    Stepped { scheduler, work: work.timed_by(clock), log }
+}
+
+impl Stepped {
+    fn first_delta(&mut self, events: &mut Receiver<Event>) {
+        for _ in 0..1000 {
+            if let Ok(Event::Delta(_)) = events.try_recv() {
+                return;
+            }
+            assert!(self.work.advance());
+        }
+        panic!("nothing is answered");
+    }
+
+    /// What each is told until all have come to their end.
+    fn events(&mut self, running: impl IntoIterator<Item = Receiver<Event>>) -> Vec<Vec<Event>> {
+        let mut running: Vec<_> = running.into_iter().map(|events| (events, Vec::new())).collect();
+        let is_end = |event: &Event| matches!(event, Event::Finished(..) | Event::Failed(_));
+        for _ in 0..10_000 {
+            for (events, told) in &mut running {
+                told.extend(std::iter::from_fn(|| events.try_recv().ok()));
+            }
+            if running.iter().all(|(_, told)| told.last().is_some_and(is_end)) {
+                return running.into_iter().map(|(_, told)| told).collect();
+            }
+            assert!(self.work.advance());
+        }
+        panic!("no end comes");
+    }
 }
 
 fn ask(prompt: usize, max_tokens: u32) -> Request {
@@ -76,44 +116,35 @@ fn more_requests_than_slots_are_all_answered_and_share_batches() {
 #[test]
 fn a_long_prompt_does_not_hold_up_those_who_are_answering() {
     let facts = Facts { batch: 512, context: 2000, ..Facts::default() };
-    let (step, token) = (Duration::from_millis(2), Duration::from_micros(200));
-    let run = run_with(Script { step, token, facts, ..counting(60) }, Duration::from_millis(20));
+    let mut run = stepped(Script { facts, ..counting(60) });
     let mut answering = run.scheduler.submit(ask(3, 60)).expect("taken");
-    answering.blocking_recv().expect("a first delta");
+    run.first_delta(&mut answering);
     let long = run.scheduler.submit(ask(900, 2)).expect("taken");
-    whole(long);
-    whole(answering);
+    run.events([long, answering]);
     let log = run.log.lock().expect("the log");
     let beside: Vec<_> = log.iter().filter(|batch| batch.len() > 3 && batch[0].wants_logits).collect();
     let sizes: Vec<_> = beside.iter().map(|batch| batch.len()).collect();
-    assert!(sizes.len() >= 8, "the prompt came in pieces: {sizes:?}");
-    assert!(
-        sizes.iter().any(|&size| size > 40) && sizes.iter().all(|&size| size <= 110),
-        "as long as the target: {sizes:?}"
-    );
+    assert!(sizes.len() >= 9, "the prompt came in pieces: {sizes:?}");
+    assert!(sizes.iter().any(|&size| size > 60) && sizes.iter().all(|&size| size <= 90), "as the target: {sizes:?}");
     assert!(beside.iter().all(|batch| batch[0].slot != batch[1].slot), "each piece beside a token of the other");
 }
 
 #[test]
 fn a_heavy_adapter_keeps_nobody_waiting() {
     let facts = Facts { batch: 512, context: 2000, ..Facts::default() };
-    let script = Script { step: Duration::from_millis(2), token: Duration::from_micros(200), facts, ..counting(60) };
-    let backend = Scripted::new(script);
-    let log = backend.log();
-    let (scheduler, mut work) = Scheduler::new(Box::new(backend), Duration::from_millis(20));
-    let (id, _) = work.attach(Path::new("Cargo.toml")).expect("attached");
-    std::thread::spawn(move || work.run());
-    let mut answering = scheduler.submit(ask(3, 60)).expect("taken");
-    answering.blocking_recv().expect("a first delta");
+    let mut run = stepped(Script { facts, ..counting(60) });
+    let (id, _) = run.work.attach(Path::new("Cargo.toml")).expect("attached");
+    let mut answering = run.scheduler.submit(ask(3, 60)).expect("taken");
+    run.first_delta(&mut answering);
     let heavy = |person: i32| Request {
         prompt: vec![person; 900],
         adapter: Some(Adapter::new(id, 1.0)),
         person: person.to_string(),
         ..ask(0, 60)
     };
-    let heavy: Vec<_> = (70..75).map(|person| scheduler.submit(heavy(person)).expect("taken")).collect();
-    whole(answering);
-    let log = log.lock().expect("the log").clone();
+    let heavy: Vec<_> = (70..75).map(|person| run.scheduler.submit(heavy(person)).expect("taken")).collect();
+    run.events([answering]);
+    let log = run.log.lock().expect("the log").clone();
     let mine = log[0][0].slot;
     let last = log.iter().rposition(|batch| batch[0].slot == mine).expect("answered");
     let others: Vec<_> = log[..last].split(|batch| batch[0].slot == mine).filter(|others| !others.is_empty()).collect();
@@ -122,8 +153,9 @@ fn a_heavy_adapter_keeps_nobody_waiting() {
         let sizes: Vec<_> = steps.iter().map(Vec::len).collect();
         assert!(sizes.len() <= 4 && sizes.iter().all(|&size| size <= 110), "{sizes:?} between two tokens");
     }
-    for heavy in heavy {
-        assert_eq!(whole(heavy).0, counted(60));
+    for told in run.events(heavy) {
+        let text = |event| if let Event::Delta(delta) = event { Some(delta.text) } else { None };
+        assert_eq!(told.into_iter().filter_map(text).collect::<String>(), counted(60));
     }
 }
 
@@ -206,25 +238,17 @@ fn a_batch_makes_way_for_who_waits_and_comes_to_its_end() {
 #[test]
 fn who_waits_is_told_its_place_and_for_how_long() {
     let facts = Facts { parallel: 1, ..Facts::default() };
-    let run = run(Script { step: Duration::from_millis(3), facts, ..counting(10) });
+    let mut run = stepped(Script { facts, ..counting(10) });
     let asked: Vec<_> =
         (0..4).map(|_| run.scheduler.submit(Request { tell_place: true, ..ask(5, 10) }).expect("taken")).collect();
-    let mut told = Vec::new();
-    for mut events in asked {
-        let mut places = Vec::new();
-        while let Some(event) = events.blocking_recv() {
-            if let Event::Queued { position, wait } = event {
-                places.push((position, wait));
-            }
-        }
-        told.push(places);
-    }
-    let positions: Vec<Vec<u32>> =
-        told.iter().map(|places| places.iter().map(|(position, _)| *position).collect()).collect();
-    let last = &positions[3];
-    assert!(last.contains(&3) && last.contains(&1) && last.is_sorted_by(|left, right| left > right), "{positions:?}");
-    let wait = told[3].last().and_then(|(_, wait)| *wait).expect("known by then");
-    assert!((Duration::from_millis(20)..Duration::from_secs(2)).contains(&wait), "{wait:?}");
+    let place = |event| if let Event::Queued { position, wait } = event { Some((position, wait)) } else { None };
+    let told: Vec<Vec<_>> =
+        run.events(asked).into_iter().map(|told| told.into_iter().filter_map(place).collect()).collect();
+    // Before anybody has left the queue nothing is known; then an answer takes 15 ms for its prompt and 11 for each token after it.
+    let after = |answers: u32| Some(Duration::from_millis(15 + 9 * 11) * answers);
+    let expected =
+        [vec![], vec![(1, None)], vec![(2, None), (1, after(1))], vec![(3, None), (2, after(2)), (1, after(1))]];
+    assert_eq!(told, expected);
 }
 
 #[test]
@@ -246,13 +270,12 @@ fn what_can_be_guessed_takes_fewer_steps_and_is_the_same() {
 #[test]
 fn a_prompt_is_read_in_whole_tiles_beside_those_who_answer() {
     let facts = Facts { batch: 512, context: 2000, tile: 4, ..Facts::default() };
-    let (step, token) = (Duration::from_millis(2), Duration::from_micros(200));
-    let run = run_with(Script { recalls: true, step, token, facts, ..Script::default() }, Duration::from_millis(20));
+    let mut run = stepped(Script { recalls: true, facts, ..Script::default() });
     let answer = |prompt, tokens| Request { ignore_end: true, ..ask(prompt, tokens) };
     let mut three: Vec<_> = (1..4).map(|prompt| run.scheduler.submit(answer(prompt, 100)).expect("taken")).collect();
-    three.iter_mut().for_each(|events| _ = events.blocking_recv().expect("a first delta"));
+    three.iter_mut().for_each(|events| run.first_delta(events));
     let long = run.scheduler.submit(answer(900, 5)).expect("taken");
-    three.into_iter().chain([long]).for_each(|events| _ = whole(events));
+    run.events(three.into_iter().chain([long]));
     let log = run.log.lock().expect("the log");
     let (tiles, rest): (Vec<_>, Vec<_>) = log.iter().map(Vec::len).filter(|&len| len > 8).partition(|len| len % 4 == 0);
     assert!(tiles.len() >= 8 && rest.len() <= 1, "all but its end: {tiles:?}, {rest:?}");
