@@ -59,6 +59,12 @@ ids! {
     FileId;
     /// Saved questions asked again of another model.
     ReplayId;
+    /// A data set that models are taught with.
+    DatasetId;
+    /// One example of a data set, through all its edits.
+    ExampleId;
+    /// A training job.
+    JobId;
 }
 
 impl TenantId {

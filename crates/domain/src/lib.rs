@@ -19,10 +19,10 @@ pub use caller::{Caller, Role, Via};
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use event::{Batch, Dialect, Failure, Finish, TurnEvent, Wire};
 pub use id::{
-    ConversationId, FileId, Ids, InvitationId, KeyId, MessageId, ParseIdError, PersonId, ProviderId, ReplayId,
-    SessionId, TenantId, TurnId,
+    ConversationId, DatasetId, ExampleId, FileId, Ids, InvitationId, JobId, KeyId, MessageId, ParseIdError, PersonId,
+    ProviderId, ReplayId, SessionId, TenantId, TurnId,
 };
-pub use message::{Author, Message};
+pub use message::{Author, Message, Rating, Verdict};
 pub use model::{
     BoxFuture, BoxStream, ModelError, ModelProvider, ModelState, Offered, Provenance, Reply, Route, TimedOut, Tried,
 };

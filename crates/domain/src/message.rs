@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Timestamp;
+
 /// Who said it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -55,4 +57,35 @@ impl Message {
     pub fn new(author: Author, text: impl Into<String>) -> Self {
         Message { author, text: text.into() }
     }
+}
+
+/// What a person thinks of an answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rating {
+    /// Good or bad.
+    pub verdict: Verdict,
+    /// Why: words that the pages offer, and the person's own.
+    #[serde(default)]
+    pub reasons: Vec<String>,
+    /// In the person's own words; empty where there are none.
+    #[serde(default)]
+    pub note: String,
+    /// What should have been answered.
+    #[serde(default)]
+    pub correction: Option<String>,
+    /// Whether administrators may read the conversation up to here and teach models with it.
+    #[serde(default)]
+    pub shared: bool,
+    /// When it was given.
+    pub at: Timestamp,
+}
+
+/// Good or bad.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// As it should be.
+    Good,
+    /// Not as it should be.
+    Bad,
 }

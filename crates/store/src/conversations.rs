@@ -6,7 +6,7 @@ mod import;
 pub(crate) mod tree;
 
 use domain::{
-    Author, Caller, ConversationId, Failure, Finish, MessageId, Provenance, Sampling, Timestamp, TurnId, Usage,
+    Author, Caller, ConversationId, Failure, Finish, MessageId, Provenance, Rating, Sampling, Timestamp, TurnId, Usage,
 };
 use serde::{Deserialize, Serialize};
 use sqlx::AnyConnection;
@@ -129,6 +129,9 @@ pub struct Message {
     /// before it was kept.
     #[serde(default)]
     pub provenance: Option<Provenance>,
+    /// What its person thinks of it; absent in questions and in files of before it was kept.
+    #[serde(default)]
+    pub rating: Option<Rating>,
 }
 
 impl Message {

@@ -12,11 +12,13 @@ mod catalog;
 mod changes;
 mod conversations;
 mod database;
+mod datasets;
 mod error;
 mod files;
 mod insert;
 mod look;
 mod migrate;
+mod ratings;
 mod recover;
 mod replays;
 mod responses;
@@ -24,6 +26,7 @@ mod rows;
 mod search;
 #[cfg(feature = "testing")]
 mod testing;
+mod training;
 mod turns;
 mod usage;
 mod writer;
@@ -48,13 +51,16 @@ pub use changes::{Changed, Kind};
 pub use conversations::{
     Change, Conversation, Cursor, Exported, Message, NewConversation, Page, Shelf, TitledBy, Trimmed,
 };
+pub use datasets::{Dataset, DatasetChange, DatasetVersion, ExampleChange, ExampleRow, NewDatasetVersion, NewExample};
 pub use error::Error;
 pub use files::{FileRow, Listing, NewFile};
 pub use look::Look;
+pub use ratings::Rated;
 pub use recover::Recovered;
 pub use replays::{Compared, Replay, ReplayAnswer, ReplayState, Said};
 pub use responses::{NewResponse, ResponseRow};
 pub use search::Hit;
+pub use training::{Job, JobState, Loss, NewJob};
 pub use turns::{AskedTurn, TurnRow};
 pub use usage::{Day, KeyDay, UsageOfDay, UsageOfKey, UsageRow};
 pub use writer::{

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use domain::{Caller, ConversationId, Finish, MessageId};
+use domain::{Caller, ConversationId, Finish, MessageId, Rating};
 use serde::{Deserialize, Serialize};
 use sqlx::AnyConnection;
 
@@ -148,8 +148,9 @@ async fn insert_message(connection: &mut AnyConnection, caller: &Caller, message
     let (tenant, person) = owner(caller);
     sqlx::query(
         "INSERT INTO messages (id, tenant, person, conversation, parent, author, text, thought, at, model, turn, finish, \
-         failure_code, failure_message, usage, ttft_ms, tpot_us, trimmed_messages, trimmed_tokens, provenance) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
+         failure_code, failure_message, usage, ttft_ms, tpot_us, trimmed_messages, trimmed_tokens, provenance, \
+         rating) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)",
     )
     .bind(message.id.to_string())
     .bind(tenant)
@@ -171,6 +172,8 @@ async fn insert_message(connection: &mut AnyConnection, caller: &Caller, message
     .bind(message.trimmed.map(|trimmed| i64::from(trimmed.messages)))
     .bind(message.trimmed.map(|trimmed| i64::from(trimmed.tokens)))
     .bind(message.provenance.as_ref().map(json).transpose()?)
+    // What another person shared elsewhere this one has not shared here.
+    .bind(message.rating.clone().map(|rating| json(&Rating { shared: false, ..rating })).transpose()?)
     .execute(connection)
     .await?;
     Ok(())

@@ -211,5 +211,6 @@ pub(super) fn message(row: &AnyRow) -> Result<Message, Error> {
         tpot_us: row.maybe_number("tpot_us")?,
         trimmed,
         provenance: row.maybe_json("provenance")?,
+        rating: row.maybe_json("rating")?,
     })
 }

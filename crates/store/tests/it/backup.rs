@@ -2,7 +2,9 @@
 
 use domain::{KeyScope, ReplayId, Role};
 use serde_json::json;
-use store::{Error, NewAliasVersion, NewKey, Place, Record, ReplayAnswer, Store};
+use store::{
+    Error, Loss, NewAliasVersion, NewDatasetVersion, NewExample, NewJob, NewKey, Place, Record, ReplayAnswer, Store,
+};
 
 use crate::harness::{House, NOON, house, on_sqlite, postgres_schema};
 
@@ -10,6 +12,10 @@ async fn filled(house: &House) -> (domain::Caller, Vec<store::Exported>) {
     let anna = house.person("anna", Role::Owner).await;
     let first = house.ask(&anna, "劳动合同纠纷怎么处理？ \u{1f642} \"quoted\"\nnext line");
     house.turn(&first, "先协商，再仲裁。").await;
+    let correction = Some("先调解。".to_owned());
+    let (verdict, at) = (domain::Verdict::Bad, house.now());
+    let rating = domain::Rating { verdict, reasons: vec![], note: "不全".into(), correction, shared: true, at };
+    house.store.rate(&anna, first.answer.id, Some(rating)).await.unwrap();
     let second = house.ask_on(&first, "and then?");
     house.turn(&second, &"a long answer ".repeat(3_000)).await;
     let mut exported = vec![export(&house.store, &anna, first.conversation).await];
@@ -69,6 +75,25 @@ async fn bound_and_led(house: &House, anna: &domain::Caller, asked: &store::Aske
         similarity: None,
     };
     store.keep_replay_answer(anna, id, answer).await.unwrap();
+    taught(house, anna).await;
+}
+
+/// A data set with a version and an edit after it, a job with a loss.
+async fn taught(house: &House, anna: &domain::Caller) {
+    let store = &house.store;
+    let set = store.create_dataset(anna, "法务".into(), String::new(), 10, 7).await.unwrap();
+    let new =
+        |text: &str| NewExample { content: text.into(), hash: text.into(), source: "file".into(), origin: "a".into() };
+    store.add_examples(anna, set.id, vec![new("一"), new("二")]).await.unwrap();
+    let revision = store.dataset(anna, set.id).await.unwrap().unwrap().revision;
+    let version = NewDatasetVersion { revision, note: String::new(), trained: 2, held_out: 0, sha256: "x".into() };
+    store.freeze_dataset(anna, set.id, version).await.unwrap();
+    let first = store.examples(anna, set.id, None).await.unwrap()[0].id;
+    store.remove_examples(anna, set.id, &[first]).await.unwrap();
+    let new = NewJob { name: "j".into(), model: "m".into(), dataset: set.id, version: 1, recipe: json!({ "rank": 8 }) };
+    let job = store.create_job(anna, new).await.unwrap();
+    let loss = Loss { step: 1, train: Some(4_200_000), held_out: None };
+    store.note_progress(job.id, &json!({ "step": 1 }), &[loss], None).await.unwrap();
 }
 
 async fn export(store: &Store, caller: &domain::Caller, id: domain::ConversationId) -> store::Exported {
@@ -80,6 +105,11 @@ async fn same(house: &House, anna: &domain::Caller, exported: &[store::Exported]
     assert_eq!(house.store.alias_versions(anna.tenant, "main", Some("production")).await.unwrap().len(), 2);
     let replay = house.store.replays(anna, 5).await.unwrap()[0].id;
     assert_eq!(house.store.compared(anna, replay).await.unwrap()[0].new.text, "协商");
+    let set = house.store.datasets(anna).await.unwrap()[0].id;
+    assert_eq!(house.store.examples(anna, set, None).await.unwrap().len(), 1);
+    assert_eq!(house.store.examples(anna, set, Some(1)).await.unwrap().len(), 2);
+    let job = house.store.jobs(anna).await.unwrap()[0].id;
+    assert_eq!(house.store.losses(anna, job, 0).await.unwrap()[0].train, Some(4_200_000));
     for before in exported {
         let after = export(&house.store, anna, before.conversation.id).await;
         assert_eq!(serde_json::to_string(before).unwrap(), serde_json::to_string(&after).unwrap());

@@ -7,6 +7,7 @@ mod aliases;
 mod audit;
 mod backup;
 mod crash;
+mod datasets;
 mod files;
 mod full_disk;
 mod harness;

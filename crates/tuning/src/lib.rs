@@ -1,0 +1,4 @@
+//! The portal's side of teaching a model: data sets, and jobs that teach with them. What a model learns is computed by
+//! `portico train`, a process of its own: nothing here computes with a model.
+
+pub mod data;
