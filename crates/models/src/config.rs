@@ -150,7 +150,7 @@ fn yes() -> bool {
 }
 
 /// A model that a worker of the house runs. The command is told rather than known, so that tests start a scripted worker.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct WorkerConfig {
     /// The second half of its id, `local/NAME`.
     pub name: String,
@@ -168,6 +168,19 @@ pub struct WorkerConfig {
     pub keep_alive: KeepAlive,
     /// Bytes of memory that it takes; nothing makes way for it where that is not known.
     pub needs: Option<u64>,
+    /// What it computes with where that is asked for. They may change while it runs.
+    pub adapters: Vec<AdapterConfig>,
+}
+
+/// A LoRA adapter of a local model, which people ask for as the model `local/NAME:ADAPTER`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AdapterConfig {
+    /// What comes after the model's name and a colon.
+    pub name: String,
+    /// The GGUF file.
+    pub path: PathBuf,
+    /// How much of its change is applied; 1 is as it was trained.
+    pub scale: f32,
 }
 
 /// How long a model of this machine stays in memory when nobody asks it.

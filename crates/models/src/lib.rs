@@ -24,7 +24,9 @@ pub mod testing;
 
 pub use alias::{AliasConfig, Balance, Errand, Target};
 pub use catalog::{Preset, presets};
-pub use config::{KeepAlive, Key, ModelConfig, Options, ProviderConfig, Timeouts, Waiting, WorkerConfig};
+pub use config::{
+    AdapterConfig, KeepAlive, Key, ModelConfig, Options, ProviderConfig, Timeouts, Waiting, WorkerConfig,
+};
 pub use discovery::Found;
 pub use models::{DeploymentView, Meant, ModelView, Models, ProviderView, normalise_base_url};
 pub use probe::Probed;
@@ -32,4 +34,4 @@ pub use providers::KINDS;
 pub use providers::ollama::{Installed, Loaded};
 pub use pulls::{PullState, PullView};
 pub use router::{BreakerState, FirstToken};
-pub use supervisor::{LOCAL, WorkerView};
+pub use supervisor::{AdapterView, LOCAL, WorkerView};

@@ -25,7 +25,7 @@ use crate::providers;
 use crate::pulls::Pulls;
 use crate::router::{BreakerState, FirstToken, Queue, Router, Trail};
 use crate::supervisor::{House, LOCAL, Memory, Worker};
-use crate::{AliasConfig, Errand, Key, Options, Probed, ProviderConfig, WorkerConfig, WorkerView};
+use crate::{AdapterConfig, AliasConfig, Errand, Key, Options, Probed, ProviderConfig, WorkerConfig, WorkerView};
 pub(crate) use deployment::{Deployment, Named, Standing};
 use provider::Provider;
 pub use provider::ProviderView;
@@ -195,15 +195,18 @@ impl Models {
         self.inner.snapshot().aliases.clone()
     }
 
-    /// Replaces all workers of the house in one step. Those whose configuration is the same go on running; the others are
-    /// stopped or started.
+    /// Replaces all workers of the house in one step. Those whose configuration is the same, but perhaps for their adapters, go on
+    /// running; the others are stopped or started.
     pub fn run_workers(&self, workers: Vec<WorkerConfig>) {
         let _one_at_a_time = self.inner.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.inner.snapshot();
         let workers = workers
             .into_iter()
-            .map(|config| match before.workers.iter().find(|known| known.config == config) {
-                Some(known) => known.clone(),
+            .map(|config| match before.workers.iter().find(|known| known.runs(&config)) {
+                Some(known) => {
+                    known.adapt(config.adapters);
+                    known.clone()
+                }
                 None => Worker::start(config, self.inner.for_worker()),
             })
             .collect();
@@ -231,6 +234,17 @@ impl Models {
         let found = workers.len() < before.workers.len();
         self.inner.replace(workers, before.providers.clone(), before.aliases.clone());
         found
+    }
+
+    /// Has the worker of this name compute with these adapters and no others, while it runs; false where there is none. An answer with
+    /// one that goes comes to its end.
+    pub fn adapt_worker(&self, name: &str, adapters: Vec<AdapterConfig>) -> bool {
+        let _one_at_a_time = self.inner.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = self.inner.snapshot();
+        let Some(worker) = before.workers.iter().find(|known| known.config.name == name) else { return false };
+        worker.adapt(adapters);
+        self.inner.replace(before.workers.clone(), before.providers.clone(), before.aliases.clone());
+        true
     }
 
     /// Bytes that models of the house hold and would give up for another, beside those that count as free already.

@@ -4,6 +4,7 @@
 //! A worker is a process that speaks the OpenAI dialect on a loopback port; a crash in it costs a model, never the portal. What it
 //! computes is no matter here: anything that keeps the contract of [`process`] will do.
 
+mod adapters;
 mod health;
 mod memory;
 mod process;
@@ -23,7 +24,9 @@ use tokio_util::task::TaskTracker;
 use crate::library::shown;
 use crate::models::{Deployment, ModelView, Named};
 use crate::router::Queue;
-use crate::{Timeouts, WorkerConfig};
+use crate::{AdapterConfig, Timeouts, WorkerConfig};
+pub use adapters::AdapterView;
+use adapters::Adapters;
 pub(crate) use memory::Memory;
 use memory::{Tenant, TooLarge};
 use process::{Exit, Process};
@@ -44,8 +47,10 @@ const TELL_AFTER: u32 = 3;
 
 /// One model and the process that runs it.
 pub(crate) struct Worker {
+    /// Without its adapters, which may change.
     pub(crate) config: WorkerConfig,
     pub(crate) deployment: Arc<Deployment>,
+    adapters: Arc<Adapters>,
     tenant: Arc<Tenant>,
     facts: Arc<Mutex<Facts>>,
     again: Arc<Notify>,
@@ -82,6 +87,8 @@ pub struct WorkerView {
     pub memory: u64,
     /// Where it stands.
     pub state: ModelState,
+    /// Its LoRA adapters.
+    pub adapters: Vec<AdapterView>,
 }
 
 /// What a worker needs of the house.
@@ -97,7 +104,7 @@ pub(crate) struct House {
 
 impl Worker {
     /// Starts it, and keeps it running until it is dropped or the house stops.
-    pub(crate) fn start(config: WorkerConfig, house: House) -> Arc<Worker> {
+    pub(crate) fn start(mut config: WorkerConfig, house: House) -> Arc<Worker> {
         let seat = Arc::new(Seat::new(&config.name));
         let display_name = config.display_name.clone().unwrap_or_else(|| config.name.clone());
         let named = Named {
@@ -114,6 +121,8 @@ impl Worker {
         // How many requests it answers at the same time it tells itself, once it runs.
         let deployment = Deployment::new(named, seat.clone(), house.timeouts, None, &house.queue, house.changed);
         let deployment = Arc::new(deployment);
+        let adapters = Arc::new(Adapters::new(seat.clone(), deployment.clone()));
+        adapters.want(std::mem::take(&mut config.adapters));
         let tenant = house.memory.enter(deployment.clone(), config.keep_alive, config.needs);
         let (facts, again) = (Arc::<Mutex<Facts>>::default(), Arc::<Notify>::default());
         let supervised = Supervised {
@@ -122,6 +131,7 @@ impl Worker {
             seat,
             memory: house.memory,
             tenant: tenant.clone(),
+            adapters: adapters.clone(),
             facts: facts.clone(),
             again: again.clone(),
             egress: house.egress,
@@ -129,12 +139,27 @@ impl Worker {
             stop: house.stop.clone(),
         };
         house.tasks.spawn(supervised.keep_running());
-        Arc::new(Worker { config, deployment, tenant, facts, again, _stop: house.stop.drop_guard() })
+        Arc::new(Worker { config, deployment, adapters, tenant, facts, again, _stop: house.stop.drop_guard() })
     }
 
     /// Tries a worker again that could not load its model.
     pub(crate) fn refresh(&self) {
         self.again.notify_one();
+    }
+
+    /// Whether it is what `config` describes, but for its adapters.
+    pub(crate) fn runs(&self, config: &WorkerConfig) -> bool {
+        self.config == WorkerConfig { adapters: Vec::new(), ..config.clone() }
+    }
+
+    /// Has it compute with these adapters and no others from now on. It goes on running.
+    pub(crate) fn adapt(&self, adapters: Vec<AdapterConfig>) {
+        self.adapters.want(adapters);
+    }
+
+    /// Its model, and that with each of its adapters.
+    pub(crate) fn deployments(&self) -> Vec<Arc<Deployment>> {
+        std::iter::once(self.deployment.clone()).chain(self.adapters.deployments()).collect()
     }
 
     fn file(&self) -> Option<String> {
@@ -155,6 +180,7 @@ impl Worker {
             warm_ms: facts.warmed_in.map(ms),
             memory: self.tenant.held(),
             state: self.deployment.state(),
+            adapters: self.adapters.views(),
         }
     }
 }
@@ -166,6 +192,7 @@ struct Supervised {
     seat: Arc<Seat>,
     memory: Arc<Memory>,
     tenant: Arc<Tenant>,
+    adapters: Arc<Adapters>,
     facts: Arc<Mutex<Facts>>,
     again: Arc<Notify>,
     egress: Arc<Egress>,

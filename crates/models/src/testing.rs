@@ -6,6 +6,7 @@
 
 #![expect(clippy::expect_used, reason = "a scripted back end that cannot do what a test tells it to ends the test")]
 
+mod adapters;
 mod azure;
 mod choice;
 mod ollama;
@@ -99,6 +100,7 @@ struct State {
     stats: Mutex<Stats>,
     seen: Mutex<Vec<Seen>>,
     count: AtomicU64,
+    adapters: adapters::Adapters,
     /// Answers come from here, where there is one.
     files: Option<replay::Files>,
 }
@@ -250,7 +252,8 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> Result<Respons
     let task = rest.filter(|rest| tasks::answers(rest));
     let known = matches!(rest, Some("/chat/completions" | "/completions" | "/models" | "/health"));
     let prefixes = default.prefixes.as_deref().zip(rest.and_then(|rest| rest.strip_prefix("/prefixes")));
-    if !known && task.is_none() && path != "/health" && prefixes.is_none() {
+    let of_adapters = default.adapters.as_deref().zip(rest.filter(|rest| rest.contains("adapter")));
+    if !known && task.is_none() && path != "/health" && prefixes.is_none() && of_adapters.is_none() {
         return Ok(plain(404, "404 page not found"));
     }
     if !let_in {
@@ -265,6 +268,14 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> Result<Respons
     if let Some((file, rest)) = prefixes {
         return Ok(prefixes::answer(file, &head.method, rest.trim_start_matches('/'), &body));
     }
+    if let Some((file, rest)) = of_adapters {
+        let answer = state.adapters.answer(file, &head.method, rest, &body);
+        return Ok(answer.unwrap_or_else(|| plain(405, "no")));
+    }
+    let model = || serde_json::from_slice::<Value>(&body).unwrap_or_default()["model"].as_str().map(str::to_owned);
+    if is_ask && default.adapters.is_some() && model().is_some_and(|model| state.adapters.lacks(&model)) {
+        return Ok(reply(404, &json!({"error": {"message": "no such adapter", "code": "model_not_found"}})));
+    }
     if let Some(file) = default.people.as_ref().filter(|_| is_ask) {
         let word = |name: &str| seen.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("-").to_owned();
         let line = format!("{} {}\n", word("x-portico-person"), word("x-portico-priority"));
@@ -274,13 +285,13 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> Result<Respons
     match (guard, path.rsplit('/').next().unwrap_or_default()) {
         (Some(guard), _) => ask(&state, guard, default, &body, path.ends_with("/chat/completions")).await,
         (None, _) if task.is_some() => Ok(tasks::answer(&default, task.unwrap_or_default(), &body)),
-        (None, "models") => models(&default).await,
+        (None, "models") => models(&default, &state.adapters.list()).await,
         (None, "health") => Ok(reply(200, &json!({"status": "ok"}))),
         _ => Ok(plain(404, "404 page not found")),
     }
 }
 
-async fn models(spec: &Spec) -> Result<Response<Body>, std::io::Error> {
+async fn models(spec: &Spec, adapters: &[Value]) -> Result<Response<Body>, std::io::Error> {
     if spec.is_fault("hang") {
         std::future::pending::<()>().await;
     }
@@ -295,6 +306,7 @@ async fn models(spec: &Spec) -> Result<Response<Body>, std::io::Error> {
     if let Some(word) = &spec.can {
         names.iter_mut().for_each(|name| name["meta"] = json!({"capabilities": [word]}));
     }
+    names.extend(adapters.iter().cloned());
     Ok(reply(200, &json!({"object": "list", "data": names})))
 }
 

@@ -6,6 +6,7 @@
 
 mod alias;
 mod key;
+mod local;
 mod mistake;
 mod read;
 mod reader;
@@ -174,7 +175,7 @@ pub struct Timeouts {
 }
 
 /// A model that runs here.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct LocalModel {
     /// The GGUF file.
     pub path: PathBuf,
@@ -188,6 +189,19 @@ pub struct LocalModel {
     pub system_prompts: Vec<String>,
     /// How long it stays in memory when nobody asks.
     pub keep_alive: models::KeepAlive,
+    /// LoRA adapters, each a model of its own, `local/NAME:ADAPTER`.
+    pub adapters: Vec<models::AdapterConfig>,
+    /// A smaller model that guesses ahead for it.
+    pub draft: Option<Draft>,
+}
+
+/// A model that guesses ahead for another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Draft {
+    /// A GGUF file.
+    File(PathBuf),
+    /// A model of the library, by its name there.
+    Library(String),
 }
 
 /// A provider reached over HTTP.

@@ -4,6 +4,7 @@
 pub mod cli;
 pub mod config;
 pub mod data;
+mod drafts;
 mod house;
 mod jobs;
 mod library;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use domain::KeyScope;
 use identity::FixedKey;
-use models::{KeepAlive, Key, ModelConfig, ProviderConfig, WorkerConfig};
+use models::{AdapterConfig, Key, ModelConfig, ProviderConfig, WorkerConfig};
 
 use crate::config::{Config, LocalModel, Log};
 
@@ -80,7 +80,14 @@ pub(crate) fn workers(config: &Config) -> anyhow::Result<Vec<WorkerConfig>> {
     );
     let program: PathBuf = std::env::current_exe().context("the path of this program")?;
     let prefixes = prefixes_folder(config);
-    Ok(config.models.iter().map(|model| worker(program.clone(), model, &prefixes, config.log)).collect())
+    let worker = |model: &LocalModel| {
+        let draft = crate::drafts::file(config, model).unwrap_or_else(|why| {
+            tracing::error!(model = model.name, why, "the model runs without its draft");
+            None
+        });
+        worker(program.clone(), model, draft.as_deref(), &prefixes, config.log)
+    };
+    Ok(config.models.iter().map(worker).collect())
 }
 
 /// Makes workers for the models of the library; they come to nothing where this binary runs no models.
@@ -88,16 +95,8 @@ pub(crate) fn library_runner(config: &Config) -> impl Fn(&Path, &str, Option<u32
     let (prefixes, log) = (prefixes_folder(config), config.log);
     move |path, name, context| {
         let program = cfg!(feature = "engine").then(std::env::current_exe)?.ok()?;
-        let (path, name) = (path.to_owned(), name.to_owned());
-        let model = LocalModel {
-            path,
-            name,
-            context,
-            threads: None,
-            system_prompts: Vec::new(),
-            keep_alive: KeepAlive::default(),
-        };
-        Some(worker(program, &model, &prefixes, log))
+        let model = LocalModel { context, ..LocalModel::plain(path, name.to_owned()) };
+        Some(worker(program, &model, None, &prefixes, log))
     }
 }
 
@@ -107,7 +106,7 @@ pub(crate) fn prefixes_folder(config: &Config) -> PathBuf {
     std::path::absolute(&folder).unwrap_or(folder)
 }
 
-fn worker(program: PathBuf, model: &LocalModel, prefixes: &Path, log: Log) -> WorkerConfig {
+fn worker(program: PathBuf, model: &LocalModel, draft: Option<&Path>, prefixes: &Path, log: Log) -> WorkerConfig {
     let mut args: Vec<std::ffi::OsString> = vec!["engine".into(), "--model".into(), model.path.clone().into()];
     args.extend([
         "--name".into(),
@@ -123,11 +122,19 @@ fn worker(program: PathBuf, model: &LocalModel, prefixes: &Path, log: Log) -> Wo
             args.extend([flag.into(), value.to_string().into()]);
         }
     }
+    args.extend(draft.into_iter().flat_map(|draft| ["--draft".into(), draft.into()]));
     let (name, pinned) = (model.name.clone(), model.system_prompts.clone());
     let needs = crate::library::needs(&model.path, model.context);
+    let beside = draft.and_then(|draft| crate::library::needs(draft, model.context)).unwrap_or(0);
+    let needs = needs.map(|needs| needs.saturating_add(beside));
     let env = log.environment().map(|(name, value)| (name.into(), value.into())).to_vec();
-    let keep_alive = model.keep_alive;
-    WorkerConfig { name, display_name: None, program, args, env, pinned, keep_alive, needs }
+    let (keep_alive, adapters) = (model.keep_alive, model.adapters.iter().map(absolute).collect());
+    WorkerConfig { name, display_name: None, program, args, env, pinned, keep_alive, needs, adapters }
+}
+
+fn absolute(adapter: &AdapterConfig) -> AdapterConfig {
+    let path = std::path::absolute(&adapter.path).unwrap_or_else(|_| adapter.path.clone());
+    AdapterConfig { path, ..adapter.clone() }
 }
 
 /// A name as one folder: other letters than those of model names stand as their numbers, so that no two names meet and none leads elsewhere.

@@ -36,6 +36,8 @@ pub(crate) struct Deployment {
     changed: Arc<watch::Sender<u64>>,
     /// Somebody waits for it although it is not in memory.
     pub(crate) wanted: Notify,
+    /// The model that an adapter changes: it comes and goes with that one.
+    base: Option<Arc<Deployment>>,
 }
 
 /// What does not change as long as there is a deployment.
@@ -113,22 +115,50 @@ impl Deployment {
             phase: AtomicU8::new(phase(&ModelState::Cold)),
             changed,
             wanted: Notify::new(),
+            base: None,
+        }
+    }
+
+    /// An adapter of a worker's model: asked in the same places, loaded when that is, and then in a state of its own.
+    pub(crate) fn adapter_of(base: &Arc<Deployment>, named: Named, backend: Arc<dyn ModelProvider>) -> Deployment {
+        let state = ModelState::Loading { percent: None, eta_ms: None };
+        Deployment {
+            named,
+            backend,
+            timeouts: base.timeouts,
+            room: base.room.clone(),
+            breaker: Breaker::default(),
+            latency: Latency::default(),
+            offered: RwLock::default(),
+            published: OnceLock::new(),
+            answered: AtomicBool::new(false),
+            draining: AtomicBool::new(false),
+            phase: AtomicU8::new(phase(&state)),
+            state: watch::Sender::new(state),
+            changed: base.changed.clone(),
+            wanted: Notify::new(),
+            base: Some(base.clone()),
         }
     }
 
     /// Has a model of the house loaded that is not in memory.
     pub(crate) fn want(&self) {
         if self.local && self.is_cold() {
-            self.wanted.notify_one();
+            self.decisive().wanted.notify_one();
         }
     }
 
     pub(crate) fn is_cold(&self) -> bool {
-        self.phase.load(Ordering::Relaxed) == COLD
+        self.decisive().phase.load(Ordering::Relaxed) == COLD
     }
 
     pub(crate) fn state(&self) -> ModelState {
-        self.state.borrow().clone()
+        self.decisive().state.borrow().clone()
+    }
+
+    /// Whose state counts: that of the model below until it is ready.
+    fn decisive(&self) -> &Deployment {
+        self.base.as_deref().filter(|base| base.phase.load(Ordering::Relaxed) != READY).unwrap_or(self)
     }
 
     pub(crate) fn set(&self, state: ModelState) {
@@ -150,7 +180,7 @@ impl Deployment {
         }
         // Of a worker of the house everything is known; what is known of another machine's may be old.
         let guarded = self.local || self.warms_up;
-        let standing = match self.phase.load(Ordering::Relaxed) {
+        let standing = match self.decisive().phase.load(Ordering::Relaxed) {
             READY => Standing::Ready,
             COLD | COMING if guarded => Standing::Coming,
             COLD => Standing::Untried,

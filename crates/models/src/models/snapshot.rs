@@ -31,7 +31,7 @@ impl Snapshot {
         before: &Snapshot,
         queue: &Arc<Queue>,
     ) -> Snapshot {
-        let local = workers.iter().map(|worker| worker.deployment.clone());
+        let local = workers.iter().flat_map(|worker| worker.deployments());
         let deployments: Vec<Arc<Deployment>> =
             local.chain(providers.iter().flat_map(|provider| provider.deployments())).collect();
         let offered = || deployments.iter().filter(|deployment| deployment.enabled);

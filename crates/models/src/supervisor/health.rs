@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::adapters::Wanted;
 use super::process::Contact;
 use super::{End, Supervised};
 use crate::Timeouts;
@@ -24,11 +25,11 @@ use crate::warm_up::warm_up;
 const SPEAKS_WITHIN: Duration = Duration::from_secs(30);
 /// How often it is asked while it loads, and while it serves.
 const WHILE_LOADING: Duration = Duration::from_millis(50);
-const WHILE_SERVING: Duration = Duration::from_secs(5);
+pub(super) const WHILE_SERVING: Duration = Duration::from_secs(5);
 /// It may be busy computing: only so many missed answers in a row mean that it hangs.
 const MAY_MISS: u32 = 4;
 /// The first request touches every weight: on a slow disk that takes minutes.
-const WARM_UP: Duration = Duration::from_secs(600);
+pub(super) const WARM_UP: Duration = Duration::from_secs(600);
 /// How often system prompts are pinned anew: a template may write the date into them.
 const PIN_AGAIN: Duration = Duration::from_secs(3600);
 
@@ -61,6 +62,8 @@ impl Attendance<'_> {
         self.worker.note(|facts| facts.loaded_in = Some(started.elapsed()));
         self.worker.deployment.set(ModelState::Warming);
         let offered = self.warm_up(&url).await?;
+        let mut adapters = self.worker.adapters.watch();
+        self.adapt(&url, &offered, &mut adapters).await;
         self.pin(&url).await;
         let adapter = self.adapter(&url, self.worker.timeouts)?;
         self.worker.seat.take(offered.name.clone(), Arc::new(adapter.asking_confidence()));
@@ -71,7 +74,7 @@ impl Attendance<'_> {
         self.worker.deployment.set(ModelState::Ready);
         drop(self.turn.lock().unwrap_or_else(PoisonError::into_inner).take());
         tokio::select! {
-            why = self.watch(&url) => Err(why),
+            why = self.watch(&url, &offered, adapters) => Err(why),
             () = self.worker.tenant.leaves() => Ok(()),
         }
     }
@@ -160,11 +163,17 @@ impl Attendance<'_> {
     }
 
     /// Returns only when it gives this life up, with the reason.
-    async fn watch(&self, url: &str) -> String {
+    async fn watch(&self, url: &str, offered: &Offered, mut adapters: Wanted) -> String {
         let mut missed = 0;
         let mut pinned = Instant::now();
         loop {
-            sleep(WHILE_SERVING).await;
+            tokio::select! {
+                () = sleep(WHILE_SERVING) => {}
+                Ok(()) = adapters.changed() => {
+                    self.adapt(url, offered, &mut adapters).await;
+                    continue;
+                }
+            }
             if !self.worker.config.pinned.is_empty() && pinned.elapsed() > PIN_AGAIN {
                 self.pin(url).await;
                 pinned = Instant::now();
@@ -182,7 +191,7 @@ impl Attendance<'_> {
     }
 
     /// Asks the worker itself, not its model; an answer without JSON is null.
-    async fn send(
+    pub(super) async fn send(
         &self,
         url: &str,
         method: Method,

@@ -1,4 +1,4 @@
-//! A worker's place among the back ends: the process behind it comes and goes, the place stays.
+//! A worker's place among the back ends, and that of each of its adapters: the process behind it comes and goes, the place stays.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -48,5 +48,31 @@ impl ModelProvider for Seat {
 
     fn offered(&self) -> BoxFuture<'_, Result<Vec<Offered>, ModelError>> {
         Box::pin(async move { self.taken()?.adapter.offered().await })
+    }
+}
+
+/// The place of one LoRA adapter at the same worker.
+pub(super) struct AdapterSeat {
+    seat: Arc<Seat>,
+    adapter: String,
+}
+
+impl AdapterSeat {
+    pub(super) fn new(seat: Arc<Seat>, adapter: &str) -> Self {
+        AdapterSeat { seat, adapter: adapter.to_owned() }
+    }
+}
+
+impl ModelProvider for AdapterSeat {
+    fn open(&self, mut prompt: Prompt) -> BoxFuture<'_, Result<Reply, ModelError>> {
+        Box::pin(async move {
+            let taken = self.seat.taken()?;
+            prompt.model = format!("{}:{}", taken.name, self.adapter);
+            taken.adapter.open(prompt).await
+        })
+    }
+
+    fn offered(&self) -> BoxFuture<'_, Result<Vec<Offered>, ModelError>> {
+        self.seat.offered()
     }
 }

@@ -35,6 +35,8 @@ pub struct Spec {
     pub only_under: Option<String>,
     /// `prefixes`: the file that what is pinned is kept in; nothing can be pinned unless told.
     pub prefixes: Option<String>,
+    /// `adapters`: the file to which is added what happens to its LoRA adapters; it has none unless told.
+    pub adapters: Option<String>,
     /// `people`: the file to which the person of each request is added, one a line.
     pub people: Option<String>,
     /// `queued`: places from so many down to 1 are told in comments before a stream begins.
@@ -63,6 +65,7 @@ impl Default for Spec {
             can: None,
             only_under: None,
             prefixes: None,
+            adapters: None,
             people: None,
             queued: 0,
             fault: None,
@@ -89,6 +92,7 @@ impl Spec {
                 "usage" => value.clone_into(&mut self.usage),
                 "models" => value.clone_into(&mut self.models),
                 "prefixes" => self.prefixes = Some(value.to_owned()),
+                "adapters" => self.adapters = Some(value.to_owned()),
                 "people" => self.people = Some(value.to_owned()),
                 "queued" => self.queued = value.parse().unwrap_or(0),
                 "can" => self.can = Some(value.to_owned()),

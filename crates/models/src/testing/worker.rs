@@ -17,7 +17,8 @@ const SCRIPT: &str = "SCRIPTED_WORKER";
 
 /// A worker that plays `script`, in the calling test binary, by its test `player`. The script is that of the back end
 /// (`load=300;n=1000;itl=10`) with more words: `fail=a sentence`, `exit=CODE` at once, `crash=MS` after its start, `deaf` to the end
-/// of its input and to polite signals, `chatter` on its output, `prefixes=FILE` for what is pinned (one JSON object a line, with its id).
+/// of its input and to polite signals, `chatter` on its output, `prefixes=FILE` for what is pinned (one JSON object a line, with its id),
+/// `adapters=FILE` for what it is told of those.
 pub fn scripted_worker(name: &str, player: &str, script: &str) -> WorkerConfig {
     WorkerConfig {
         name: name.to_owned(),
@@ -28,6 +29,7 @@ pub fn scripted_worker(name: &str, player: &str, script: &str) -> WorkerConfig {
         pinned: Vec::new(),
         keep_alive: KeepAlive::default(),
         needs: None,
+        adapters: Vec::new(),
     }
 }
 

@@ -6,7 +6,7 @@ use domain::{ModelError, ModelState, TurnEvent};
 use futures_util::StreamExt;
 use models::capability::{Answer, Capability};
 use models::testing::{play_worker, scripted_worker};
-use models::{Errand, KeepAlive, Models, WorkerConfig};
+use models::{AdapterConfig, Errand, KeepAlive, Models, WorkerConfig};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
@@ -155,6 +155,53 @@ async fn system_prompts_are_pinned_before_the_model_is_ready_and_let_go_when_the
         assert_eq!(asked, expected);
         models.shutdown().await;
     }
+}
+
+fn adapter(name: &str, path: &str, scale: f32) -> AdapterConfig {
+    AdapterConfig { name: name.into(), path: path.into(), scale }
+}
+
+#[tokio::test]
+async fn an_adapter_is_a_model_of_its_own_that_comes_and_goes_while_the_worker_runs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("acts");
+    let script = format!("adapters={}", file.display());
+    let models = Models::new(options(), egress());
+    let config = |adapters| WorkerConfig { adapters, ..worker(&script) };
+    models.run_workers(vec![config(vec![adapter("poet", "Cargo.toml", 1.0), adapter("lost", "no/such", 1.0)])]);
+    ready(&models).await;
+    let of = |name: &str| models.find(&format!("local/tiny:{name}")).map(|model| model.state);
+    assert_eq!(of("poet"), Some(ModelState::Ready));
+    let told = "the adapter lost cannot be read".to_owned();
+    assert_eq!(of("lost"), Some(ModelState::Failed { code: "adapter_refused".into(), message: told }));
+    answered(&models, "local/tiny:poet").await;
+
+    let first = pid(&models);
+    assert!(models.adapt_worker("tiny", vec![adapter("poet", "Cargo.toml", 0.5), adapter("clerk", "src", 2.0)]));
+    until_of(&models, "local/tiny:clerk", |state| *state == ModelState::Ready).await;
+    until_of(&models, "local/tiny:poet", |state| *state == ModelState::Ready).await;
+    assert_eq!(of("lost"), None);
+    models.run_workers(vec![config(vec![adapter("clerk", "src", 2.0), adapter("last", "src", 1.0)])]);
+    until_of(&models, "local/tiny:last", |state| *state == ModelState::Ready).await;
+    let acts = std::fs::read_to_string(&file).expect("told");
+    assert_eq!(acts, "load poet 1.0\nload poet 0.5\nload clerk 2.0\nunload poet\nload last 1.0\n");
+    assert_eq!((of("poet"), of("clerk"), pid(&models)), (None, Some(ModelState::Ready), first));
+    assert!(!models.adapt_worker("other", Vec::new()));
+    models.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_adapter_rests_and_wakes_with_its_model() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let script = format!("load=100;adapters={}", folder.path().join("acts").display());
+    let keep_alive = KeepAlive::For(Duration::from_millis(200));
+    let adapters = vec![adapter("poet", "Cargo.toml", 1.0)];
+    let models = small_machine(vec![WorkerConfig { keep_alive, adapters, ..worker(&script) }]);
+    until_of(&models, "local/tiny:poet", |state| *state == ModelState::Ready).await;
+    until_of(&models, "local/tiny:poet", |state| *state == ModelState::Cold).await;
+    let events = answered(&models, "local/tiny:poet").await;
+    assert!(events.iter().any(|event| matches!(event, TurnEvent::Warming { .. })), "{events:?}");
+    models.shutdown().await;
 }
 
 #[tokio::test]

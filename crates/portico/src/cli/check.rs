@@ -1,4 +1,4 @@
-//! `portico check`: `ok`, or every mistake in the configuration with its line.
+//! `portico check`: `ok`, or every mistake in the configuration with its line; then what is wrong with the files that it names.
 
 use std::process::ExitCode;
 
@@ -9,6 +9,10 @@ pub(super) fn run(place: &Place) -> anyhow::Result<ExitCode> {
     let config = place.config()?;
     if !config.keys.is_empty() {
         print::note(format_args!("warning: {TEST_KEYS}"));
+    }
+    let mistakes = crate::drafts::mistakes(&config);
+    if !mistakes.is_empty() {
+        return Err(anyhow::Error::msg(mistakes.join("\n")));
     }
     print::line(format_args!("ok"));
     Ok(ExitCode::SUCCESS)

@@ -17,6 +17,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("https", installation::https),
     ("models", installation::models),
     ("model files", installation::model_files),
+    ("adapters", installation::adapters),
     ("prefixes", installation::prefixes),
     ("test keys", installation::test_keys),
     ("clock", machine::clock),

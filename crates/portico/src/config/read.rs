@@ -7,18 +7,18 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
-use models::KeepAlive;
 use toml::de::{DeTable, Error};
 
 use super::alias;
 use super::key;
+use super::local;
 use super::mistake::{Mistake, Place};
 use super::reader::{Reader, small};
 use super::source::{Found, Section, Source, Wrong};
 use super::suggest::nearest;
 use super::{
-    Config, Database, Egress, Library, Limits, LocalModel, Log, LogFormat, Metrics, Overrides, Provider, ProviderModel,
-    Queue, Secret, Timeouts, Tls,
+    Config, Database, Egress, Library, Limits, Log, LogFormat, Metrics, Overrides, Provider, ProviderModel, Queue,
+    Secret, Timeouts, Tls,
 };
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
@@ -54,7 +54,7 @@ pub(super) fn config<'a>(
         discover: root.flag("discover").unwrap_or(true),
         timeouts: timeouts(&root.section("timeouts")),
         retries_before_first_token: small(root.section("retries").number("before_first_token", 0..=10)).unwrap_or(2),
-        models: reader.models(&root, over),
+        models: local::models(&reader, &root, over),
         library: reader.library(&root.section("library")),
         providers: reader.providers(&root),
         aliases: alias::aliases(&reader, &root, environment.as_deref()),
@@ -154,40 +154,6 @@ impl<'a> Reader<'_, 'a> {
         let source = |text: String| text.parse::<models::library::Source>().map_err(|_| not_a_source(&text));
         let from = section.text("from").and_then(|from| from.parse(self.source, source));
         Library { from: from.unwrap_or_default() }
-    }
-
-    fn models(&self, root: &Section<'_, 'a>, over: &Overrides) -> Vec<LocalModel> {
-        let mut names = HashSet::new();
-        let mut models = Vec::new();
-        for section in root.sections("model") {
-            let path = section.required("path", "the GGUF file of the model");
-            let context = small(section.number("context", 16..=16_777_216));
-            let threads = small(section.number("threads", 1..=1024));
-            let system_prompts = section.texts("system_prompts").into_iter().map(|text| text.value).collect();
-            let keep_alive =
-                section.text("keep_alive").and_then(|word| word.parse(self.source, |word| keep_alive(&word)));
-            let keep_alive = keep_alive.unwrap_or_default();
-            let named = section.text("name");
-            let Some(path) = path else { continue };
-            let name = named.clone().map_or_else(|| stem(Path::new(&path.value)), |name| name.value);
-            let place = named.map_or_else(|| path.place.clone(), |name| name.place);
-            let Some(path) = self.existing(&path) else { continue };
-            let Some(name) = self.once(&mut names, Found { value: name, place }, "model") else { continue };
-            models.push(LocalModel { path, name, context, threads, system_prompts, keep_alive });
-        }
-        for path in &over.models {
-            let found = Found { value: path.display().to_string(), place: Place::Flag("--model") };
-            if !path.is_file() {
-                self.source.mistake(Mistake::new(found.place, format!("there is no file {}", path.display())));
-                continue;
-            }
-            let name = Found { value: stem(path), place: found.place };
-            let Some(name) = self.once(&mut names, name, "model") else { continue };
-            let (path, system_prompts) = (path.clone(), Vec::new());
-            let keep_alive = KeepAlive::default();
-            models.push(LocalModel { path, name, context: None, threads: None, system_prompts, keep_alive });
-        }
-        models
     }
 
     fn providers(&self, root: &Section<'_, 'a>) -> Vec<Provider> {
@@ -297,10 +263,6 @@ fn queue(section: &Section<'_, '_>) -> Queue {
     }
 }
 
-fn stem(path: &Path) -> String {
-    path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
-}
-
 /// `127.0.0.1:8420`, `[::1]:8420` or `localhost:8420`. Other names are not looked up: what they mean may change.
 fn address(text: &str) -> Result<SocketAddr, Wrong> {
     let text = text.trim();
@@ -332,22 +294,6 @@ fn origin(text: &str) -> Result<String, Wrong> {
         return Err(Wrong::new("`public_url` has a path, but the portal sits at the root of its host").hint(example));
     }
     Ok(parts)
-}
-
-/// `always`, or a number with its unit.
-fn keep_alive(text: &str) -> Result<KeepAlive, Wrong> {
-    let text = text.trim();
-    if text == "always" {
-        return Ok(KeepAlive::Always);
-    }
-    let units = [("s", 1), ("m", 60), ("h", 3600)];
-    let seconds = units.into_iter().find_map(|(unit, seconds)| {
-        let number: u64 = text.strip_suffix(unit)?.trim().parse().ok()?;
-        number.checked_mul(seconds).filter(|seconds| (1..=31_536_000).contains(seconds))
-    });
-    let wrong =
-        || Wrong::new(format!("`{text}` is no time to stay in memory")).hint("as in \"10m\" (s, m, h), or \"always\"");
-    seconds.map(|seconds| KeepAlive::For(Duration::from_secs(seconds))).ok_or_else(wrong)
 }
 
 fn provider_kind(text: &str) -> Result<&'static str, Wrong> {

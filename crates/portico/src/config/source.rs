@@ -164,6 +164,24 @@ impl<'s, 'a> Section<'s, 'a> {
         number
     }
 
+    /// A number inside `range`, decimal or whole.
+    pub(super) fn decimal(&self, key: &'static str, range: RangeInclusive<f64>) -> Option<f64> {
+        let wanted = || format!("a number from {} to {}", range.start(), range.end());
+        let (number, place) = match self.raw(key)? {
+            Raw::Text(value, place) => (value.trim().parse().ok(), place),
+            Raw::Toml(found) => match found.get_ref() {
+                DeValue::Integer(value) => (value.as_str().parse().ok(), self.at(found)),
+                DeValue::Float(value) => (value.as_str().parse().ok(), self.at(found)),
+                other => return self.wrong(key, found, &wanted(), other),
+            },
+        };
+        let number = number.filter(|number| range.contains(number));
+        if number.is_none() {
+            self.source.mistake(Mistake::new(place, format!("`{}` must be {}", dotted(&self.path, key), wanted())));
+        }
+        number
+    }
+
     /// Yes or no.
     pub(super) fn flag(&self, key: &'static str) -> Option<bool> {
         match self.raw(key)? {

@@ -68,6 +68,10 @@ fn every_mistake_is_named_with_its_line() {
         ("model_with_one_bracket", "[model]\npath = \"a.gguf\"\n"),
         ("model_without_path", "[[model]]\nname = \"tiny\"\n"),
         ("keep_alive_without_unit", "[[model]]\npath = \"Cargo.toml\"\nkeep_alive = \"10\"\n"),
+        (
+            "adapters",
+            "[[model]]\npath = \"Cargo.toml\"\ndraft = \"no/draft.gguf\"\nadapters = [\"no/such.gguf\", { name = \"a b\", path = \"Cargo.toml\" }, { path = \"Cargo.toml\", scale = 1000 }, \"Cargo.toml\", { name = \"x\", scale = 0.5 }]\n",
+        ),
         ("missing_model_file", "[[model]]\npath = \"no/such.gguf\"\ncontext = 2048\n"),
         ("provider_without_url", "[[provider]]\nslug = \"ollama\"\n"),
         ("provider_slug", "[[provider]]\nslug = \"Our Ollama\"\nbase_url = \"http://127.0.0.1:11434\"\n"),
@@ -180,6 +184,8 @@ keep_alive = "10m"
 system_prompts = ["You are brief.", """
 You are a teacher,
 and patient."""]
+draft = "tiny-draft"
+adapters = ["Cargo.toml", { name = "clerk", path = "Cargo.toml", scale = 0.5 }]
 [[provider]]
 slug = "ollama"
 name = "本地 Ollama"

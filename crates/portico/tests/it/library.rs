@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// Runs the binary in `folder`, where HOME is, too: exit code, standard output, standard error.
-fn portico(folder: &Path, args: &[&str]) -> (i32, String, String) {
+pub(crate) fn portico(folder: &Path, args: &[&str]) -> (i32, String, String) {
     let ours = std::env::vars().map(|(name, _)| name).filter(|name| name.starts_with("PORTICO_"));
     let mut command = Command::new(env!("CARGO_BIN_EXE_portico"));
     ours.for_each(|name| {
@@ -20,7 +20,7 @@ fn portico(folder: &Path, args: &[&str]) -> (i32, String, String) {
     (done.status.code().expect("an exit code"), text(done.stdout), text(done.stderr))
 }
 
-fn ok(folder: &Path, args: &[&str]) -> (String, String) {
+pub(crate) fn ok(folder: &Path, args: &[&str]) -> (String, String) {
     let (code, out, err) = portico(folder, args);
     assert_eq!(code, 0, "{args:?}: {err}");
     (out, err)

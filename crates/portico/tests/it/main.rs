@@ -8,6 +8,7 @@
     reason = "helpers of tests fail a test by panicking; and what is skipped is printed"
 )]
 
+mod adapters;
 mod aliases;
 mod architecture;
 mod bad_input;

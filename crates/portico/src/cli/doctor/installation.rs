@@ -8,7 +8,7 @@ use store::Look;
 use super::Outcome;
 use crate::cli::house;
 use crate::config::{Config, Database, Metrics};
-use crate::{data, library, options, port};
+use crate::{data, drafts, library, options, port};
 
 pub(super) fn data_folder(config: &Config) -> Outcome {
     let path = &config.data;
@@ -128,6 +128,21 @@ pub(super) fn model_files(config: &Config) -> Outcome {
     let files = entries.flatten().filter(|entry| entry.path().extension().is_some_and(|ending| ending == "gguf"));
     let sizes: Vec<u64> = files.filter_map(|file| Some(file.metadata().ok()?.len())).collect();
     Outcome::Ok(format!("{shown} holds {}, {}; {free} free", sizes.len(), size(sizes.iter().sum())))
+}
+
+/// The adapters and drafts of the models that the configuration runs.
+pub(super) fn adapters(config: &Config) -> Outcome {
+    let adapters: usize = config.models.iter().map(|model| model.adapters.len()).sum();
+    let drafts = config.models.iter().filter(|model| model.draft.is_some()).count();
+    let wrong = drafts::mistakes(config);
+    if !wrong.is_empty() {
+        let advice = "train or convert it for this very model, or take it out of [[model]]";
+        return Outcome::Fail(wrong.join("; "), advice);
+    }
+    Outcome::Ok(match adapters + drafts {
+        0 => "none in the configuration".to_owned(),
+        _ => format!("{adapters} adapters and {drafts} draft models, each for its model"),
+    })
 }
 
 /// What workers have computed of the beginnings of texts and kept.
