@@ -162,8 +162,8 @@ pub trait Backend: Send {
     /// Gives up the adapter `id`, of which no slot holds anything any more.
     fn detach(&mut self, id: u32);
     /// Stands for all but the tokens that a computation depends on: without `adapter` the weights, the library and the layout of the cache, with
-    /// one that adapter and its scale. Two that are the same give the same. `None`: it cannot be told, and nothing is saved.
-    fn identity(&self, adapter: Option<Adapter>) -> Option<String>;
+    /// one that adapter's weights. Two that are the same give the same. `None`: it cannot be told, and nothing is saved.
+    fn identity(&self, adapter: Option<u32>) -> Option<String>;
     /// All that was computed of a slot's tokens, for [`restore`](Self::restore); `None` where that cannot be had. Asked only where
     /// [`Facts::shares`].
     fn save(&mut self, slot: Slot) -> Option<Vec<u8>>;

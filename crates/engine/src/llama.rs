@@ -172,8 +172,14 @@ struct Llama {
     words: Arc<Words>,
     /// What adapters are checked against.
     heads: Vec<Head>,
-    adapters: BTreeMap<u32, Arc<native_lora::Lora>>,
+    adapters: BTreeMap<u32, Attached>,
     /// `None` where the file could not be read once more.
+    identity: Option<String>,
+}
+
+/// An adapter, and what saved states know it by.
+struct Attached {
+    lora: Arc<native_lora::Lora>,
     identity: Option<String>,
 }
 
@@ -195,7 +201,7 @@ impl Backend for Llama {
         let lora = match adapter {
             None => None,
             Some(adapter) => match self.adapters.get(&adapter.id) {
-                Some(lora) => Some((lora, adapter.scale())),
+                Some(attached) => Some((&attached.lora, adapter.scale())),
                 None => return Err(Failed::Broken(format!("there is no adapter {}", adapter.id))),
             },
         };
@@ -223,7 +229,10 @@ impl Backend for Llama {
         let lora = gguf::read_adapter(file, &self.heads)?;
         let loaded = native_lora::Lora::load(&mut self.context, &self.words.model, file)?;
         tracing::info!(adapter = %file.display(), id, rank = lora.rank, bytes = lora.bytes, "an adapter is loaded");
-        self.adapters.insert(id, Arc::new(loaded));
+        let identity = gguf::adapter_identity(file)
+            .inspect_err(|error| tracing::warn!(%error, "nothing of the adapter is saved"))
+            .ok();
+        self.adapters.insert(id, Attached { lora: Arc::new(loaded), identity });
         Ok(lora)
     }
 
@@ -232,8 +241,11 @@ impl Backend for Llama {
         self.adapters.remove(&id);
     }
 
-    fn identity(&self, adapter: Option<Adapter>) -> Option<String> {
-        self.identity.clone().filter(|_| adapter.is_none())
+    fn identity(&self, adapter: Option<u32>) -> Option<String> {
+        match adapter {
+            None => self.identity.clone(),
+            Some(id) => self.adapters.get(&id)?.identity.clone(),
+        }
     }
 
     fn save(&mut self, slot: Slot) -> Option<Vec<u8>> {

@@ -267,8 +267,11 @@ impl Backend for Scripted {
         }
     }
 
-    fn identity(&self, adapter: Option<Adapter>) -> Option<String> {
-        Some(self.script.weights.clone()).filter(|_| adapter.is_none())
+    fn identity(&self, adapter: Option<u32>) -> Option<String> {
+        match adapter {
+            None => Some(self.script.weights.clone()),
+            Some(id) => self.adapters.get(&id).map(|file| file.display().to_string()),
+        }
     }
 
     fn save(&mut self, slot: Slot) -> Option<Vec<u8>> {

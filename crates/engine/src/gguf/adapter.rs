@@ -1,7 +1,12 @@
 //! LoRA adapters (Hu et al., arXiv 2106.09685) as GGUF files, checked against the model that they are for before C++ sees them: each adds
 //! `scale * alpha / rank * B * A` to some of its matrices. The format is that of llama.cpp's `convert_lora_to_gguf.py`.
 
-use std::{collections::BTreeMap, fs::File, io::BufReader, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{self, BufReader},
+    path::Path,
+};
 
 use super::{Fault, Head, Tensor, Value, in_one_line, parse};
 use crate::backend::Lora;
@@ -24,6 +29,18 @@ pub fn read_adapter(file: &Path, base: &[Head]) -> Result<Lora, String> {
     }
     let head = parse(BufReader::with_capacity(1 << 16, opened), facts.len());
     head.and_then(|head| fits(&head, base)).map_err(|Fault(reason)| in_one_line(&reason))
+}
+
+/// A word that two adapters have in common only where they are the same; see [`identity`](super::identity()).
+///
+/// # Errors
+/// What reading the file failed with.
+pub fn adapter_identity(file: &Path) -> io::Result<String> {
+    let opened = File::open(file)?;
+    let bytes = opened.metadata()?.len();
+    let head = parse(BufReader::with_capacity(1 << 16, opened), bytes);
+    let head = head.map_err(|Fault(reason)| io::Error::new(io::ErrorKind::InvalidData, reason))?;
+    super::identity(file, &[head])
 }
 
 fn fits(head: &Head, base: &[Head]) -> Result<Lora, Fault> {

@@ -9,10 +9,13 @@ use axum::{
     extract::{Path, State, rejection::BytesRejection},
     http::StatusCode,
 };
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    Door, Shared, chat_prompt, off_the_runtime, offer,
+    Door, Shared,
+    adapters::{self, Wished},
+    chat_prompt, off_the_runtime, offer,
     problem::Problem,
     requests::{self, Beginning, Chat},
     whole,
@@ -26,6 +29,13 @@ use crate::{
 /// Beginnings that are shorter are read in no time.
 const WORTH_PINNING: usize = 64;
 
+/// Whose it is to be: a model's name may be an adapter's, as with questions.
+#[derive(Debug, Deserialize)]
+struct For {
+    model: Option<String>,
+    lora: Option<Wished>,
+}
+
 pub(super) async fn list(State(door): Shared) -> Result<Json<Value>, Problem> {
     let prefixes = ready(&door)?.scheduler.prefixes().await.map_err(|_| Problem::Gone)?;
     let prefixes: Vec<_> = prefixes.iter().map(object).collect();
@@ -35,6 +45,8 @@ pub(super) async fn list(State(door): Shared) -> Result<Json<Value>, Problem> {
 /// Answers when it is there, with how many of its tokens had to be computed. One that is too short to be worth it is not pinned and has no id.
 pub(super) async fn pin(State(door): Shared, body: Result<Bytes, BytesRejection>) -> Result<Json<Value>, Problem> {
     let body = whole(body)?;
+    let For { model, lora } = requests::read(&body)?;
+    let (_, adapter) = adapters::chosen(&door, ready(&door)?, model.as_deref(), lora.as_ref())?;
     let shaped = off_the_runtime(Arc::clone(&door), move |door, ready| match requests::read(&body)? {
         Beginning::Text { text } => Ok(ready.vocabulary.encode(&text, true, true)),
         Beginning::Chat(chat) => before_the_question(door, ready, &chat),
@@ -48,7 +60,7 @@ pub(super) async fn pin(State(door): Shared, body: Result<Bytes, BytesRejection>
     if u32::try_from(tokens.len()).map_or(true, |len| len >= context) {
         return Err(Problem::TooLong { prompt: tokens.len(), context });
     }
-    let pinned = ready.scheduler.pin(None, &tokens).await.map_err(|not_pinned| match not_pinned {
+    let pinned = ready.scheduler.pin(adapter, &tokens).await.map_err(|not_pinned| match not_pinned {
         NotPinned::NoRoom { .. } => Problem::NoRoomToPin { why: not_pinned.to_string() },
         NotPinned::NotTaken(_) => Problem::Busy,
         NotPinned::Failed(why) => Problem::Failed { why },

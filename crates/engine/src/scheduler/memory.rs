@@ -54,7 +54,7 @@ impl Memory {
         let free = (0..backend.facts().slots).rev().map(Slot).collect();
         let (running, kept, pins) = (Vec::new(), Vec::new(), Vec::new());
         let mut memory = Memory { backend, tree: Tree::default(), free, running, kept, pins, saved, age: 0 };
-        memory.pin_what_was_pinned();
+        memory.pin_what_was_pinned(None);
         memory
     }
 
@@ -207,9 +207,11 @@ impl Memory {
         true
     }
 
-    /// Loads an adapter.
+    /// Loads an adapter, with what was saved and pinned of it before.
     pub(super) fn attach(&mut self, id: u32, file: &Path) -> Result<Lora, String> {
-        self.backend.attach(id, file)
+        let lora = self.backend.attach(id, file)?;
+        self.pin_what_was_pinned(Some(id));
+        Ok(lora)
     }
 
     /// Gives up an adapter that no running sequence uses, with all that is kept of it.

@@ -116,10 +116,10 @@ impl Saved {
         Some(Saved { folder: folder.to_owned(), model, most, known, writer: Some(writer), writing: Some(writing) })
     }
 
-    /// The tokens of those that are pinned for `adapter`.
-    pub(super) fn pinned(&self, adapter: Option<&str>) -> Vec<Vec<Token>> {
-        let pinned = self.known.iter().filter(|known| known.pinned && known.adapter.as_deref() == adapter);
-        pinned.map(|known| known.tokens.clone()).collect()
+    /// Those that are pinned: the adapter of each, and its tokens.
+    pub(super) fn pinned(&self) -> Vec<(Option<String>, Vec<Token>)> {
+        let pinned = self.known.iter().filter(|known| known.pinned);
+        pinned.map(|known| (known.adapter.clone(), known.tokens.clone())).collect()
     }
 
     /// Of the beginning that has most in common with `tokens`: how many of them, and how many it has itself.

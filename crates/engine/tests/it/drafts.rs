@@ -58,7 +58,7 @@ impl Backend for Noisy {
         self.0.detach(id);
     }
 
-    fn identity(&self, adapter: Option<Adapter>) -> Option<String> {
+    fn identity(&self, adapter: Option<u32>) -> Option<String> {
         self.0.identity(adapter)
     }
 

@@ -107,7 +107,7 @@ impl Backend for Resized {
         self.model().detach(id);
     }
 
-    fn identity(&self, adapter: Option<Adapter>) -> Option<String> {
+    fn identity(&self, adapter: Option<u32>) -> Option<String> {
         self.model().identity(adapter)
     }
 

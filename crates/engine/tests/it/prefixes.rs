@@ -9,7 +9,7 @@ use std::{
 
 use engine::{
     backend::{
-        Facts, Input, Token,
+        Adapter, Facts, Input, Token,
         scripted::{Script, Scripted},
     },
     sampler::Sampling,
@@ -42,6 +42,10 @@ impl Life {
 
     /// The answer and how many tokens were computed for it and its prompt.
     fn ask(&self, person: &str, prompt: &[Token]) -> (String, usize) {
+        self.ask_of(None, person, prompt)
+    }
+
+    fn ask_of(&self, adapter: Option<Adapter>, person: &str, prompt: &[Token]) -> (String, usize) {
         let before = self.computed();
         let sampling = Sampling { temperature: 0.0, ..Sampling::default() };
         let request = Request {
@@ -50,6 +54,7 @@ impl Life {
             ignore_end: true,
             sampling,
             person: person.into(),
+            adapter,
             ..Request::default()
         };
         let mut events = self.scheduler.submit(request).expect("taken");
@@ -188,6 +193,42 @@ fn what_several_people_begin_with_outlives_a_restart_and_what_is_one_persons_alo
 }
 
 #[test]
+fn what_an_adapter_computed_outlives_a_restart_for_that_adapter_at_that_scale_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let attach = |life: &Life, file: &str| wait(life.scheduler.attach(file.into())).expect("attached").0;
+    let life = Life::of("a", Some(folder.path()));
+    let (poet, clerk) = (attach(&life, "Cargo.toml"), attach(&life, "src/lib.rs"));
+    let half = Some(Adapter::new(poet, 0.5));
+    wait(life.scheduler.pin(half, &beginning(1))).expect("pinned");
+    let (text, computed) = life.ask_of(half, "", &question(1, 7));
+    assert_eq!(computed, 10 + 19);
+    let clerk = Some(Adapter::new(clerk, 1.0));
+    let (shared, _) = life.ask_of(clerk, "ann", &question(2, 7));
+    life.ask_of(clerk, "ben", &question(2, 8));
+    drop(life);
+    assert_eq!(files(folder.path()).len(), 2);
+
+    let life = Life::of("a", Some(folder.path()));
+    assert_eq!(wait(life.scheduler.prefixes()), Ok(Vec::new()), "its adapter is not there yet");
+    // In another order, so that they are other numbers.
+    let (clerk, poet) = (attach(&life, "src/lib.rs"), attach(&life, "Cargo.toml"));
+    let half = Some(Adapter::new(poet, 0.5));
+    let pinned: Vec<_> = wait(life.scheduler.prefixes()).expect("a list").iter().map(|prefix| prefix.adapter).collect();
+    assert_eq!(pinned, [half]);
+    assert_eq!(life.ask_of(half, "", &question(1, 7)), (text.clone(), 10 + 19));
+    assert_eq!(life.ask_of(Some(Adapter::new(clerk, 1.0)), "", &question(2, 7)), (shared, 10 + 19));
+    for other in [None, Some(Adapter::new(poet, 1.0)), Some(Adapter::new(clerk, 0.5))] {
+        let (told, computed) = life.ask_of(other, "", &question(1, 7));
+        assert!(told != text && computed == 410 + 19, "{other:?}: {computed} were computed");
+    }
+    wait(life.scheduler.detach(poet, true).expect("given up")).expect("gone");
+    drop(life);
+    let life = Life::of("a", Some(folder.path()));
+    attach(&life, "Cargo.toml");
+    assert_eq!(wait(life.scheduler.prefixes()), Ok(Vec::new()), "what is given up is no longer pinned");
+}
+
+#[test]
 fn a_file_that_is_not_exactly_what_it_should_be_is_removed_and_harms_nobody() {
     let told = Life::of("a", None).ask("", &question(1, 7)).0;
     type Harm = fn(&mut Vec<u8>);
@@ -269,4 +310,19 @@ fn a_system_prompt_is_pinned_over_http_as_the_template_writes_it() {
     let long = worker.put("/v1/prefixes", &json!({"text": "word ".repeat(300)}));
     assert_eq!((long.status, long.json()["error"]["code"].as_str()), (400, Some("context_length_exceeded")));
     assert_eq!(worker.put("/v1/prefixes", &json!({"nothing": 1})).status, 400);
+}
+
+#[test]
+fn a_system_prompt_is_pinned_for_the_adapter_that_the_model_names() {
+    let worker = Worker::scripted("x", &["--name", "base", "--lora", "poet=Cargo.toml"]);
+    let text = "You are a patient teacher. ".repeat(10);
+    let pinned = worker.put("/v1/prefixes", &json!({"model": "base:poet", "text": text})).json();
+    assert_eq!(pinned["computed"], 271, "{pinned}");
+    let cached = |model: &str| {
+        let ask = json!({"model": model, "prompt": format!("{text}Why?"), "max_tokens": 1});
+        worker.post("/v1/completions", &ask).json()["usage"]["prompt_tokens_details"]["cached_tokens"].clone()
+    };
+    assert_eq!((cached("base"), cached("poet")), (json!(0), json!(271)));
+    let unknown = worker.put("/v1/prefixes", &json!({"model": "base:clerk", "text": text}));
+    assert_eq!((unknown.status, unknown.json()["error"]["code"].as_str()), (404, Some("model_not_found")));
 }

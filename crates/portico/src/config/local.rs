@@ -72,7 +72,7 @@ fn adapters<'a>(reader: &Reader<'_, 'a>, section: &Section<'_, 'a>) -> Vec<Adapt
     let wanted =
         "a list of LoRA adapters, as in [\"poet.gguf\", { name = \"clerk\", path = \"clerk.gguf\", scale = 0.5 }]";
     let mut names = HashSet::new();
-    let mut adapter = |item| {
+    let adapter = |item| {
         let (path, name, scale) = match item {
             Item::Text(path) => (Some(path), None, None),
             Item::Section(section) => {
@@ -89,7 +89,7 @@ fn adapters<'a>(reader: &Reader<'_, 'a>, section: &Section<'_, 'a>) -> Vec<Adapt
         #[expect(clippy::cast_possible_truncation, reason = "it is within -100 and 100, and rounds")]
         Some(AdapterConfig { name, path, scale: scale.unwrap_or(1.0) as f32 })
     };
-    section.items("adapters", wanted).into_iter().filter_map(|item| adapter(item)).collect()
+    section.items("adapters", wanted).into_iter().filter_map(adapter).collect()
 }
 
 fn adapter_name(name: String) -> Result<String, Wrong> {

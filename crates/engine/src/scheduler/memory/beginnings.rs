@@ -7,13 +7,16 @@ use super::{Memory, WORTH_SHARING};
 use crate::{
     backend::{Adapter, Slot, Token},
     scheduler::{
-        Prefix, saved,
+        Prefix,
+        saved::{self, Saved},
         tree::{Common, Found},
     },
 };
 
 /// Fewer tokens are computed as fast as they are read back.
 const WORTH_READING: u32 = 64;
+/// What stands in a file between an adapter and its scale.
+const AT: &str = " at ";
 /// The part of the cells, and of the slots that nothing runs in, that may be pinned.
 const PINNED_PART: u32 = 2;
 
@@ -128,14 +131,21 @@ impl Memory {
         for pin in
             self.pins.extract_if(.., |pin| pin.adapter.is_some_and(|adapter| adapter.id == id)).collect::<Vec<_>>()
         {
+            if let (Some(word), Some(saved)) = (self.word(pin.adapter), &mut self.saved) {
+                saved.mark(word.as_deref(), &pin.tokens, false);
+            }
             pin.slot.into_iter().for_each(|slot| self.release(slot));
         }
     }
 
-    /// Those without an adapter: others are attached later.
-    pub(super) fn pin_what_was_pinned(&mut self) {
-        for tokens in self.saved.as_ref().map(|saved| saved.pinned(None)).unwrap_or_default() {
-            let pinned = self.pin(None, &tokens);
+    /// What was pinned in another life without an adapter, or with the one that is now `id`.
+    pub(super) fn pin_what_was_pinned(&mut self, id: Option<u32>) {
+        for (word, tokens) in self.saved.as_ref().map(Saved::pinned).unwrap_or_default() {
+            let adapter = id.zip(word.as_deref().and_then(scale)).map(|(id, scale)| Adapter::new(id, scale));
+            if adapter.is_some() != id.is_some() || self.word(adapter) != Some(word) {
+                continue;
+            }
+            let pinned = self.pin(adapter, &tokens);
             tracing::info!(tokens = tokens.len(), ?pinned, "a beginning that was saved is pinned");
         }
     }
@@ -231,9 +241,13 @@ impl Memory {
 
     /// What files know an adapter by; `None` where it cannot be told from others.
     fn word(&self, adapter: Option<Adapter>) -> Option<Option<String>> {
-        match adapter {
-            None => Some(None),
-            Some(_) => self.backend.identity(adapter).map(Some),
-        }
+        let Some(adapter) = adapter else { return Some(None) };
+        let identity = self.backend.identity(Some(adapter.id))?;
+        Some(Some(format!("{identity}{AT}{}", adapter.scale())))
     }
+}
+
+/// The scale in the [`word`](Memory::word) for an adapter.
+fn scale(word: &str) -> Option<f32> {
+    word.rsplit_once(AT)?.1.parse().ok()
 }
