@@ -23,6 +23,7 @@ const message = (id: string, part: Partial<Message> = {}): Message => ({
   tpot_ms: null,
   trimmed: null,
   provenance: null,
+  rating: null,
   ...part,
 });
 

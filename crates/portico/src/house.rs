@@ -19,6 +19,7 @@ use store::{Place, Store};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tuning::Datasets;
 
 use crate::config::{Config, Database, Metrics, Mistakes};
 use crate::data::DataFolder;
@@ -137,6 +138,7 @@ impl House {
             models: models.clone(),
             catalog,
             shelves: Arc::new(shelves),
+            datasets: Datasets::new(store.clone()),
             ledger,
             clock,
             ids,

@@ -31,6 +31,7 @@ use models::Models;
 use store::Store;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tuning::Datasets;
 
 pub use catalog::{Catalog, CatalogError, Fixed};
 pub use health::metrics_router;
@@ -62,6 +63,8 @@ pub struct Parts {
     pub catalog: Catalog,
     /// The model files of this machine.
     pub shelves: Arc<Shelves>,
+    /// What models are taught with.
+    pub datasets: Datasets,
     /// What is used.
     pub ledger: Ledger,
     /// What time it is.

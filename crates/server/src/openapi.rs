@@ -5,7 +5,8 @@ use axum::Json;
 use utoipa::OpenApi;
 
 use crate::portal::{
-    accounts, aliases, bootstrap, conversations, keys, library, models, people, replays, search, transfer, turns,
+    accounts, aliases, bootstrap, conversations, datasets, keys, library, models, people, ratings, replays, search,
+    transfer, turns,
 };
 
 #[derive(OpenApi)]
@@ -83,6 +84,22 @@ use crate::portal::{
         library::verify,
         library::start,
         library::stop,
+        datasets::list,
+        datasets::create,
+        datasets::read,
+        datasets::change,
+        datasets::remove,
+        datasets::examples,
+        datasets::add,
+        datasets::change_example,
+        datasets::remove_examples,
+        datasets::restore_examples,
+        datasets::mask_examples,
+        datasets::import,
+        datasets::collect,
+        datasets::versions,
+        datasets::freeze,
+        datasets::export,
         conversations::list,
         conversations::create,
         conversations::read,
@@ -91,6 +108,8 @@ use crate::portal::{
         conversations::restore,
         conversations::delete_message,
         conversations::restore_message,
+        ratings::rate,
+        ratings::take_back,
         transfer::export,
         transfer::import,
         search::search,

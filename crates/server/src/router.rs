@@ -12,7 +12,8 @@ use crate::anthropic;
 use crate::openai::{DialectProblem, completions, files, models as openai_models, tasks};
 use crate::portal::models::{capabilities, deployments, families, found, import, installed};
 use crate::portal::{
-    accounts, aliases, bootstrap, conversations, keys, library, models, people, replays, search, transfer, turns,
+    accounts, aliases, bootstrap, conversations, datasets, keys, library, models, people, ratings, replays, search,
+    transfer, turns,
 };
 use crate::responses::kept;
 use crate::{Problem, Server, assets, health, live, openapi, responses};
@@ -99,6 +100,18 @@ fn portal_routes() -> Router<Server> {
         .route("/library/models/{name}/verify", post(library::verify))
         .route("/library/models/{name}/start", post(library::start))
         .route("/library/models/{name}/stop", post(library::stop))
+        // data sets
+        .route("/datasets", get(datasets::list).post(datasets::create))
+        .route("/datasets/{id}", get(datasets::read).patch(datasets::change).delete(datasets::remove))
+        .route("/datasets/{id}/import", post(datasets::import))
+        .route("/datasets/{id}/collect", post(datasets::collect))
+        .route("/datasets/{id}/examples", get(datasets::examples).post(datasets::add))
+        .route("/datasets/{id}/examples/remove", post(datasets::remove_examples))
+        .route("/datasets/{id}/examples/restore", post(datasets::restore_examples))
+        .route("/datasets/{id}/examples/mask", post(datasets::mask_examples))
+        .route("/datasets/{id}/examples/{example}", patch(datasets::change_example))
+        .route("/datasets/{id}/versions", get(datasets::versions).post(datasets::freeze))
+        .route("/datasets/{id}/export", get(datasets::export))
         // conversations
         .route("/conversations", get(conversations::list).post(conversations::create))
         .route("/conversations/import", post(transfer::import))
@@ -110,6 +123,7 @@ fn portal_routes() -> Router<Server> {
         .route("/conversations/{id}/export", get(transfer::export))
         .route("/messages/{id}", delete(conversations::delete_message))
         .route("/messages/{id}/restore", post(conversations::restore_message))
+        .route("/messages/{id}/rating", put(ratings::rate).delete(ratings::take_back))
         .route("/search", get(search::search))
         // turns
         .route("/turns", post(turns::ask))

@@ -2,3 +2,8 @@
 //! `portico train`, a process of its own: nothing here computes with a model.
 
 pub mod data;
+mod datasets;
+mod error;
+
+pub use datasets::{Datasets, Import, LIMIT, Looked, Manner, Side, Taken, Wanted};
+pub use error::Error;

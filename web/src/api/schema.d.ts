@@ -212,6 +212,182 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/datasets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["list"];
+        put?: never;
+        post: operations["create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datasets/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["read"];
+        put?: never;
+        post?: never;
+        delete: operations["remove"];
+        options?: never;
+        head?: never;
+        patch: operations["change"];
+        trace?: never;
+    };
+    "/api/datasets/{id}/collect": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["collect"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datasets/{id}/examples": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["examples"];
+        put?: never;
+        post: operations["add"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datasets/{id}/examples/mask": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["mask_examples"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datasets/{id}/examples/remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["remove_examples"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datasets/{id}/examples/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["restore_examples"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datasets/{id}/examples/{example}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch: operations["change_example"];
+        trace?: never;
+    };
+    "/api/datasets/{id}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datasets/{id}/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["import"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datasets/{id}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["versions"];
+        put?: never;
+        post: operations["freeze"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/deployments": {
         parameters: {
             query?: never;
@@ -576,6 +752,22 @@ export interface paths {
         put?: never;
         post?: never;
         delete: operations["delete_message"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/messages/{id}/rating": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put: operations["rate"];
+        post?: never;
+        delete: operations["take_back"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1231,6 +1423,17 @@ export interface components {
             system_prompt?: string | null;
             title?: string | null;
         };
+        /** @description Which rated answers are taken. */
+        CollectBody: {
+            /** @description Those that somebody corrected, with the correction. */
+            corrected: boolean;
+            /** @description Only tell what would happen. */
+            dry_run?: boolean;
+            /** @description Those that were called good. */
+            good: boolean;
+            /** @description Leave out what is almost the same as something that is there. */
+            without_near?: boolean;
+        };
         /** @description A question with its old and its new answer. */
         ComparedView: {
             conversation: string;
@@ -1302,6 +1505,87 @@ export interface components {
             /** Format: int32 */
             tokens: number;
         };
+        /** @description What is to change; what is absent stays. */
+        DatasetChangeBody: {
+            /**
+             * Format: int32
+             * @description 0 to 50.
+             */
+            held_out?: number | null;
+            name?: string | null;
+            note?: string | null;
+            /** Format: int64 */
+            seed?: number | null;
+        };
+        DatasetList: {
+            items: components["schemas"]["DatasetView"][];
+        };
+        DatasetVersionList: {
+            items: components["schemas"]["DatasetVersionView"][];
+        };
+        /** @description A frozen version. */
+        DatasetVersionView: {
+            /**
+             * Format: int64
+             * @description Milliseconds since 1970.
+             */
+            at: number;
+            /**
+             * Format: int64
+             * @description And those that are held out.
+             */
+            held_out: number;
+            note: string;
+            /** Format: int64 */
+            seed: number;
+            /** @description Of its export. */
+            sha256: string;
+            /**
+             * Format: int32
+             * @description Out of a hundred, when it was frozen.
+             */
+            share: number;
+            /**
+             * Format: int64
+             * @description Examples that models are taught with.
+             */
+            trained: number;
+            /** Format: int64 */
+            version: number;
+        };
+        /** @description A data set without its examples. */
+        DatasetView: {
+            /**
+             * Format: int64
+             * @description Milliseconds since 1970.
+             */
+            created_at: number;
+            /**
+             * Format: int64
+             * @description The number that the next version gets.
+             */
+            draft: number;
+            /**
+             * Format: int64
+             * @description Examples in the draft.
+             */
+            examples: number;
+            /**
+             * Format: int32
+             * @description Out of a hundred examples so many are held out.
+             */
+            held_out: number;
+            id: string;
+            name: string;
+            note: string;
+            /**
+             * Format: int64
+             * @description Another seed holds out others.
+             */
+            seed: number;
+            /** Format: int64 */
+            updated_at: number;
+        };
         /** @description One deployment. */
         DeploymentView: {
             /**
@@ -1325,6 +1609,16 @@ export interface components {
             /** @description How many wait for a place there. */
             waiting: number;
         };
+        /** @description What was done. */
+        DoneView: {
+            /**
+             * Format: int64
+             * @description How many examples changed.
+             */
+            count: number;
+            /** @description Which were meant. */
+            ids: string[];
+        };
         /** @description A model on its way to this machine. */
         DownloadView: {
             checking: boolean;
@@ -1345,9 +1639,78 @@ export interface components {
             total: number;
             url: string;
         };
+        /** @description An example to be, or what one is to become. */
+        ExampleBody: {
+            /** @description Whether models are taught with it. */
+            included?: boolean | null;
+            messages?: components["schemas"]["ExampleMessage"][] | null;
+        };
+        /** @description [`domain::Message`] in the description of the API. */
+        ExampleMessage: {
+            content: string;
+            role: string;
+        };
+        /** @description A page of examples, and what was found in the whole set. */
+        ExamplePage: {
+            /** @description Characters of all. */
+            characters: number;
+            /** @description How many of the others are held out, to measure. */
+            held_out: number;
+            /** @description How many examples show what. */
+            issues: {
+                [key: string]: number;
+            };
+            items: components["schemas"]["ExampleView"][];
+            /** @description How many questions are in which language: `chinese`, `latin`, `other`. */
+            languages: {
+                [key: string]: number;
+            };
+            /** @description How many are left out. */
+            left_out: number;
+            /** @description Characters of the longest example. */
+            longest: number;
+            /** @description How many are wanted. */
+            matching: number;
+            /** @description How many there are. */
+            total: number;
+            /** @description How many models are taught with. */
+            trained: number;
+        };
+        /** @description An example of a set. The roles are `system`, `user` and `assistant`; the last message is the assistant's. */
+        ExampleView: {
+            /**
+             * Format: int64
+             * @description Milliseconds since 1970.
+             */
+            at: number;
+            held_out: boolean;
+            id: string;
+            /** @description Whether models are taught with it. */
+            included: boolean;
+            /** @description What to look at: `short`, `long`, `language_differs`, `phone`, `identity`, `mail`, `bank_card`, `near_duplicate`, `answers_differ`. */
+            issues: string[];
+            messages: components["schemas"]["ExampleMessage"][];
+            /** @description The file with its line, or the id of the rated message. */
+            origin: string;
+            /** @description `file`, `rated`, `corrected` or `written`. */
+            source: string;
+            /** @description The example that it is almost the same as. */
+            twin?: string | null;
+        };
         /** @description [`domain::Failure`] in the description of the API. */
         FailureView: {
             code: string;
+            message: string;
+        };
+        /** @description A line that could not be read. */
+        FaultView: {
+            /**
+             * @description `not_json`, `no_fields`, `unknown_role`, `tool_calls`, `not_text`, `no_message`, `no_question`, `no_answer`, `empty`,
+             *     `system_late`, `too_many_fields` or `no_mark`.
+             */
+            code: string;
+            /** Format: int32 */
+            line: number;
             message: string;
         };
         /** @description Sums and means of answers. */
@@ -1400,6 +1763,10 @@ export interface components {
             preset: string;
             version?: string | null;
         };
+        /** @description What to say of a version. */
+        FreezeBody: {
+            note?: string;
+        };
         /** @description One place where it was found. */
         Hit: {
             /** Format: int64 */
@@ -1419,6 +1786,25 @@ export interface components {
             card: string;
             /** @description False: only say what would be made. True: make it. */
             confirm?: boolean;
+        };
+        /** @description What came in, or would. */
+        ImportView: {
+            /** @description Those that were added, or would be. */
+            added: number;
+            /** @description Those that the set has already, or that came twice. */
+            duplicates: number;
+            /** @description What could not be read: the first 200. */
+            faults: components["schemas"]["FaultView"][];
+            /** @description How many there are altogether. */
+            faulty: number;
+            /** @description How the file was read; absent where there was none. */
+            format?: string | null;
+            /** @description Examples that were read. */
+            found: number;
+            /** @description Those that are almost the same as another. */
+            near: number;
+            /** @description The first examples. */
+            shown: components["schemas"]["ShownView"][];
         };
         /** @description What would be made of a card, or what was. */
         Imported: {
@@ -1678,6 +2064,7 @@ export interface components {
             model?: string | null;
             parent?: string | null;
             provenance?: components["schemas"]["ProvenanceView"] | null;
+            rating?: components["schemas"]["RatingView"] | null;
             text: string;
             thought?: string | null;
             /** Format: double */
@@ -1734,6 +2121,11 @@ export interface components {
             sampling?: components["schemas"]["Sampling"];
             system_prompt?: string | null;
             title?: string | null;
+        };
+        /** @description A data set to begin with. */
+        NewDatasetBody: {
+            name: string;
+            note?: string;
         };
         /** @description A key to make. */
         NewKeyBody: {
@@ -1914,6 +2306,31 @@ export interface components {
         /** @description Every pull since the start. */
         PullList: {
             pulls: components["schemas"]["Pull"][];
+        };
+        /** @description What is thought of an answer. */
+        RatingBody: {
+            /** @description What should have been answered. */
+            correction?: string | null;
+            note?: string;
+            /** @description Words that the pages offer: `wrong`, `incomplete`, `not_followed`, `style`, `unsafe`, `other`. */
+            reasons?: string[];
+            /** @description Whether administrators may read the conversation up to here and teach models with it. */
+            shared?: boolean;
+            /** @description `good` or `bad` */
+            verdict: string;
+        };
+        /** @description A rating as it was given. */
+        RatingView: {
+            /**
+             * Format: int64
+             * @description Milliseconds since 1970.
+             */
+            at: number;
+            correction?: string | null;
+            note: string;
+            reasons: string[];
+            shared: boolean;
+            verdict: string;
         };
         /** @description What to ask again, of whom. */
         ReplayBody: {
@@ -2107,6 +2524,13 @@ export interface components {
             seen_at: number;
             user_agent: string;
         };
+        /** @description An example of the preview. */
+        ShownView: {
+            issues: string[];
+            /** Format: int32 */
+            line: number;
+            messages: components["schemas"]["ExampleMessage"][];
+        };
         /** @description Name and password. */
         SignInBody: {
             name: string;
@@ -2256,6 +2680,13 @@ export interface components {
             restores?: number | null;
             /** Format: int64 */
             version: number;
+        };
+        /** @description Examples of the draft. */
+        WhichBody: {
+            /** @description These. */
+            ids?: string[];
+            /** @description And all with this to look at. */
+            issue?: string | null;
         };
         /** @description Which model. */
         WhichModel: {
@@ -2707,6 +3138,447 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Conversation"];
                 };
+            };
+        };
+    };
+    list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatasetList"];
+                };
+            };
+        };
+    };
+    create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewDatasetBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatasetView"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatasetView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DatasetChangeBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatasetView"];
+                };
+            };
+        };
+    };
+    collect: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CollectBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportView"];
+                };
+            };
+        };
+    };
+    examples: {
+        parameters: {
+            query?: {
+                /** @description Absent: the draft. */
+                version?: number | null;
+                /** @description Those with this text in them. */
+                find?: string;
+                /** @description Those with this to look at. */
+                issue?: string | null;
+                /** @description Those that are held out, or those that are not. */
+                held_out?: boolean | null;
+                /** @description Those that models are taught with, or those that are not. */
+                included?: boolean | null;
+                offset?: number;
+                /** @description At most 200. */
+                limit?: number | null;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExamplePage"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    add: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExampleBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportView"];
+                };
+            };
+        };
+    };
+    mask_examples: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WhichBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DoneView"];
+                };
+            };
+        };
+    };
+    remove_examples: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WhichBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DoneView"];
+                };
+            };
+        };
+    };
+    restore_examples: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WhichBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DoneView"];
+                };
+            };
+        };
+    };
+    change_example: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                example: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExampleBody"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description the set has one like it */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    export: {
+        parameters: {
+            query?: {
+                /** @description Absent: the draft. */
+                version?: number | null;
+                /** @description `train` or `held_out`; absent: both. */
+                side?: string | null;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description JSON lines of OpenAI's chat format */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    import: {
+        parameters: {
+            query?: {
+                /** @description The file's name. */
+                name?: string;
+                /** @description `jsonl`, `csv` or `faq`; absent: by the name, else by how it begins. */
+                format?: string | null;
+                /** @description Only tell what would happen. */
+                dry_run?: boolean;
+                /** @description Leave out what is almost the same as something that is there. */
+                without_near?: boolean;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportView"];
+                };
+            };
+            /** @description not_utf8, file_empty, no_columns, quote_unclosed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    versions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatasetVersionList"];
+                };
+            };
+        };
+    };
+    freeze: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FreezeBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatasetVersionView"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description nothing_to_learn */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };
@@ -3287,6 +4159,67 @@ export interface operations {
         responses: {
             /** @description with everything below it; restore brings it back */
             204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    rate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RatingBody"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description the answer is not complete */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    take_back: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -97,7 +97,42 @@ export type Message = {
   trimmed: Trimmed | null;
   /** Null where nobody was asked, and in answers of before it was kept. */
   provenance: Provenance | null;
+  /** What its person thinks of it. */
+  rating: Rating | null;
 };
+
+export type RatingChoice = { verdict: "good" | "bad"; reasons: string[]; note: string; correction: string | null; shared: boolean };
+export type Rating = RatingChoice & { at: number };
+
+export type Dataset = { id: string; name: string; note: string; held_out: number; seed: number; draft: number; examples: number; created_at: number; updated_at: number };
+export type ExampleMessage = { role: string; content: string };
+export type Example = {
+  id: string;
+  messages: ExampleMessage[];
+  source: "file" | "rated" | "corrected" | "written";
+  origin: string;
+  included: boolean;
+  held_out: boolean;
+  issues: string[];
+  twin: string | null;
+  at: number;
+};
+export type ExamplePage = {
+  items: Example[];
+  matching: number;
+  total: number;
+  trained: number;
+  held_out: number;
+  left_out: number;
+  issues: Record<string, number>;
+  languages: Record<string, number>;
+  longest: number;
+  characters: number;
+};
+export type ImportFault = { line: number; code: string; message: string };
+export type ImportShown = { line: number; messages: ExampleMessage[]; issues: string[] };
+export type ImportResult = { format: string | null; found: number; added: number; duplicates: number; near: number; faults: ImportFault[]; faulty: number; shown: ImportShown[] };
+export type DatasetVersion = { version: number; note: string; trained: number; held_out: number; share: number; seed: number; sha256: string; at: number };
 
 export type Conversation = {
   id: string;

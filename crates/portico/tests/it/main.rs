@@ -25,4 +25,5 @@ mod portal;
 mod queue;
 mod scopes;
 mod stream;
+mod tuning;
 mod worker;

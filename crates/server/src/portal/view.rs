@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use crate::portal::ratings::RatingView;
 use crate::{Problem, Server};
 
 /// A conversation without its messages.
@@ -99,6 +100,8 @@ pub(crate) struct Message {
     /// Absent where nobody was asked, and in answers of before it was kept.
     #[schema(value_type = Option<ProvenanceView>)]
     pub(crate) provenance: Option<Provenance>,
+    /// What its person thinks of it.
+    pub(crate) rating: Option<RatingView>,
 }
 
 /// [`domain::Provenance`] in the description of the API.
@@ -152,6 +155,7 @@ impl From<store::Message> for Message {
             tpot_ms: row.tpot_us.map(|us| f64::from(us) / 1e3),
             trimmed: row.trimmed.map(|store::Trimmed { messages, tokens }| Trimmed { messages, tokens }),
             provenance: row.provenance,
+            rating: row.rating.map(RatingView::from),
         }
     }
 }
