@@ -7,7 +7,7 @@ use std::f64::consts::PI;
 /// Linear from 0 to `peak` over `warmup` steps, then half a cosine down to `floor` at `steps` (Loshchilov and Hutter, 2016,
 /// <https://arxiv.org/abs/1608.03983>, one period without restarts), as Hugging Face's `get_cosine_schedule_with_warmup`
 /// computes it but for the floor.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Schedule {
     pub peak: f64,
     pub floor: f64,

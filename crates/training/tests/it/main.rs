@@ -1,3 +1,8 @@
-//! The tests of the trainer, one file a part of it.
+//! The trainer through its door.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where its material fails")]
+
+mod gradients;
+mod running;
 mod schedule;
+mod small;
