@@ -19,7 +19,7 @@ use store::{Place, Store};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tuning::Datasets;
+use tuning::{Datasets, Jobs};
 
 use crate::config::{Config, Database, Metrics, Mistakes};
 use crate::data::DataFolder;
@@ -107,6 +107,9 @@ impl House {
             fixed: config.models.iter().map(|model| model.path.clone()).collect(),
             runner: Box::new(runner),
         };
+        let datasets = Datasets::new(store.clone());
+        let training =
+            Jobs::new(store.clone(), datasets.clone(), crate::training::folder(config), crate::training::trainer());
         let chat = Chat::start(store.clone(), models.clone(), ledger.clone(), Arc::clone(&clock), ids.clone());
 
         let own_port = listener.local_addr()?.port();
@@ -138,7 +141,8 @@ impl House {
             models: models.clone(),
             catalog,
             shelves: Arc::new(shelves),
-            datasets: Datasets::new(store.clone()),
+            datasets,
+            training: training.clone(),
             ledger,
             clock,
             ids,
@@ -152,6 +156,8 @@ impl House {
         };
         let stop = closing.clone();
         tasks.spawn(async move { identity_task.follow(stop).await });
+        let stop = closing.clone();
+        tasks.spawn(async move { training.run(stop).await });
         if config.discover {
             // An offer to an administrator; on this machine's own loopback, so it holds offline, too.
             let (models, stop) = (models.clone(), closing.clone());

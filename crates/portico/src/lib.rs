@@ -12,4 +12,5 @@ mod machine;
 mod options;
 pub mod port;
 mod reload;
+mod training;
 pub mod worker;

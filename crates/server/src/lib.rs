@@ -31,7 +31,7 @@ use models::Models;
 use store::Store;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tuning::Datasets;
+use tuning::{Datasets, Jobs};
 
 pub use catalog::{Catalog, CatalogError, Fixed};
 pub use health::metrics_router;
@@ -65,6 +65,8 @@ pub struct Parts {
     pub shelves: Arc<Shelves>,
     /// What models are taught with.
     pub datasets: Datasets,
+    /// What teaches them.
+    pub training: Jobs,
     /// What is used.
     pub ledger: Ledger,
     /// What time it is.

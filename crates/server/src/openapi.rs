@@ -6,7 +6,7 @@ use utoipa::OpenApi;
 
 use crate::portal::{
     accounts, aliases, bootstrap, conversations, datasets, keys, library, models, people, ratings, replays, search,
-    transfer, turns,
+    training, transfer, turns,
 };
 
 #[derive(OpenApi)]
@@ -100,6 +100,12 @@ use crate::portal::{
         datasets::versions,
         datasets::freeze,
         datasets::export,
+        training::read,
+        training::create,
+        training::job,
+        training::remove,
+        training::stop,
+        training::resume,
         conversations::list,
         conversations::create,
         conversations::read,

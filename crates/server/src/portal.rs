@@ -13,6 +13,7 @@ pub(crate) mod people;
 pub(crate) mod ratings;
 pub(crate) mod replays;
 pub(crate) mod search;
+pub(crate) mod training;
 pub(crate) mod transfer;
 pub(crate) mod turns;
 pub(crate) mod view;

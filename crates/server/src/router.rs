@@ -13,7 +13,7 @@ use crate::openai::{DialectProblem, completions, files, models as openai_models,
 use crate::portal::models::{capabilities, deployments, families, found, import, installed};
 use crate::portal::{
     accounts, aliases, bootstrap, conversations, datasets, keys, library, models, people, ratings, replays, search,
-    transfer, turns,
+    training, transfer, turns,
 };
 use crate::responses::kept;
 use crate::{Problem, Server, assets, health, live, openapi, responses};
@@ -112,6 +112,11 @@ fn portal_routes() -> Router<Server> {
         .route("/datasets/{id}/examples/{example}", patch(datasets::change_example))
         .route("/datasets/{id}/versions", get(datasets::versions).post(datasets::freeze))
         .route("/datasets/{id}/export", get(datasets::export))
+        .route("/training", get(training::read))
+        .route("/training/jobs", post(training::create))
+        .route("/training/jobs/{id}", get(training::job).delete(training::remove))
+        .route("/training/jobs/{id}/stop", post(training::stop))
+        .route("/training/jobs/{id}/resume", post(training::resume))
         // conversations
         .route("/conversations", get(conversations::list).post(conversations::create))
         .route("/conversations/import", post(transfer::import))

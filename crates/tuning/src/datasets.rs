@@ -24,11 +24,12 @@ const RATED: u32 = 10_000;
 pub struct Datasets {
     store: Store,
     /// The set that was looked over last: a person turns its pages.
-    latest: Arc<Mutex<Option<(Which, Arc<Looked>)>>>,
+    latest: Arc<Mutex<Option<Latest>>>,
 }
 
 /// A state of a set that never changes.
 type Which = (DatasetId, Option<i64>, i64);
+type Latest = (Which, Arc<Looked>);
 
 /// A set, looked over.
 #[derive(Debug)]

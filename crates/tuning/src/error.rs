@@ -20,6 +20,15 @@ pub enum Error {
     /// A set that would teach nothing.
     #[error("no example of this data set is to be learned; add some, or hold fewer out")]
     Nothing,
+    /// This binary was built without a trainer.
+    #[error("this portico was built without its trainer; build it with --features training")]
+    NoTrainer,
+    /// A recipe that cannot be meant.
+    #[error("{field} has to be {range}")]
+    Recipe { field: &'static str, range: &'static str },
+    /// The job is in no state for that.
+    #[error("{what}")]
+    Conflict { what: String },
     /// The store.
     #[error(transparent)]
     Store(#[from] store::Error),

@@ -4,6 +4,8 @@
 pub mod data;
 mod datasets;
 mod error;
+mod jobs;
 
 pub use datasets::{Datasets, Import, LIMIT, Looked, Manner, Side, Taken, Wanted};
 pub use error::Error;
+pub use jobs::{Jobs, Order, Program, Recipe, Task, Trainer};

@@ -65,5 +65,13 @@ export type Agreement = [
   Holds<Agree<ours.ImportFault, Theirs["FaultView"]>>,
   Holds<Agree<ours.ImportShown, Theirs["ShownView"]>>,
   Holds<Agree<ours.ImportResult, Theirs["ImportView"]>>,
+  Holds<Agree<ours.Learner, Theirs["LearnerView"]>>,
+  Holds<Agree<ours.Recipe, Theirs["RecipeView"]>>,
+  Holds<Agree<ours.Progress, Theirs["ProgressView"]>>,
+  Holds<Agree<ours.Job, Theirs["JobView"]>>,
+  Holds<Agree<ours.Training, Theirs["TrainingView"]>>,
+  Holds<Agree<ours.Loss, Theirs["LossView"]>>,
+  Holds<Agree<ours.JobDetail, Theirs["JobDetail"]>>,
+  Holds<Agree<ours.JobOrder, Theirs["JobBody"]>>,
   Holds<Agree<ours.DatasetVersion, Theirs["DatasetVersionView"]>>,
 ];

@@ -1253,6 +1253,86 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/training": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["read"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/training/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/training/jobs/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["job"];
+        put?: never;
+        post?: never;
+        delete: operations["remove"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/training/jobs/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["resume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/training/jobs/{id}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["stop"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/turns": {
         parameters: {
             query?: never;
@@ -1859,6 +1939,65 @@ export interface components {
             invited_by: string;
             role: string;
         };
+        /** @description A job to be. */
+        JobBody: {
+            /** Format: double */
+            alpha: number;
+            dataset: string;
+            /**
+             * Format: int32
+             * @description How often each example is seen: 1 to 200.
+             */
+            epochs: number;
+            /** Format: double */
+            learning_rate: number;
+            /** @description The name of a model of this machine. */
+            model: string;
+            name: string;
+            /**
+             * Format: int32
+             * @description 1 to 256.
+             */
+            rank: number;
+            /** Format: int32 */
+            seed?: number;
+            /**
+             * Format: int64
+             * @description A frozen version.
+             */
+            version: number;
+        };
+        /** @description A job with its losses. */
+        JobDetail: {
+            job: components["schemas"]["JobView"];
+            losses: components["schemas"]["LossView"][];
+        };
+        /** @description A training job. */
+        JobView: {
+            /**
+             * Format: int64
+             * @description Milliseconds since 1970.
+             */
+            created_at: number;
+            dataset: string;
+            /** @description Why it failed. */
+            failure?: string | null;
+            /** Format: int64 */
+            finished_at?: number | null;
+            id: string;
+            model: string;
+            name: string;
+            /** @description What it last told; empty before the first word. */
+            progress: components["schemas"]["ProgressView"];
+            recipe: components["schemas"]["RecipeView"];
+            result?: components["schemas"]["MadeView"] | null;
+            /** Format: int64 */
+            started_at?: number | null;
+            /** @description `queued`, `running`, `stopped`, `interrupted`, `failed` or `done`. */
+            state: string;
+            /** Format: int64 */
+            version: number;
+        };
         /** @description Who signs up, with the token of the link that lets them. */
         JoinBody: {
             display_name: string;
@@ -1933,6 +2072,24 @@ export interface components {
              * @description Tokens used with it altogether.
              */
             tokens_total: number;
+        };
+        /** @description A model of this machine that can learn. */
+        LearnerView: {
+            architecture: string;
+            fits: boolean;
+            /**
+             * Format: int64
+             * @description Bytes that can be had now.
+             */
+            free?: number | null;
+            name: string;
+            /**
+             * Format: int64
+             * @description Bytes of memory that learning takes, about.
+             */
+            needed: number;
+            /** Format: int64 */
+            parameters: number;
         };
         /** @description A model that is here. */
         LibraryModel: {
@@ -2018,9 +2175,24 @@ export interface components {
              */
             size_vram: number;
         };
+        /** @description The loss at a step, in nats for each token. */
+        LossView: {
+            /** Format: double */
+            held_out?: number | null;
+            /** Format: int32 */
+            step: number;
+            /** Format: double */
+            train?: number | null;
+        };
         /** @description The key itself, this once. */
         MadeKey: components["schemas"]["KeyView"] & {
             key: string;
+        };
+        /** @description What a job left, in the description of the API. */
+        MadeView: {
+            /** @description The adapter's card, as the trainer wrote it. */
+            card?: unknown;
+            folder: string;
         };
         /** @description The matrix of one model. */
         Matrix: {
@@ -2228,6 +2400,23 @@ export interface components {
             name: string;
             streaming: boolean;
         };
+        /** @description A line of the trainer in the description of the API. */
+        ProgressView: {
+            /** Format: int32 */
+            epoch?: number | null;
+            /** Format: double */
+            eta_s?: number | null;
+            /** Format: double */
+            held_out?: number | null;
+            /** Format: double */
+            loss?: number | null;
+            /** Format: int32 */
+            step?: number | null;
+            /** Format: int32 */
+            steps?: number | null;
+            /** Format: double */
+            tokens_per_s?: number | null;
+        };
         /** @description [`domain::Provenance`] in the description of the API. */
         ProvenanceView: {
             /** @description Parameters that the deployment's dialect has no word for and that were left out. */
@@ -2331,6 +2520,20 @@ export interface components {
             reasons: string[];
             shared: boolean;
             verdict: string;
+        };
+        /** @description [`Recipe`] in the description of the API. */
+        RecipeView: {
+            /** Format: double */
+            alpha: number;
+            /** Format: int32 */
+            epochs: number;
+            file: string;
+            /** Format: double */
+            learning_rate: number;
+            /** Format: int32 */
+            rank: number;
+            /** Format: int32 */
+            seed: number;
         };
         /** @description What to ask again, of whom. */
         ReplayBody: {
@@ -2614,6 +2817,13 @@ export interface components {
         /** @description A one-time link's token. */
         TokenBody: {
             token: string;
+        };
+        /** @description Everything of the page. */
+        TrainingView: {
+            /** @description Whether this portal can train; without it there is a way to get it. */
+            can_train: boolean;
+            jobs: components["schemas"]["JobView"][];
+            models: components["schemas"]["LearnerView"][];
         };
         /** @description A conversation with its whole tree of messages. */
         Tree: {
@@ -5020,6 +5230,159 @@ export interface operations {
             };
             /** @description link_spent */
             410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrainingView"];
+                };
+            };
+        };
+    };
+    create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JobBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobView"];
+                };
+            };
+            /** @description trainer_absent */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    job: {
+        parameters: {
+            query?: {
+                after?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobDetail"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    resume: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    stop: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

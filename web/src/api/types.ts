@@ -385,3 +385,27 @@ export type LibraryDownload = { name: string; url: string; state: "running" | "d
 export type Library = { folder: string; free_disk: number | null; free_memory: number | null; runs_models: boolean; from: string; models: LibraryModel[]; downloads: LibraryDownload[] };
 /** A model of the catalogue in one quantisation. */
 export type Offer = { name: string; title: string; quant: string; licence: string; licence_url: string; context: number; repo: string; bytes: number; room: Room; recommended: boolean };
+
+export type Learner = { name: string; architecture: string; parameters: number; needed: number; free: number | null; fits: boolean };
+export type JobState = "queued" | "running" | "stopped" | "interrupted" | "failed" | "done";
+export type Recipe = { file: string; rank: number; alpha: number; learning_rate: number; epochs: number; seed: number };
+export type Progress = { step?: number; steps?: number; loss?: number; held_out?: number | null; tokens_per_s?: number; eta_s?: number; epoch?: number };
+export type Job = {
+  id: string;
+  name: string;
+  model: string;
+  dataset: string;
+  version: number;
+  recipe: Recipe;
+  state: JobState;
+  progress: Progress;
+  failure: string | null;
+  result: { folder: string; card?: unknown } | null;
+  created_at: number;
+  started_at: number | null;
+  finished_at: number | null;
+};
+export type Training = { can_train: boolean; models: Learner[]; jobs: Job[] };
+export type Loss = { step: number; train: number | null; held_out: number | null };
+export type JobDetail = { job: Job; losses: Loss[] };
+export type JobOrder = { name: string; model: string; dataset: string; version: number; rank: number; alpha: number; learning_rate: number; epochs: number; seed: number };

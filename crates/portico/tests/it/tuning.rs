@@ -158,3 +158,27 @@ async fn rated_and_corrected_answers_become_examples_by_leave() {
         (&json!(1), &json!(1), &json!("mock;n=2"))
     );
 }
+
+#[tokio::test]
+async fn who_cannot_train_is_told_so_and_nobody_else_sees_the_jobs() {
+    let house = House::open().await;
+    let owner = &house.owner;
+    let set = set(owner, "a").await;
+    let told = owner.get("/api/training").await;
+    assert_eq!((&told["can_train"], &told["jobs"]), (&json!(cfg!(feature = "training")), &json!([])));
+    let dataset = set.rsplit('/').next();
+    let mut order = json!({ "name": "a", "model": "none", "dataset": dataset, "version": 1, "rank": 8, "alpha": 16, "learning_rate": 0.001, "epochs": 3 });
+    let refused = owner.call("POST", "/api/training/jobs", Some(&order)).await;
+    let expected = if cfg!(feature = "training") { (404, "not_found") } else { (409, "trainer_absent") };
+    assert_eq!((refused.status, &refused.expect(expected.0)["code"]), (expected.0, &json!(expected.1)));
+    order["name"] = json!(" ");
+    assert_eq!(owner.call("POST", "/api/training/jobs", Some(&order)).await.expect(422)["params"]["field"], "name");
+    let nobody = "/api/training/jobs/01a20846-fe00-76e7-a66b-ec075cd1d05a";
+    for (method, path) in
+        [("GET", nobody.to_owned()), ("POST", format!("{nobody}/stop")), ("DELETE", nobody.to_owned())]
+    {
+        assert_eq!(owner.call(method, &path, None).await.status, 404, "{path}");
+    }
+    let lin = owner.invite("lin").await;
+    assert_eq!(lin.call("GET", "/api/training", None).await.status, 403);
+}

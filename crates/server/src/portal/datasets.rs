@@ -624,6 +624,9 @@ impl From<tuning::Error> for Problem {
             tuning::Error::Flawed(flaw) => invalid("example_flawed").with("flaw", flaw.code()),
             tuning::Error::TooMany { limit, .. } => invalid("dataset_full").with("limit", limit),
             tuning::Error::Nothing => invalid("nothing_to_learn"),
+            tuning::Error::NoTrainer => Problem::new(StatusCode::CONFLICT, "trainer_absent", message),
+            tuning::Error::Recipe { field, range } => Problem::invalid(field, message).with("range", range),
+            tuning::Error::Conflict { .. } => Problem::new(StatusCode::CONFLICT, "conflict", message),
             tuning::Error::Store(error) => error.into(),
         }
     }
