@@ -6,7 +6,7 @@ import { ask, becomeOwner, composer, openPage, reads, speak, startBrowser, start
 import { startModel } from "./model.mjs";
 
 const RICH = "# Plan\n\nA **bold** word, a [link](https://example.org), `code`.\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n- [x] done\n- [ ] open\n\n```rust\nfn main() {}\n```\n\n合同第三条：甲方应当支付。\n";
-const PLACES = ["/", "/archived", "/settings", "/settings/chat", "/settings/account", "/settings/sessions", "/settings/keys", "/settings/usage", "/admin", "/admin/models", "/admin/aliases", "/admin/aliases/switch?alias=main", "/admin/capabilities", "/admin/catalogue", "/admin/library", "/admin/load", "/admin/keys", "/admin/people", "/admin/invitations"];
+const PLACES = ["/", "/archived", "/settings", "/settings/chat", "/settings/account", "/settings/sessions", "/settings/keys", "/settings/usage", "/admin", "/admin/models", "/admin/aliases", "/admin/aliases/switch?alias=main", "/admin/capabilities", "/admin/catalogue", "/admin/library", "/admin/datasets", "/admin/training", "/admin/load", "/admin/keys", "/admin/people", "/admin/invitations"];
 
 let model, house, browser, owner, state, talk;
 before(async () => {

@@ -63,6 +63,30 @@ const sections = [
   }),
   createRoute({
     getParentRoute: () => adminRoute,
+    path: "/datasets",
+    loader: () => loadWords("tuning"),
+    component: lazyRouteComponent(() => import("@/pages/admin/tuning/sets-page"), "SetsPage"),
+  }),
+  createRoute({
+    getParentRoute: () => adminRoute,
+    path: "/datasets/$set",
+    loader: () => loadWords("tuning"),
+    component: lazyRouteComponent(() => import("@/pages/admin/tuning/set-page"), "SetPage"),
+  }),
+  createRoute({
+    getParentRoute: () => adminRoute,
+    path: "/training",
+    loader: () => loadWords("tuning", "library"),
+    component: lazyRouteComponent(() => import("@/pages/admin/tuning/training-page"), "TrainingPage"),
+  }),
+  createRoute({
+    getParentRoute: () => adminRoute,
+    path: "/training/$job",
+    loader: () => loadWords("tuning"),
+    component: lazyRouteComponent(() => import("@/pages/admin/tuning/job-page"), "JobPage"),
+  }),
+  createRoute({
+    getParentRoute: () => adminRoute,
     path: "/load",
     component: lazyRouteComponent(() => import("@/pages/admin/load/page"), "LoadPage"),
   }),

@@ -11,6 +11,7 @@ import { failureSentence, sentence } from "@/lib/problem";
 import { Branches, type MessageProps, actionsClass } from "@/pages/chat/message";
 import { modelEntries } from "@/pages/chat/model-picker";
 import { removeMessage } from "@/pages/chat/question-view";
+import { Rate } from "@/pages/chat/rating";
 import { RunState } from "@/pages/chat/run-state";
 import { Button, IconButton } from "@/ui/button";
 import { CopyButton } from "@/ui/copy-button";
@@ -156,6 +157,7 @@ function Actions({ thread, message, last, current }: { thread: Thread; message: 
             <RefreshCw />
           </IconButton>
         )}
+        {message.finish === null ? null : <Rate message={message} onRated={() => void thread.load()} />}
         <IconButton label={t("message.details")} size="small" onClick={() => ui.togglePanel({ kind: "details", message: message.id })}>
           <Info />
         </IconButton>
