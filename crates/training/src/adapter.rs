@@ -39,6 +39,12 @@ impl Target {
         ["attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"][self as usize]
     }
 
+    /// The module of a layer in Hugging Face's models.
+    pub(crate) fn module(self) -> String {
+        let part = if self <= Target::Out { "self_attn" } else { "mlp" };
+        format!("{part}.{}", self.name())
+    }
+
     /// Numbers that go out of it and that come in.
     pub(crate) fn sides(self, shape: &Shape) -> (usize, usize) {
         let (queries, keys) = (shape.heads * shape.head_width, shape.key_heads * shape.head_width);

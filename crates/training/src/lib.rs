@@ -4,6 +4,7 @@
 mod adapter;
 mod error;
 mod examples;
+mod files;
 mod kernels;
 mod model;
 mod parameters;

@@ -268,6 +268,17 @@ impl Model {
         Ok(())
     }
 
+    /// The matrices of its adapter: the layer, which matrix they change, and `a` and `b`.
+    pub(crate) fn changes(&self) -> Vec<(usize, Target, &Tensor, &Tensor)> {
+        let find = |name: String| self.parameters.0.iter().find(|one| one.name == name).map(|one| &one.value);
+        let of = |layer: usize, target: Target| {
+            let name = format!("blk.{layer}.{}.weight", target.in_gguf());
+            Some((layer, target, find(format!("{name}.lora_a"))?, find(format!("{name}.lora_b"))?))
+        };
+        let all = (0..self.shape.layers).flat_map(|layer| Target::ALL.map(|target| (layer, target)));
+        all.filter_map(|(layer, target)| of(layer, target)).collect()
+    }
+
     /// The loss of a batch, as it is.
     ///
     /// # Errors

@@ -21,6 +21,7 @@ mod adam;
 mod checkpoint;
 
 use adam::Adam;
+pub(crate) use checkpoint::{to_bytes, write_whole};
 
 /// How a run goes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

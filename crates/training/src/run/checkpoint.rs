@@ -31,9 +31,9 @@ pub(super) fn write(run: &Run<'_>, path: &Path) -> Result<(), Error> {
     for moments in &run.adam.0 {
         let parameter = &run.model.parameters.0[moments.id.0];
         let (name, dims) = (&parameter.name, parameter.value.dims());
-        tensors.push((name.clone(), dims.to_vec(), view(&parameter.value, bytes)?));
-        tensors.push((format!("{name}.first"), dims.to_vec(), bytes(&moments.first)));
-        tensors.push((format!("{name}.second"), dims.to_vec(), bytes(&moments.second)));
+        tensors.push((name.clone(), dims.to_vec(), view(&parameter.value, to_bytes)?));
+        tensors.push((format!("{name}.first"), dims.to_vec(), to_bytes(&moments.first)));
+        tensors.push((format!("{name}.second"), dims.to_vec(), to_bytes(&moments.second)));
     }
     let views = tensors.iter().map(|(name, dims, bytes)| Ok((name, TensorView::new(Dtype::F32, dims.clone(), bytes)?)));
     let body = views
@@ -97,7 +97,7 @@ fn of(run: &Run<'_>) -> Result<Value, Error> {
     // What is frozen decides what is learned, too; what learns is in the checkpoint.
     let mut base = Sha256::new();
     for parameter in run.model.parameters.0.iter().filter(|one| !one.learns) {
-        base.update(view(&parameter.value, bytes)?);
+        base.update(view(&parameter.value, to_bytes)?);
     }
     let settings = &run.settings;
     Ok(json!({
@@ -125,11 +125,11 @@ fn same(saved: &Value, now: &Value, path: &Path) -> Result<(), Error> {
     )))
 }
 
-fn bytes(numbers: &[f32]) -> Vec<u8> {
+pub(crate) fn to_bytes(numbers: &[f32]) -> Vec<u8> {
     numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
 }
 
-pub(crate) fn hex(bytes: &[u8]) -> String {
+fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
