@@ -12,10 +12,7 @@ use candle_core::{
 };
 
 use super::reordered;
-use crate::{
-    Architecture, Error, Model, Rope, Shape, Target,
-    run::write_whole,
-};
+use crate::{Architecture, Error, Model, Rope, Shape, Target, run::write_whole};
 
 impl Architecture {
     /// The order of rows in a GGUF file.
@@ -103,7 +100,9 @@ fn shape(content: &Content, path: &Path) -> Result<Shape, Error> {
     let number = |key: &str| get(key).and_then(|value| value.to_f32().ok()).map(f64::from);
     let needed = |key: &str| whole(key).ok_or_else(|| Error::broken(path, format!("does not say its {name}.{key}")));
     let dims = |tensor: &str| content.tensor_infos.get(tensor).map(|info| info.shape.dims().to_vec());
-    if whole("expert_count").unwrap_or(0) > 0 || text(&format!("{name}.rope.scaling.type")).is_some_and(|kind| kind != "none") {
+    if whole("expert_count").unwrap_or(0) > 0
+        || text(&format!("{name}.rope.scaling.type")).is_some_and(|kind| kind != "none")
+    {
         let path = path.display();
         return Err(Error::Refused(format!("{path} has experts or stretched positions, which cannot be taught here")));
     }

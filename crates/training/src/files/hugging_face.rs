@@ -36,7 +36,8 @@ impl Model {
         shape.biases = tensors.contains_key("model.layers.0.self_attn.q_proj.bias");
         Model::build(shape, true, |name, dims| {
             let (here, name) = (name, name_of(name));
-            let tensor = tensors.remove(&name).ok_or_else(|| Error::broken(folder, format!("holds no {name} ({here})")))?;
+            let tensor =
+                tensors.remove(&name).ok_or_else(|| Error::broken(folder, format!("holds no {name} ({here})")))?;
             if tensor.dims() != dims {
                 let found = tensor.dims();
                 return Err(Error::broken(folder, format!("holds {name} as {found:?}, where {dims:?} belongs")));
@@ -119,7 +120,9 @@ fn shape(config: &Value, path: &Path) -> Result<Shape, Error> {
     };
     let plain = |scaling: &Value| scaling.is_null() || scaling["rope_type"].as_str() == Some("default");
     if !plain(&config["rope_scaling"]) || config["use_sliding_window"] == true || config["mlp_bias"] == true {
-        return Err(refused("has stretched positions, a sliding window or feed-forward biases, which cannot be taught here".into()));
+        return Err(refused(
+            "has stretched positions, a sliding window or feed-forward biases, which cannot be taught here".into(),
+        ));
     }
     let whole = |key: &str| config[key].as_u64().and_then(|number| usize::try_from(number).ok());
     let needed = |key: &str| whole(key).ok_or_else(|| Error::broken(path, format!("does not say its {key}")));

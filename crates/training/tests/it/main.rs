@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends where its material fails")]
 
+mod files;
 mod gradients;
 mod running;
 mod schedule;
