@@ -18,7 +18,7 @@ mod cursor;
 mod identity;
 mod tensor;
 
-pub use adapter::{adapter_identity, read_adapter};
+pub use adapter::{adapter_facts, adapter_identity, read_adapter};
 use cursor::Cursor;
 pub use identity::identity;
 pub use tensor::{Tensor, type_size};

@@ -28,7 +28,7 @@ pub use config::{
     AdapterConfig, KeepAlive, Key, ModelConfig, Options, ProviderConfig, Timeouts, Waiting, WorkerConfig,
 };
 pub use discovery::Found;
-pub use models::{DeploymentView, Meant, ModelView, Models, ProviderView, normalise_base_url};
+pub use models::{DeploymentView, Gift, Meant, ModelView, Models, ProviderView, normalise_base_url};
 pub use probe::Probed;
 pub use providers::KINDS;
 pub use providers::ollama::{Installed, Loaded};

@@ -3,6 +3,7 @@
 //!
 //! It runs no model and does not read GGUF itself: who opens the library brings the reader.
 
+mod adapters;
 mod catalogue;
 mod digest;
 mod downloads;
@@ -25,6 +26,7 @@ use egress::Egress;
 use http::Uri;
 use tokio_util::sync::CancellationToken;
 
+pub use adapters::{AdapterEntry, AdapterError, AdapterFacts, AdapterReader, AdapterUpload, Adapters};
 pub use catalogue::{Offer, find as find_offer, offers};
 pub use downloads::{Download, DownloadState, Downloads};
 pub use entry::{Entry, Facts, Kind, Machine, Order, Place, Run, Step, Taking, Verified};

@@ -5,6 +5,7 @@
 
 mod deployment;
 mod found;
+mod given;
 mod installed;
 mod provider;
 mod snapshot;
@@ -27,6 +28,7 @@ use crate::router::{BreakerState, FirstToken, Queue, Router, Trail};
 use crate::supervisor::{House, LOCAL, Memory, Worker};
 use crate::{AdapterConfig, AliasConfig, Errand, Key, Options, Probed, ProviderConfig, WorkerConfig, WorkerView};
 pub(crate) use deployment::{Deployment, Named, Standing};
+pub use given::Gift;
 use provider::Provider;
 pub use provider::ProviderView;
 pub(crate) use snapshot::Snapshot;

@@ -99,10 +99,15 @@ impl House {
         catalog.reload(TenantId::FIRST).await?;
         let library = crate::library::open(config, Arc::clone(&egress));
         let runner = library_runner(config);
-        models.run_workers(crate::library::with_those_that_run(&library, workers(config)?, &runner));
+        let fixed = workers(config)?;
+        let adapters = crate::library::adapters(config, &fixed);
+        let mut workers = crate::library::with_those_that_run(&library, fixed, &runner);
+        workers.iter_mut().for_each(|worker| worker.adapters = adapters.of(&worker.name));
+        models.run_workers(workers);
         let downloads = Downloads::open(library.clone());
         let shelves = Shelves {
             library,
+            adapters,
             downloads: Arc::clone(&downloads),
             fixed: config.models.iter().map(|model| model.path.clone()).collect(),
             runner: Box::new(runner),

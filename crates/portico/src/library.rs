@@ -7,7 +7,9 @@ use egress::Egress;
 use engine::embedding::{self, Pooling};
 use engine::gguf::{self, Head};
 use models::WorkerConfig;
-use models::library::{Facts, Kind, Library, Machine, Room, free_disk, ollama_folder};
+use models::library::{
+    AdapterFacts, AdapterReader, Adapters, Facts, Kind, Library, Machine, Room, free_disk, ollama_folder,
+};
 
 use crate::config::Config;
 
@@ -15,6 +17,24 @@ use crate::config::Config;
 pub(crate) fn open(config: &Config, egress: Arc<Egress>) -> Library {
     let ollama = ollama_folder(&|name| std::env::var(name).ok());
     Library::new(folder(config), ollama, MACHINE, egress).asking(config.library.from.clone())
+}
+
+/// The adapters of the data folder, and those that the configuration gives to its models.
+pub(crate) fn adapters(config: &Config, workers: &[WorkerConfig]) -> Adapters {
+    let folder = config.data.join("adapters");
+    let folder = std::path::absolute(&folder).unwrap_or(folder);
+    let fixed = workers.iter().map(|worker| (worker.name.clone(), worker.adapters.clone())).collect();
+    Adapters::new(folder, AdapterReader { inspect: inspect_adapter, fits }, fixed)
+}
+
+fn inspect_adapter(file: &Path) -> Result<AdapterFacts, String> {
+    let (architecture, matrices, lora) = gguf::adapter_facts(file)?;
+    Ok(AdapterFacts { architecture: gguf_line(&architecture), rank: lora.rank, alpha: lora.alpha, matrices })
+}
+
+fn fits(adapter: &Path, model: &Path) -> Result<(), String> {
+    let heads = gguf::read(model).map_err(|error| format!("cannot be compared with its model: {error}"))?;
+    gguf::read_adapter(adapter, &heads).map(drop)
 }
 
 /// The workers of the configuration, and those of the library's models that the portal was told to run.

@@ -5,8 +5,8 @@ use axum::Json;
 use utoipa::OpenApi;
 
 use crate::portal::{
-    accounts, aliases, bootstrap, conversations, datasets, keys, library, models, people, ratings, replays, search,
-    training, transfer, turns,
+    accounts, adapters, aliases, bootstrap, conversations, datasets, keys, library, models, people, ratings, replays,
+    search, training, transfer, turns,
 };
 
 #[derive(OpenApi)]
@@ -106,6 +106,12 @@ use crate::portal::{
         training::remove,
         training::stop,
         training::resume,
+        adapters::list,
+        adapters::take,
+        adapters::upload,
+        adapters::remove,
+        adapters::attach,
+        adapters::detach,
         conversations::list,
         conversations::create,
         conversations::read,

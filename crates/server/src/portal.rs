@@ -1,6 +1,7 @@
 //! The portal's API under `/api`: what the pages in the browser call, by session cookie.
 
 pub(crate) mod accounts;
+pub(crate) mod adapters;
 pub(crate) mod aliases;
 pub(crate) mod body;
 pub(crate) mod bootstrap;

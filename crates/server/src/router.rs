@@ -12,8 +12,8 @@ use crate::anthropic;
 use crate::openai::{DialectProblem, completions, files, models as openai_models, tasks};
 use crate::portal::models::{capabilities, deployments, families, found, import, installed};
 use crate::portal::{
-    accounts, aliases, bootstrap, conversations, datasets, keys, library, models, people, ratings, replays, search,
-    training, transfer, turns,
+    accounts, adapters, aliases, bootstrap, conversations, datasets, keys, library, models, people, ratings, replays,
+    search, training, transfer, turns,
 };
 use crate::responses::kept;
 use crate::{Problem, Server, assets, health, live, openapi, responses};
@@ -117,6 +117,11 @@ fn portal_routes() -> Router<Server> {
         .route("/training/jobs/{id}", get(training::job).delete(training::remove))
         .route("/training/jobs/{id}/stop", post(training::stop))
         .route("/training/jobs/{id}/resume", post(training::resume))
+        // adapters
+        .route("/adapters", get(adapters::list).post(adapters::take))
+        .route("/adapters/{name}", put(adapters::upload).delete(adapters::remove))
+        .route("/adapters/{name}/attach", post(adapters::attach))
+        .route("/adapters/{name}/detach", post(adapters::detach))
         // conversations
         .route("/conversations", get(conversations::list).post(conversations::create))
         .route("/conversations/import", post(transfer::import))

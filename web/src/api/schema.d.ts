@@ -4,6 +4,71 @@
  */
 
 export interface paths {
+    "/api/adapters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["list"];
+        put?: never;
+        post: operations["take"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/adapters/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** The body is the file itself. */
+        put: operations["upload"];
+        post?: never;
+        delete: operations["remove"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/adapters/{name}/attach": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["attach"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/adapters/{name}/detach": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["detach"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/aliases": {
         parameters: {
             query?: never;
@@ -1385,6 +1450,41 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description What to take in. */
+        AdapterBody: {
+            /** @description What to call it, where its own name does not serve. */
+            name?: string | null;
+            /** @description A .gguf file on the portal's machine, or the folder of a training job. */
+            path: string;
+        };
+        /** @description Everything of the page. */
+        AdapterList: {
+            adapters: components["schemas"]["AdapterView"][];
+            /** @description Where they lie. */
+            folder: string;
+            /** @description The local models that an adapter can be given to. */
+            models: string[];
+        };
+        /** @description An adapter that is here. */
+        AdapterView: {
+            /** Format: float */
+            alpha?: number | null;
+            /** @description That of the models it is for. */
+            architecture?: string | null;
+            attached: components["schemas"]["AttachmentView"][];
+            /** Format: int64 */
+            bytes: number;
+            /** @description What the training job wrote: data version, seed, losses. */
+            card?: Record<string, never> | null;
+            /** @description How many matrices of a model it changes. */
+            matrices?: number | null;
+            name: string;
+            path: string;
+            /** @description What is wrong with its file. */
+            problem?: string | null;
+            /** Format: int32 */
+            rank?: number | null;
+        };
         /** @description An alias to make, or what one is to say from now on. */
         AliasBody: {
             /** @description `least_busy` (where absent), `weighted`, `prefix_aware`, `sticky`. */
@@ -1474,6 +1574,27 @@ export interface components {
             /** @description The names it lists, or what went wrong. */
             told: string;
             url: string;
+        };
+        /** @description Which model is to compute with it. */
+        AttachBody: {
+            /** @description The name of a local model. */
+            model: string;
+            /**
+             * Format: float
+             * @description How much of its change is applied; 1, as it was trained, where it is absent.
+             */
+            scale?: number | null;
+        };
+        /** @description A model that computes with an adapter where it is asked to. */
+        AttachmentView: {
+            /** @description What a request names to be answered with the adapter. */
+            id: string;
+            /** @description The local model's name. */
+            model: string;
+            /** Format: float */
+            scale: number;
+            /** @description Where it stands; `null` while its model does not run. */
+            state?: Record<string, never> | null;
         };
         /** @description What every page needs before it can draw itself. */
         Bootstrap: {
@@ -1688,6 +1809,11 @@ export interface components {
             state: Record<string, never>;
             /** @description How many wait for a place there. */
             waiting: number;
+        };
+        /** @description Which model is no longer to. */
+        DetachBody: {
+            /** @description The name of a local model. */
+            model: string;
         };
         /** @description What was done. */
         DoneView: {
@@ -2913,6 +3039,141 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdapterList"];
+                };
+            };
+        };
+    };
+    take: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdapterBody"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdapterView"];
+                };
+            };
+        };
+    };
+    upload: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdapterView"];
+                };
+            };
+        };
+    };
+    remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description its folder is gone */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    attach: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AttachBody"];
+            };
+        };
+        responses: {
+            /** @description it is being loaded, and will be with its model; what runs goes on */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    detach: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DetachBody"];
+            };
+        };
+        responses: {
+            /** @description answers that are being written with it come to their end */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     list: {
         parameters: {
             query?: never;

@@ -383,6 +383,22 @@ export type LibraryModel = {
 /** A model file on its way there. One that failed or was stopped goes on where it was. */
 export type LibraryDownload = { name: string; url: string; state: "running" | "done" | "failed" | "paused"; checking: boolean; have: number; total: number; message: string | null; code: string | null };
 export type Library = { folder: string; free_disk: number | null; free_memory: number | null; runs_models: boolean; from: string; models: LibraryModel[]; downloads: LibraryDownload[] };
+/** A local model that computes with an adapter where it is asked to, as the model `id`. */
+export type Attachment = { model: string; id: string; scale: number; state: ModelState | null };
+/** A LoRA adapter on the portal's machine. */
+export type Adapter = {
+  name: string;
+  path: string;
+  bytes: number;
+  architecture: string | null;
+  rank: number | null;
+  alpha: number | null;
+  matrices: number | null;
+  card: Record<string, unknown> | null;
+  attached: Attachment[];
+  problem: string | null;
+};
+export type AdapterList = { folder: string; adapters: Adapter[]; models: string[] };
 /** A model of the catalogue in one quantisation. */
 export type Offer = { name: string; title: string; quant: string; licence: string; licence_url: string; context: number; repo: string; bytes: number; room: Room; recommended: boolean };
 

@@ -21,14 +21,34 @@ type Pair<'a> = (Option<&'a Tensor>, Option<&'a Tensor>);
 /// # Errors
 /// Why it is none for this model, as the rest of a sentence that begins with the file.
 pub fn read_adapter(file: &Path, base: &[Head]) -> Result<Lora, String> {
-    let unreadable = |error: std::io::Error| format!("cannot be read: {error}");
+    open(file)?.and_then(|head| fits(&head, base)).map_err(|Fault(reason)| in_one_line(&reason))
+}
+
+fn open(file: &Path) -> Result<Result<Head, Fault>, String> {
+    let unreadable = |error: io::Error| format!("cannot be read: {error}");
     let opened = File::open(file).map_err(unreadable)?;
     let facts = opened.metadata().map_err(unreadable)?;
     if !facts.is_file() {
         return Err("is not a file".into());
     }
-    let head = parse(BufReader::with_capacity(1 << 16, opened), facts.len());
-    head.and_then(|head| fits(&head, base)).map_err(|Fault(reason)| in_one_line(&reason))
+    Ok(parse(BufReader::with_capacity(1 << 16, opened), facts.len()))
+}
+
+/// What the head of an adapter's file tells by itself: the architecture that it is for, how many matrices it changes, and what the engine knows of
+/// it once it is loaded.
+///
+/// # Errors
+/// Why it is none, as the rest of a sentence that begins with the file.
+pub fn adapter_facts(file: &Path) -> Result<(String, usize, Lora), String> {
+    let facts = |head: &Head| {
+        is_lora(head)?;
+        let pairs = pairs(head)?;
+        let rank = |(first, _): &Pair<'_>| first.and_then(|first| first.shape.get(1)).copied().unwrap_or(0);
+        let rank = u32::try_from(pairs.values().map(rank).max().unwrap_or(0)).unwrap_or(u32::MAX);
+        let lora = Lora { rank, alpha: alpha(head)?, bytes: head.weight_bytes() };
+        Ok((head.architecture().to_owned(), pairs.len(), lora))
+    };
+    open(file)?.and_then(|head| facts(&head)).map_err(|Fault(reason)| in_one_line(&reason))
 }
 
 /// A word that two adapters have in common only where they are the same; see [`identity`](super::identity()).
@@ -53,16 +73,19 @@ fn fits(head: &Head, base: &[Head]) -> Result<Lora, Fault> {
     for (name, pair) in &pairs {
         rank = rank.max(rank_of(name, *pair, base)?);
     }
-    let alpha = match head.metadata.get("adapter.lora.alpha") {
-        Some(Value::Float(alpha)) if alpha.is_finite() => *alpha,
-        None => 0.0,
-        Some(_) => return Err(Fault("has an adapter.lora.alpha that is no 32-bit number".into())),
-    };
-    Ok(Lora { rank, alpha, bytes: head.weight_bytes() })
+    Ok(Lora { rank, alpha: alpha(head)?, bytes: head.weight_bytes() })
 }
 
-/// Whether it is an adapter at all, and for such a model.
-fn kind(head: &Head, base: &[Head]) -> Result<(), Fault> {
+fn alpha(head: &Head) -> Result<f32, Fault> {
+    match head.metadata.get("adapter.lora.alpha") {
+        Some(Value::Float(alpha)) if alpha.is_finite() => Ok(*alpha),
+        None => Ok(0.0),
+        Some(_) => Err(Fault("has an adapter.lora.alpha that is no 32-bit number".into())),
+    }
+}
+
+/// Whether it is an adapter at all.
+fn is_lora(head: &Head) -> Result<(), Fault> {
     match head.text("general.type") {
         Some("adapter") => {}
         Some(other) => return Err(Fault(format!("is no adapter: its general.type is {other}"))),
@@ -75,12 +98,18 @@ fn kind(head: &Head, base: &[Head]) -> Result<(), Fault> {
             return Err(Fault(format!("is an adapter of the kind {kind}; this engine applies lora")));
         }
     }
+    if head.metadata.contains_key("adapter.alora.invocation_tokens") {
+        return Err(Fault("begins to count at tokens of its own (aLoRA), which this engine does not do".into()));
+    }
+    Ok(())
+}
+
+/// Whether it is one for such a model.
+fn kind(head: &Head, base: &[Head]) -> Result<(), Fault> {
+    is_lora(head)?;
     let (of, model) = (head.architecture(), base.first().map_or("", Head::architecture));
     if of != model {
         return Err(Fault(format!("is for the architecture {of:?}, and this model is {model:?}")));
-    }
-    if head.metadata.contains_key("adapter.alora.invocation_tokens") {
-        return Err(Fault("begins to count at tokens of its own (aLoRA), which this engine does not do".into()));
     }
     Ok(())
 }

@@ -67,7 +67,7 @@ impl Models {
         self.inner.pulls.watch()
     }
 
-    fn ollama(&self, slug: &str) -> Result<Ollama, ModelError> {
+    pub(super) fn ollama(&self, slug: &str) -> Result<Ollama, ModelError> {
         let rejected = |code: &str, message: String| ModelError::Rejected {
             status: 400,
             code: Some(code.to_owned()),

@@ -3,6 +3,7 @@
 //! A model that is installed but not in memory is *cold*: the next request loads it, and until then nothing is wrong with it.
 //! Ollama's OpenAI door gives several tool calls one index; `openai` tells them apart by id.
 
+mod adapt;
 mod api;
 mod pull;
 

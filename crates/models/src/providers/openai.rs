@@ -4,6 +4,7 @@
 //! the events that were read from them. It neither waits nor retries for a model's sake; the one request it repeats is its own
 //! question for usage, where a back end does not know it.
 
+mod adapters;
 mod base;
 pub(super) mod fault;
 mod opaque;

@@ -44,6 +44,8 @@ struct State {
     pull_ms: Mutex<u64>,
     /// How long a load takes, in milliseconds.
     load_ms: Mutex<u64>,
+    /// Digests of what was sent to it.
+    blobs: Mutex<Vec<String>>,
     /// Pulls that their client left.
     left: Mutex<u32>,
     pulling: Mutex<JoinSet<()>>,
@@ -72,6 +74,7 @@ impl ScriptedOllama {
             seen: Mutex::default(),
             pull_ms: Mutex::new(0),
             load_ms: Mutex::new(0),
+            blobs: Mutex::default(),
             left: Mutex::new(0),
             pulling: Mutex::default(),
         });
@@ -131,6 +134,10 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> Result<Respons
         (Method::GET, "/v1/models") => reply(200, &state.list()),
         (Method::DELETE, "/api/delete") => state.delete(&asked),
         (Method::POST, "/api/pull") => state.pull(&asked),
+        (Method::POST, "/api/create") => state.create(&asked),
+        (Method::HEAD | Method::POST, blob) if blob.starts_with("/api/blobs/sha256:") => {
+            state.blob(&blob["/api/blobs/".len()..], &body)
+        }
         (Method::POST, "/api/show") => match state.find(&asked) {
             Some(tag) => reply(200, &shown(&tag)),
             None => missing(&asked),
@@ -196,6 +203,33 @@ impl State {
         lock(&self.installed).remove(name);
         lock(&self.loaded).retain(|loaded| loaded != name);
         plain(200, "")
+    }
+
+    /// A blob is there once its bytes came; their digest has to be the address's.
+    fn blob(&self, digest: &str, body: &Bytes) -> Response<Body> {
+        use sha2::Digest as _;
+        if body.is_empty() {
+            return plain(if lock(&self.blobs).iter().any(|known| known == digest) { 200 } else { 404 }, "");
+        }
+        let found: String = sha2::Sha256::digest(body).iter().map(|byte| format!("{byte:02x}")).collect();
+        if digest != format!("sha256:{found}") {
+            return reply(400, &json!({"error": "digest mismatch"}));
+        }
+        lock(&self.blobs).push(digest.to_owned());
+        plain(201, "")
+    }
+
+    fn create(&self, asked: &Value) -> Response<Body> {
+        let known = json!({"model": asked["from"]});
+        if self.find(&known).is_none() {
+            return missing(&known);
+        }
+        let mut adapters = asked["adapters"].as_object().into_iter().flatten().map(|(_, digest)| digest);
+        if !adapters.all(|digest| lock(&self.blobs).iter().any(|known| *digest == **known)) {
+            return reply(400, &json!({"error": "invalid digest"}));
+        }
+        self.install(asked["model"].as_str().unwrap_or_default());
+        reply(200, &json!({"status": "success"}))
     }
 
     fn pull(self: &Arc<Self>, asked: &Value) -> Response<Body> {

@@ -6,6 +6,7 @@
     reason = "a failed expectation is how a test says so, in its helpers too; and what is skipped is printed"
 )]
 
+mod adapters;
 mod address;
 mod aliases;
 mod anthropic;

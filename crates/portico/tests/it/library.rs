@@ -1,5 +1,6 @@
 //! `portico model` as a person types it, with GGUF files as they are written, hostile ones included, and a file server.
 
+mod adapters;
 mod doors;
 
 use std::io::{Read, Write};

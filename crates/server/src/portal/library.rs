@@ -30,6 +30,8 @@ pub type Runner = Box<dyn Fn(&FilePath, &str, Option<u32>) -> Option<WorkerConfi
 pub struct Shelves {
     /// What is here.
     pub library: Library,
+    /// LoRA adapters.
+    pub adapters: library::Adapters,
     /// What is on its way.
     pub downloads: Arc<Downloads>,
     /// Files of the configuration, which run as long as the portal does.
@@ -362,7 +364,7 @@ pub(crate) async fn start(
 ) -> Result<StatusCode, Problem> {
     let shelves = Arc::clone(&server.shelves);
     let entry = shelves.library.get(&name)?;
-    let Some(worker) = (shelves.runner)(&entry.path, &name, body.context) else {
+    let Some(mut worker) = (shelves.runner)(&entry.path, &name, body.context) else {
         let message = "this portico was built without its engine and runs no models itself";
         return Err(Problem::new(StatusCode::CONFLICT, "library_no_engine", message));
     };
@@ -372,7 +374,11 @@ pub(crate) async fn start(
     }
     let run = Run { context: body.context };
     let reclaimable = server.models.reclaimable();
-    blocking(move || Ok(shelves.library.set_run(&name, Some(run), reclaimable)?)).await?;
+    worker.adapters = blocking(move || {
+        shelves.library.set_run(&name, Some(run), reclaimable)?;
+        Ok(shelves.adapters.of(&name))
+    })
+    .await?;
     server.models.start_worker(worker);
     Ok(StatusCode::NO_CONTENT)
 }
@@ -438,7 +444,9 @@ fn same(one: &FilePath, other: &FilePath) -> bool {
 }
 
 /// Disks are waited for outside the threads that serve.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Problem> + Send + 'static) -> Result<T, Problem> {
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
     let failed = |_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the disk could not be asked");
     tokio::task::spawn_blocking(work).await.map_err(failed)?
 }

@@ -11,7 +11,7 @@ use crate::portal::{Person, Place, Portal, Reply, call};
 
 const NO_OLLAMA: [(&str, &str); 1] = [("OLLAMA_MODELS", "/nowhere")];
 
-async fn portal() -> (Place, Portal, Person) {
+pub(super) async fn portal() -> (Place, Portal, Person) {
     let scripted = Scripted::start().await;
     let place = Place::new(&scripted, "discover = false");
     let mut portal = place.start_with(&NO_OLLAMA).await;

@@ -5,7 +5,7 @@ import { type FormEvent, useRef, useState } from "react";
 import { api } from "@/api/client";
 import type { LibraryModel } from "@/api/types";
 import { useT } from "@/lib/i18n";
-import { again, fetchModel, librarySentence, upload } from "@/pages/admin/library/data";
+import { again, fetchModel, librarySentence, modelAddress, upload } from "@/pages/admin/library/data";
 import { Button } from "@/ui/button";
 import { Input } from "@/ui/input";
 import { Card, Section } from "@/ui/page";
@@ -19,8 +19,8 @@ export function OwnFiles() {
     <Section title={t("own")} description={t("own_text")}>
       <Card className="flex flex-col gap-4 p-4">
         <ByAddress />
-        <ByPath />
-        <ByUpload />
+        <ByPath label={t("path")} act={t("take")} take={(path) => api.post<LibraryModel>("/api/library/models", { path })} />
+        <ByUpload label={t("upload")} address={modelAddress} />
       </Card>
     </Section>
   );
@@ -53,11 +53,12 @@ function ByAddress() {
   );
 }
 
-function ByPath() {
+/** A file, or a folder, on the portal's own disk. */
+export function ByPath({ label, act, take: ask }: { label: string; act: string; take: (path: string) => Promise<{ name: string }> }) {
   const t = useT("library");
   const [path, setPath] = useState("");
   const take = useMutation({
-    mutationFn: () => api.post<LibraryModel>("/api/library/models", { path: path.trim() }),
+    mutationFn: () => ask(path.trim()),
     onSuccess: ({ name }) => {
       setPath("");
       toast(t("taken", { name }));
@@ -71,15 +72,16 @@ function ByPath() {
   };
   return (
     <form onSubmit={submit} className="flex flex-wrap items-center gap-2">
-      <Input aria-label={t("path")} placeholder={t("path")} required autoComplete="off" spellCheck={false} className="min-w-0 flex-1 basis-64 font-mono text-[13px]" value={path} onChange={(event) => setPath(event.target.value)} />
+      <Input aria-label={label} placeholder={label} required autoComplete="off" spellCheck={false} className="min-w-0 flex-1 basis-64 font-mono text-[13px]" value={path} onChange={(event) => setPath(event.target.value)} />
       <Button type="submit" icon={<HardDriveUpload />} busy={take.isPending} disabled={path.trim() === ""}>
-        {t("take")}
+        {act}
       </Button>
     </form>
   );
 }
 
-function ByUpload() {
+/** A file of the person's own computer. */
+export function ByUpload({ label, address }: { label: string; address: (file: File) => string }) {
   const t = useT("library");
   const input = useRef<HTMLInputElement>(null);
   const stop = useRef<AbortController | null>(null);
@@ -88,7 +90,7 @@ function ByUpload() {
     mutationFn: (file: File) => {
       stop.current = new AbortController();
       setShare(0);
-      return upload(file, setShare, stop.current.signal);
+      return upload(file, address(file), setShare, stop.current.signal);
     },
     onSuccess: ({ name }) => {
       toast(t("taken", { name }));
@@ -105,7 +107,7 @@ function ByUpload() {
         type="file"
         accept=".gguf"
         hidden
-        aria-label={t("upload")}
+        aria-label={label}
         onChange={(event) => {
           const file = event.target.files?.[0];
           event.target.value = "";
@@ -113,7 +115,7 @@ function ByUpload() {
         }}
       />
       <Button icon={<Upload />} disabled={send.isPending} onClick={() => input.current?.click()}>
-        {t("upload")}
+        {label}
       </Button>
       {send.isPending ? (
         <>

@@ -2,6 +2,7 @@
 import { HardDrive } from "lucide-react";
 import { useOnline } from "@/lib/online";
 import { useT } from "@/lib/i18n";
+import { Adapters } from "@/pages/admin/library/adapters";
 import { Catalogue } from "@/pages/admin/library/catalogue";
 import { useLibrary, useSize } from "@/pages/admin/library/data";
 import { DownloadRow } from "@/pages/admin/library/download-row";
@@ -50,6 +51,7 @@ export function LibraryPage() {
               )}
             </Card>
           </Section>
+          <Adapters />
           <Catalogue free={data.free_memory} from={data.from} />
           <OwnFiles />
         </>
