@@ -1,0 +1,12 @@
+//! The starter model's making: the text it learns from, its vocabulary, its file, and its examination. The teaching itself is the crate
+//! `training`'s.
+
+#![expect(clippy::cast_possible_truncation, reason = "tokens and counts are small")]
+
+pub mod dice;
+pub mod file;
+pub mod pattern;
+pub mod sums;
+pub mod values;
+pub mod vocabulary;
+pub mod writer;

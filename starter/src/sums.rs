@@ -1,0 +1,532 @@
+//! Questions for the calculator and the clock, with the call that answers them. It calculates nothing.
+
+use serde_json::{Value, json};
+
+use crate::dice::Dice;
+
+/// A question and the call for it.
+pub fn question(chinese: bool, places: &[(String, String, String)], dice: &mut Dice) -> (String, String) {
+    if dice.percent(22) {
+        return clock(chinese, places, dice);
+    }
+    let (question, expression) = if chinese { sum_zh(dice) } else { sum_en(dice) };
+    (question, call("calculator", &json!({"expression": expression})))
+}
+
+fn call(name: &str, arguments: &Value) -> String {
+    let arguments = match arguments.as_object() {
+        Some(map) if map.is_empty() => "{}".to_owned(),
+        Some(map) => {
+            let pairs: Vec<_> = map.iter().map(|(key, value)| format!("\"{key}\": {value}")).collect();
+            format!("{{{}}}", pairs.join(", "))
+        }
+        None => String::new(),
+    };
+    format!("<tool_call>\n{{\"name\": \"{name}\", \"arguments\": {arguments}}}\n</tool_call>")
+}
+
+fn clock(chinese: bool, places: &[(String, String, String)], dice: &mut Dice) -> (String, String) {
+    let place = dice.percent(65).then(|| dice.of(places));
+    let name = place.map(|(en, zh, _)| if chinese { zh.as_str() } else { en.as_str() });
+    let question = match (chinese, name) {
+        (false, None) => dice
+            .of(&[
+                "What time is it",
+                "What's the time",
+                "What is the time now",
+                "What date is it today",
+                "What day is it",
+                "Tell me the time",
+                "Current time",
+                "Which day of the week is it",
+                "What is today's date",
+                "Do you have the time",
+                "Give me the current date",
+                "How late is it",
+                "What's the date",
+                "Can you tell me the time",
+                "Today's date, please",
+                "Is it morning or evening now",
+                "What month is it",
+                "Which year is it now",
+                "What time do we have",
+                "Time",
+                "Date and time",
+                "Please check the clock",
+            ])
+            .to_string(),
+        (false, Some(place)) => dice
+            .of(&[
+                "What time is it in <>",
+                "What's the time in <>",
+                "Tell me the time in <>",
+                "What is the current time in <>",
+                "<> time",
+                "Which day is it in <>",
+                "What date is it in <> now",
+                "How late is it in <>",
+                "Is it night in <>",
+                "Local time in <>",
+                "I call someone in <>: what time is it there",
+                "What hour is it in <>",
+                "Time now in <>",
+                "Today's date in <>",
+                "My colleague lives in <>. What time does she have",
+                "Do you know what time it is over in <>",
+                "Can you look up the clock in <>",
+                "What does the clock say in <>",
+                "Give me the date in <>",
+            ])
+            .replace("<>", place),
+        (true, None) => dice
+            .of(&[
+                "现在几点",
+                "现在几点了",
+                "今天几号",
+                "今天是几月几号",
+                "今天星期几",
+                "现在是什么时间",
+                "告诉我时间",
+                "几点了",
+                "当前时间",
+                "今天的日期",
+                "请报时",
+                "现在什么时候了",
+                "今天礼拜几",
+                "今年是哪一年",
+                "这个月是几月",
+                "看看时间",
+                "帮我看一下现在的时间",
+                "今天是什么日子",
+                "日期和时间",
+                "现在是上午还是下午",
+                "查一下时间",
+                "报一下时间",
+            ])
+            .to_string(),
+        (true, Some(place)) => dice
+            .of(&[
+                "<>现在几点",
+                "现在<>几点了",
+                "<>时间",
+                "<>今天几号",
+                "<>现在是什么时间",
+                "告诉我<>的时间",
+                "查一下<>的时间",
+                "<>当地时间是几点",
+                "<>那边几点了",
+                "请问<>现在是几点钟",
+                "<>是白天还是晚上",
+                "<>今天星期几",
+                "我要给<>打电话，那边几点",
+                "<>的日期是多少",
+                "同事在<>，他那里现在几点",
+                "看看<>的时钟",
+                "<>此刻是什么时候",
+                "帮我看下<>几点",
+                "<>现在几号",
+            ])
+            .replace("<>", place),
+    };
+    let arguments = place.map_or(json!({}), |(_, _, iana)| json!({"timezone": iana}));
+    (question, call("clock", &arguments))
+}
+
+/// A number as it is said and as it is calculated with.
+fn number(dice: &mut Dice) -> String {
+    let digits = *dice.of(&[1, 1, 2, 2, 2, 3, 3, 4, 5]);
+    let whole = dice.between(if digits == 1 { 1 } else { 10_i64.pow(digits - 1) }, 10_i64.pow(digits) - 1);
+    match dice.below(8) {
+        0 => format!("{whole}.{}", dice.between(1, 9)),
+        1 => format!("{whole}.{:02}", dice.between(1, 99)),
+        _ => whole.to_string(),
+    }
+}
+
+fn rate(dice: &mut Dice) -> String {
+    match dice.below(5) {
+        0 => format!("{}.{}", dice.below(30), dice.between(1, 9)),
+        _ => dice.between(1, 95).to_string(),
+    }
+}
+
+fn fill(pattern: &str, parts: [&str; 4]) -> String {
+    let [a, b, c, p] = parts;
+    pattern.replace("A", a).replace("B", b).replace("C", c).replace("P", p)
+}
+
+fn sum_en(dice: &mut Dice) -> (String, String) {
+    const SUMS: &[(&str, &[&str])] = &[
+        (
+            "A + B",
+            &[
+                "A plus B",
+                "add A and B",
+                "the sum of A and B",
+                "A and B together",
+                "A + B",
+                "A+B",
+                "what do A and B make",
+                "if I have A and get B more",
+                "one bill is A, another is B; the total",
+                "I walked A km and then B km, how far in all",
+                "increase A by B",
+                "put A and B together",
+            ],
+        ),
+        (
+            "A - B",
+            &[
+                "A minus B",
+                "subtract B from A",
+                "the difference between A and B",
+                "A - B",
+                "A-B",
+                "take B away from A",
+                "A less B",
+                "I have A and spend B, what is left",
+                "how much more is A than B",
+                "decrease A by B",
+                "from A remove B",
+                "deduct B from A",
+                "there were A and B are gone, how many remain",
+            ],
+        ),
+        (
+            "A * B",
+            &[
+                "A times B",
+                "multiply A by B",
+                "the product of A and B",
+                "A * B",
+                "A*B",
+                "A x B",
+                "A × B",
+                "A multiplied by B",
+                "A boxes with B pieces each, how many pieces",
+                "one costs A, what do B cost",
+                "B tickets at A each",
+                "A rows of B seats, how many seats",
+                "A hours at B an hour",
+            ],
+        ),
+        (
+            "A / B",
+            &[
+                "A divided by B",
+                "divide A by B",
+                "A / B",
+                "A/B",
+                "A ÷ B",
+                "split A into B equal parts",
+                "A shared by B people",
+                "the quotient of A and B",
+                "A over B",
+                "how many times does B go into A",
+                "B people share A equally, how much does each get",
+                "distribute A among B",
+            ],
+        ),
+        (
+            "A * P%",
+            &[
+                "P% of A",
+                "P percent of A",
+                "what is P% of A",
+                "P per cent of A",
+                "how much is P percent of A",
+                "a tip of P% on A",
+                "tax of P% on A",
+                "calculate P% from A",
+                "the P% share of A",
+                "interest of P% on A",
+            ],
+        ),
+        (
+            "A * (1 + P%)",
+            &[
+                "A plus P%",
+                "increase A by P%",
+                "A with P% added",
+                "add P percent to A",
+                "A plus P percent tax",
+                "a price of A rises by P%",
+                "raise A by P percent",
+            ],
+        ),
+        (
+            "A * (1 - P%)",
+            &[
+                "A minus P%",
+                "reduce A by P%",
+                "A with a discount of P%",
+                "take P percent off A",
+                "A less P percent",
+                "a price of A falls by P%",
+                "decrease A by P%",
+                "P% off A",
+            ],
+        ),
+        (
+            "A + B + C",
+            &[
+                "A + B + C",
+                "A plus B plus C",
+                "the sum of A, B and C",
+                "add A, B and C",
+                "A and B and C together",
+                "A+B+C",
+            ],
+        ),
+        (
+            "(A + B) * C",
+            &[
+                "(A + B) * C",
+                "(A+B)*C",
+                "the sum of A and B, times C",
+                "add A and B, then multiply by C",
+                "C times the sum of A and B",
+                "A plus B, all multiplied by C",
+                "(A plus B) times C",
+            ],
+        ),
+        (
+            "(A - B) * C",
+            &[
+                "(A - B) * C",
+                "(A-B)*C",
+                "the difference of A and B, times C",
+                "subtract B from A and multiply by C",
+                "(A minus B) times C",
+            ],
+        ),
+        (
+            "(A + B) / C",
+            &[
+                "(A + B) / C",
+                "the sum of A and B divided by C",
+                "add A and B, then divide by C",
+                "(A plus B) divided by C",
+                "(A+B)/C",
+            ],
+        ),
+        (
+            "(A - B) / C",
+            &[
+                "(A - B) / C",
+                "(A-B)/C",
+                "subtract B from A, then divide by C",
+                "the difference of A and B divided by C",
+                "(A minus B) divided by C",
+            ],
+        ),
+        (
+            "A * B + C",
+            &[
+                "A * B + C",
+                "A times B plus C",
+                "multiply A by B and add C",
+                "A*B+C",
+                "A x B + C",
+                "B pieces at A each plus C for shipping",
+            ],
+        ),
+        ("A * B - C", &["A * B - C", "A times B minus C", "multiply A by B and subtract C", "A*B-C"]),
+        ("A + B * C", &["A + B * C", "A plus B times C", "A+B*C"]),
+        ("A - B - C", &["A - B - C", "A minus B minus C", "from A take B and C", "I had A, spent B and then C"]),
+        ("A / B + C", &["A / B + C", "A divided by B plus C", "divide A by B and add C"]),
+        ("A * B * C", &["A * B * C", "A times B times C", "the volume of a box A by B by C", "multiply A, B and C"]),
+        ("(A + B) / 2", &["the average of A and B", "the mean of A and B", "halfway between A and B"]),
+        ("(A + B + C) / 3", &["the average of A, B and C", "the mean of A, B and C"]),
+        ("A * A", &["A squared", "the square of A", "A to the power of two"]),
+        ("A / 2", &["half of A", "A halved"]),
+        ("A * 2", &["twice A", "double A", "the double of A"]),
+        ("A * 3", &["three times A", "triple A"]),
+    ];
+    const FRAMES: &[&str] = &[
+        "<>",
+        "<>",
+        "<>",
+        "What is <>",
+        "Calculate <>",
+        "How much is <>",
+        "Compute <>",
+        "Please work out <>",
+        "Tell me <>",
+        "What's <>",
+        "Can you calculate <>",
+        "Work out <>",
+        "I need <>",
+        "Give me the result of <>",
+        "Evaluate <>",
+        "Find <>",
+        "Could you tell me <>",
+        "What do I get for <>",
+        "Please calculate <>",
+    ];
+    framed(SUMS, FRAMES, dice)
+}
+
+fn sum_zh(dice: &mut Dice) -> (String, String) {
+    const SUMS: &[(&str, &[&str])] = &[
+        (
+            "A + B",
+            &[
+                "A加B",
+                "A加上B",
+                "A与B的和",
+                "A和B相加",
+                "A + B",
+                "A+B",
+                "我有A元又得到B元，一共",
+                "A和B的总和",
+                "把A和B加起来",
+                "两笔钱A和B合计",
+                "走了A公里又走了B公里，共",
+                "A增加B",
+                "A再加B",
+                "上午卖了A件，下午卖了B件，共卖出",
+            ],
+        ),
+        (
+            "A - B",
+            &[
+                "A减B",
+                "A减去B",
+                "A与B的差",
+                "A - B",
+                "A-B",
+                "从A里减B",
+                "我有A元花了B元，还剩",
+                "A比B多",
+                "A扣除B",
+                "A去掉B",
+                "原有A个，用掉B个，剩下",
+                "A减少B",
+                "从A中扣掉B",
+            ],
+        ),
+        (
+            "A * B",
+            &[
+                "A乘B",
+                "A乘以B",
+                "A与B的积",
+                "A * B",
+                "A*B",
+                "A×B",
+                "每箱A个，B箱共有",
+                "单价A元，买B件要",
+                "A的B倍",
+                "一张票A元，B张票",
+                "每天A，B天共",
+                "A排每排B个座位，共有",
+                "时薪A元，工作B小时",
+            ],
+        ),
+        (
+            "A / B",
+            &[
+                "A除以B",
+                "A / B",
+                "A/B",
+                "A÷B",
+                "把A平均分成B份，每份",
+                "B个人平分A，每人",
+                "A与B的商",
+                "A被B除",
+                "A元分给B个人，每人得",
+                "A里有几个B",
+                "A分成B等份",
+            ],
+        ),
+        (
+            "A * P%",
+            &[
+                "A的P%",
+                "A的百分之P",
+                "P%的A",
+                "求A的百分之P",
+                "A按P%计税，税款",
+                "A元的P%",
+                "A的百分之P等于",
+                "A元存款利率P%，利息",
+                "A乘以P%",
+            ],
+        ),
+        (
+            "A * (1 + P%)",
+            &["A增加P%", "A上涨P%", "A加上P%的税", "A提高百分之P后", "A涨价P%", "A增长百分之P", "A上浮P%"],
+        ),
+        ("A * (1 - P%)", &["A减少P%", "A下降P%", "A降价P%后", "A优惠百分之P", "A减去百分之P", "A便宜P%", "A下调P%"]),
+        (
+            "A + B + C",
+            &["A + B + C", "A加B加C", "A、B、C的和", "A、B和C相加", "A+B+C", "A、B、C一共", "三笔支出A、B、C合计"],
+        ),
+        (
+            "(A + B) * C",
+            &[
+                "(A + B) * C",
+                "(A+B)*C",
+                "A加B的和乘以C",
+                "A与B的和的C倍",
+                "先把A和B相加，再乘C",
+                "A加B再乘以C的结果",
+                "（A+B）×C",
+                "A与B之和乘C",
+            ],
+        ),
+        ("(A - B) * C", &["(A - B) * C", "(A-B)*C", "A减B的差乘以C", "先用A减B，再乘C", "（A-B）×C", "A与B的差乘C"]),
+        (
+            "(A + B) / C",
+            &["(A + B) / C", "(A+B)/C", "A加B的和除以C", "先把A和B相加，再除以C", "（A+B）÷C", "A与B之和除以C"],
+        ),
+        (
+            "(A - B) / C",
+            &["(A - B) / C", "(A-B)/C", "A减B的差除以C", "先用A减B，再除以C", "（A-B）÷C", "A与B的差除以C"],
+        ),
+        ("A * B + C", &["A * B + C", "A乘B加C", "A*B+C", "A乘以B再加C", "A×B+C", "单价A元买B件，运费C元，共"]),
+        ("A * B - C", &["A * B - C", "A乘B减C", "A*B-C", "A乘以B再减C", "A×B-C"]),
+        ("A + B * C", &["A + B * C", "A加B乘C", "A+B*C", "A+B×C"]),
+        ("A - B - C", &["A - B - C", "A减B再减C", "A-B-C", "有A元，先花B元再花C元，剩"]),
+        ("A / B + C", &["A / B + C", "A除以B再加C", "A÷B+C"]),
+        ("A * B * C", &["A * B * C", "A乘B乘C", "长A宽B高C的体积", "A×B×C"]),
+        ("(A + B) / 2", &["A和B的平均数", "A与B的平均值", "A、B的均值"]),
+        ("(A + B + C) / 3", &["A、B、C的平均数", "A、B和C的平均值"]),
+        ("A * A", &["A的平方", "A的二次方", "边长A的正方形面积"]),
+        ("A / 2", &["A的一半", "A的二分之一"]),
+        ("A * 2", &["A的两倍", "A翻一番"]),
+        ("A * 3", &["A的三倍"]),
+    ];
+    const FRAMES: &[&str] = &[
+        "<>",
+        "<>是多少",
+        "<>等于多少",
+        "<>等于几",
+        "计算<>",
+        "请计算<>",
+        "帮我算一下<>",
+        "算算<>",
+        "<>得多少",
+        "求<>",
+        "<>多少",
+        "<>结果是多少",
+        "请问<>是多少",
+        "<>=",
+        "<>的结果",
+        "麻烦算一下<>",
+        "<>是几",
+        "我想知道<>是多少",
+    ];
+    framed(SUMS, FRAMES, dice)
+}
+
+fn framed(sums: &[(&str, &[&str])], frames: &[&str], dice: &mut Dice) -> (String, String) {
+    // The first kinds are asked most.
+    let kind = if dice.percent(65) { dice.below(7) } else { dice.below(sums.len()) };
+    let (expression, wordings) = sums[kind];
+    let (a, b, c, p) = (number(dice), number(dice), number(dice), rate(dice));
+    let parts = [a.as_str(), b.as_str(), c.as_str(), p.as_str()];
+    let said = fill(wordings[dice.below(wordings.len())], parts);
+    (dice.of(frames).replace("<>", &said), fill(expression, parts))
+}

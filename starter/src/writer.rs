@@ -1,0 +1,300 @@
+//! The text that the starter model learns from: conversations of a few kinds, written from patterns. It reads `facts.json` and the lists
+//! under `text/`, and nothing of `questions/`.
+
+use std::{collections::HashMap, path::Path};
+
+use anyhow::{Context, Result, bail, ensure};
+use serde::{Deserialize, Serialize};
+
+use crate::{dice::Dice, pattern::Pattern, sums, values};
+
+/// Choices that are tried for a value that differs from those beside it.
+const TRIES: usize = 8;
+
+/// One conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Conversation {
+    /// What it teaches.
+    pub kind: String,
+    /// What it begins with, where it has one.
+    pub system: Option<String>,
+    /// Questions and answers in turn; the last one is an answer.
+    pub turns: Vec<(String, String)>,
+}
+
+/// Everything that conversations are made of.
+pub struct Writer {
+    lists: HashMap<String, Vec<Pattern>>,
+    facts: Vec<Fact>,
+    passages: Vec<Passages>,
+    places: Vec<(String, String, String)>,
+}
+
+struct Fact {
+    answers: [String; 2],
+    questions: [Vec<Pattern>; 2],
+}
+
+struct Passages {
+    languages: Vec<usize>,
+    patterns: Vec<Pattern>,
+    questions: Vec<(String, Pattern)>,
+}
+
+#[derive(Deserialize)]
+struct FactsFile {
+    timezones: Vec<Place>,
+    facts: Vec<FactLine>,
+}
+
+#[derive(Deserialize)]
+struct Place {
+    en: String,
+    zh: String,
+    iana: String,
+}
+
+#[derive(Deserialize)]
+struct FactLine {
+    id: String,
+    en: String,
+    zh: String,
+}
+
+/// English and Chinese, as places in pairs.
+const LANGUAGES: [&str; 2] = ["en", "zh"];
+
+impl Writer {
+    /// Reads what `folder` (the folder of this program) holds.
+    ///
+    /// # Errors
+    /// When a list is absent or says what cannot be.
+    pub fn read(folder: &Path) -> Result<Self> {
+        let text = |name: &str| {
+            let path = folder.join(name);
+            std::fs::read_to_string(&path).with_context(|| path.display().to_string())
+        };
+        let told: FactsFile = serde_json::from_str(&text("facts.json")?)?;
+        let mut writer = Writer {
+            lists: HashMap::new(),
+            facts: Vec::new(),
+            passages: passages(&text("text/extraction.txt")?)?,
+            places: told.timezones.into_iter().map(|place| (place.en, place.zh, place.iana)).collect(),
+        };
+        for (name, lines) in
+            sections(&text("text/lists.txt")?, "= ").into_iter().chain(sections(&text("text/talk.txt")?, "= "))
+        {
+            writer.lists.insert(name.to_owned(), lines.into_iter().map(Pattern::read).collect::<Result<_>>()?);
+        }
+        let wordings = text("text/facts.txt")?;
+        let mut wordings: HashMap<&str, Vec<&str>> = sections(&wordings, "# ").into_iter().collect();
+        for fact in told.facts {
+            let lines = wordings.remove(fact.id.as_str()).with_context(|| format!("no wording of {}", fact.id))?;
+            let of = |chinese: bool| {
+                lines.iter().filter(|line| is_chinese(line) == chinese).map(|line| Pattern::read(line)).collect()
+            };
+            writer.facts.push(Fact {
+                answers: [fact.en, fact.zh],
+                questions: [of(false), of(true)]
+                    .into_iter()
+                    .collect::<Result<Vec<_>>>()?
+                    .try_into()
+                    .map_err(|_| anyhow::anyhow!("two languages"))?,
+            });
+        }
+        ensure!(wordings.is_empty(), "wordings of no fact: {:?}", wordings.keys());
+        Ok(writer)
+    }
+
+    /// Conversation `number`.
+    pub fn conversation(&self, seed: u64, number: u64) -> Conversation {
+        let mut dice = Dice::new(seed, number);
+        let language = dice.below(2);
+        let mut kind = "";
+        let mut turns = Vec::new();
+        for _ in 0..1 + usize::from(dice.percent(12)) {
+            let turn = self.turn(language, &mut dice);
+            kind = turn.0;
+            turns.push(turn.1);
+        }
+        let system = dice.percent(12).then(|| self.say(["system_en", "system_zh"][language], &mut dice));
+        Conversation { kind: format!("{kind}-{}", LANGUAGES[language]), system, turns }
+    }
+
+    fn turn(&self, language: usize, dice: &mut Dice) -> (&'static str, (String, String)) {
+        match dice.below(100) {
+            0..31 => ("facts", self.fact(language, dice)),
+            31..66 => ("extraction", self.extraction(language, dice)),
+            66..79 => ("tools", self.sum(language, dice)),
+            79..97 => ("unknown", self.unknown(language, dice)),
+            _ => ("talk", self.talk(language, dice)),
+        }
+    }
+
+    fn fact(&self, language: usize, dice: &mut Dice) -> (String, String) {
+        let fact = dice.of(&self.facts);
+        let said = dice.of(&fact.questions[language]).say(dice, &mut |slot, dice| self.fill(slot, dice));
+        (self.dressed(&said, language, dice), fact.answers[language].clone())
+    }
+
+    fn sum(&self, language: usize, dice: &mut Dice) -> (String, String) {
+        let (question, call) = sums::question(language == 1, &self.places, dice);
+        (self.dressed(&question, language, dice), call)
+    }
+
+    fn unknown(&self, language: usize, dice: &mut Dice) -> (String, String) {
+        let said = self.say(["unknown_en", "unknown_zh"][language], dice);
+        let answer = self.say(["decline_en", "decline_zh"][language], dice);
+        (self.dressed(&said, language, dice), answer)
+    }
+
+    fn talk(&self, language: usize, dice: &mut Dice) -> (String, String) {
+        let names =
+            [["hello_en", "thanks_en", "bye_en", "mood_en"], ["hello_zh", "thanks_zh", "bye_zh", "mood_zh"]][language];
+        let name = *dice.of(&names);
+        (self.say(name, dice), self.say(&format!("{name}_answer"), dice))
+    }
+
+    fn extraction(&self, language: usize, dice: &mut Dice) -> (String, String) {
+        let fitting: Vec<&Passages> = self.passages.iter().filter(|one| one.languages.contains(&language)).collect();
+        loop {
+            let block = *dice.of(&fitting);
+            let mut bound = HashMap::new();
+            let passage = dice.of(&block.patterns).say(dice, &mut |slot, dice| self.bind(slot, &mut bound, dice));
+            let askable: Vec<_> = block.questions.iter().filter(|(slot, _)| bound.contains_key(slot)).collect();
+            if askable.is_empty() {
+                continue;
+            }
+            let (slot, pattern) = *dice.of(&askable);
+            let before = bound.len();
+            let question = pattern.say(dice, &mut |slot, dice| self.bind(slot, &mut bound, dice));
+            // The question names something that the passage left out.
+            if bound.len() > before {
+                continue;
+            }
+            return (self.framed(&passage, &question, language, dice), bound[slot].clone());
+        }
+    }
+
+    /// Passage and question as people put them together.
+    fn framed(&self, passage: &str, question: &str, language: usize, dice: &mut Dice) -> String {
+        let question = self.dressed(question, language, dice);
+        let name = ["frame_en", "frame_zh"][language];
+        let frame = self.lists.get(name).map(|frames| dice.of(frames).clone());
+        let fill =
+            &mut |slot: &str, _: &mut Dice| if slot == "passage" { passage.to_owned() } else { question.clone() };
+        frame.map_or_else(String::new, |frame| frame.say(dice, fill))
+    }
+
+    /// A question as people type it: with courtesy or without, with a mark or without, in small letters, with a slip of the finger.
+    fn dressed(&self, question: &str, language: usize, dice: &mut Dice) -> String {
+        let (before, after) = ([["before_en", "after_en"], ["before_zh", "after_zh"]][language]).into();
+        let mut said = question.to_owned();
+        if dice.percent(22) {
+            let courtesy = self.say(before, dice);
+            if language == 0 && !said.starts_with("I ") && !said.starts_with("Portico") && courtesy.ends_with(' ') {
+                said = said
+                    .chars()
+                    .enumerate()
+                    .map(|(at, letter)| if at == 0 { letter.to_ascii_lowercase() } else { letter })
+                    .collect();
+            }
+            said = courtesy + &said;
+        }
+        said += &self.say(after, dice);
+        if language == 0 && dice.percent(60) {
+            let mut letters = said.chars();
+            said = letters
+                .next()
+                .map(|first| first.to_uppercase().collect::<String>() + letters.as_str())
+                .unwrap_or_default();
+        }
+        said
+    }
+
+    fn say(&self, list: &str, dice: &mut Dice) -> String {
+        match self.lists.get(list) {
+            Some(patterns) => dice.of(patterns).say(dice, &mut |slot, dice| self.fill(slot, dice)),
+            None => values::value(list, dice).unwrap_or_else(|| format!("<{list}>")),
+        }
+    }
+
+    fn fill(&self, slot: &str, dice: &mut Dice) -> String {
+        self.say(slot, dice)
+    }
+
+    /// The value that `name:kind` has in this passage, drawn when it is first met; no two are the same.
+    fn bind(&self, slot: &str, bound: &mut HashMap<String, String>, dice: &mut Dice) -> String {
+        let Some((name, kind)) = slot.split_once(':') else { return self.fill(slot, dice) };
+        if let Some(value) = bound.get(name) {
+            return value.clone();
+        }
+        let mut value = self.say(kind, dice);
+        for _ in 0..TRIES {
+            if !bound.values().any(|other| other.contains(&value) || value.contains(other.as_str())) {
+                break;
+            }
+            value = self.say(kind, dice);
+        }
+        bound.insert(name.to_owned(), value.clone());
+        value
+    }
+
+    /// Names that patterns use and nobody fills.
+    pub fn unfilled(&self) -> Vec<String> {
+        let of_lists = self.lists.values().flatten();
+        let of_facts = self.facts.iter().flat_map(|fact| fact.questions.iter().flatten());
+        let of_passages = self
+            .passages
+            .iter()
+            .flat_map(|one| one.patterns.iter().chain(one.questions.iter().map(|(_, pattern)| pattern)));
+        let slots = of_lists.chain(of_facts).chain(of_passages).flat_map(Pattern::slots);
+        let kinds = slots.map(|slot| slot.split_once(':').map_or(slot, |(_, kind)| kind));
+        let known = |kind: &&str| {
+            matches!(*kind, "passage" | "question")
+                || self.lists.contains_key(*kind)
+                || values::value(kind, &mut Dice::new(0, 0)).is_some()
+        };
+        kinds.filter(|kind| !known(kind)).map(str::to_owned).collect()
+    }
+}
+
+fn is_chinese(text: &str) -> bool {
+    text.chars().any(|letter| ('\u{4e00}'..='\u{9fff}').contains(&letter))
+}
+
+/// The lines below each heading.
+fn sections<'a>(text: &'a str, mark: &str) -> Vec<(&'a str, Vec<&'a str>)> {
+    let mut sections: Vec<(&str, Vec<&str>)> = Vec::new();
+    for line in text.lines().filter(|line| !line.is_empty()) {
+        match (line.strip_prefix(mark), sections.last_mut()) {
+            (Some(name), _) => sections.push((name, Vec::new())),
+            (None, Some((_, lines))) => lines.push(line),
+            (None, None) => {}
+        }
+    }
+    sections
+}
+
+fn passages(text: &str) -> Result<Vec<Passages>> {
+    let mut all = Vec::new();
+    for (languages, lines) in sections(text, "@") {
+        let languages = match languages {
+            "en" => vec![0],
+            "zh" => vec![1],
+            "both" => vec![0, 1],
+            other => bail!("{other} is no language"),
+        };
+        let mut one = Passages { languages, patterns: Vec::new(), questions: Vec::new() };
+        for line in lines {
+            match line.strip_prefix("? ").and_then(|line| line.split_once(' ')) {
+                Some((slot, question)) => {
+                    one.questions.push((slot.to_owned(), Pattern::read(question).with_context(|| line.to_owned())?))
+                }
+                None => one.patterns.push(Pattern::read(line).with_context(|| line.to_owned())?),
+            }
+        }
+        all.push(one);
+    }
+    Ok(all)
+}
