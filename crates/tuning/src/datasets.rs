@@ -257,8 +257,10 @@ impl Datasets {
 }
 
 impl Looked {
-    /// Whether the example at this place is held out.
+    /// Whether the example at this place is held out. One that is almost the same as another is on that one's side: measured on
+    /// what was all but learned, a model would seem better than it is.
     pub fn held_out(&self, at: usize) -> bool {
+        let at = self.report.twins.get(at).copied().flatten().unwrap_or(at);
         self.examples.get(at).is_some_and(|example| held_out(example, self.division))
     }
 

@@ -208,3 +208,20 @@ async fn what_cannot_be_meant_is_refused() {
     assert!(matches!(refused, Err(Error::NoTrainer)), "{refused:?}");
     house.close().await;
 }
+
+#[tokio::test]
+async fn what_is_almost_the_same_is_on_one_side() {
+    let mut house = house(WHOLE).await;
+    let datasets = Datasets::new(house.store.clone());
+    let change = store::DatasetChange { held_out: Some(50), ..Default::default() };
+    house.store.change_dataset(&house.anna, house.set, change).await.unwrap();
+    let answer = "在人事系统中提交申请，由直属上级批准后生效，三个工作日内会收到通知。".repeat(2);
+    for number in 0..16 {
+        datasets.add(&house.anna, house.set, Example::pair(format!("怎样申请年假{number}？"), &answer)).await.unwrap();
+    }
+    let looked = datasets.looked(&house.anna, house.set, None).await.unwrap();
+    let sides: Vec<bool> = (1..17).map(|at| looked.held_out(at)).collect();
+    assert!(sides.iter().all(|side| *side == sides[0]), "{sides:?}");
+    assert!(looked.report.twins.iter().flatten().count() >= 15);
+    house.close().await;
+}
