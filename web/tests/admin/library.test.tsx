@@ -2,7 +2,7 @@
 import { QueryClientProvider } from "@tanstack/react-query";
 import { cleanup, fireEvent, render, screen, waitFor, within } from "@testing-library/react";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import type { Library, LibraryDownload, LibraryModel, Offer, Room } from "@/api/types";
+import type { Adapter, Library, LibraryDownload, LibraryModel, Offer, Room } from "@/api/types";
 import { queries } from "@/app/queries";
 import { LibraryPage } from "@/pages/admin/library/page";
 import { Toaster } from "@/ui/toast";
@@ -39,7 +39,7 @@ let answers: Record<string, unknown> = {};
 beforeEach(() => {
   queries.clear();
   sent = [];
-  answers = { "GET /api/library": library(), "GET /api/library/offers": { offers: [OFFER, LARGE] } };
+  answers = { "GET /api/library": library(), "GET /api/library/offers": { offers: [OFFER, LARGE] }, "GET /api/adapters": { folder: "/data/adapters", adapters: [], models: ["tiny"] } };
   vi.stubGlobal("fetch", async (path: string, init: RequestInit) => {
     const method = String(init.method);
     if (method !== "GET") sent.push({ method, path, body: typeof init.body === "string" ? JSON.parse(init.body) : null });
@@ -126,4 +126,20 @@ test("a refusal is told in the library's own words", async () => {
   fireEvent.change(await screen.findByLabelText("Path on the portal's machine"), { target: { value: "/tmp/page.gguf" } });
   press("Take in");
   await screen.findByText("The file is no GGUF model that may be loaded.");
+});
+
+test("an adapter is given to a model with its scale, and taken from it again", async () => {
+  const poet: Adapter = { name: "poet", path: "/data/adapters/poet/adapter.gguf", bytes: 2e6, architecture: "llama", rank: 8, alpha: 16, matrices: 2, card: { seed: 7 }, attached: [], problem: null };
+  answers["GET /api/adapters"] = { folder: "/data/adapters", adapters: [poet], models: ["tiny"] };
+  show();
+  await screen.findByText("2 MB · llama · rank 8 · changes 2 matrices");
+  fireEvent.change(screen.getByLabelText("Scale"), { target: { value: "0.5" } });
+  press("Give to the model: poet");
+  await waitFor(() => expect(sent).toEqual([{ method: "POST", path: "/api/adapters/poet/attach", body: { model: "tiny", scale: 0.5 } }]));
+  const state = { state: "failed", code: "adapter_refused", message: "the adapter poet has another shape" };
+  answers["GET /api/adapters"] = { folder: "/data/adapters", adapters: [{ ...poet, attached: [{ model: "tiny", id: "local/tiny:poet", scale: 0.5, state }] }], models: ["tiny"] };
+  await queries.invalidateQueries();
+  await screen.findByText("the adapter poet has another shape");
+  press("Take poet from tiny");
+  await waitFor(() => expect(sent.at(-1)).toEqual({ method: "POST", path: "/api/adapters/poet/detach", body: { model: "tiny" } }));
 });
