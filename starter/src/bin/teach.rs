@@ -2,6 +2,7 @@
 //! from its checkpoint. What text it learns from is the library's `writer`.
 
 use std::{
+    collections::BTreeSet,
     fs,
     io::Write as _,
     path::{Path, PathBuf},
@@ -38,7 +39,7 @@ struct Arguments {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Conversations of this leg.
-    #[arg(long, default_value_t = 64_000)]
+    #[arg(long, default_value_t = 52_000)]
     count: u64,
     #[arg(long, default_value_t = 2048)]
     batch_tokens: usize,
@@ -73,7 +74,9 @@ fn teach(arguments: &Arguments) -> Result<()> {
 
     let seed = arguments.seed + arguments.leg - 1;
     let all = |number: u64| number % 6 == 0;
+    let left_out = left_out(arguments)?;
     let examples: Vec<_> = (0..arguments.count)
+        .filter(|number| !left_out.contains(number))
         .map(|number| file::example(&writer.conversation(seed, number), &vocabulary, all(number)))
         .collect();
     let held_out: Vec<_> = (0..HELD_OUT)
@@ -161,6 +164,14 @@ fn vocabulary(writer: &Writer, arguments: &Arguments) -> Result<Vocabulary> {
     let vocabulary = Vocabulary::learn(texts.iter().map(String::as_str), arguments.vocabulary, LEAST);
     fs::write(path, serde_json::to_vec(&vocabulary)?)?;
     Ok(vocabulary)
+}
+
+/// Numbers of the conversations that hold a held-out question, as `starter/build check` found them.
+fn left_out(arguments: &Arguments) -> Result<BTreeSet<u64>> {
+    let path = arguments.folder.join(format!("left-out/leg-{}.txt", arguments.leg));
+    let text =
+        fs::read_to_string(&path).with_context(|| format!("{}: `starter/build check` writes it", path.display()))?;
+    text.lines().map(|line| line.parse().with_context(|| path.display().to_string())).collect()
 }
 
 fn shape(vocabulary: usize, arguments: &Arguments) -> Shape {
