@@ -10,6 +10,8 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
+import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -73,10 +75,20 @@ def worker(binary: Path, model: Path) -> Iterator[str]:
                     process.kill()
                     log.seek(0)
                     sys.exit(f"ask: the worker said {line!r}\n{log.read()}")
-                yield f"http://{found[0]}"
+                url = f"http://{found[0]}"
+                while not is_ready(url):
+                    time.sleep(0.1)
+                yield url
             finally:
                 process.terminate()
                 process.wait()
+
+
+def is_ready(url: str) -> bool:
+    try:
+        return urllib.request.urlopen(f"{url}/health", timeout=10).status == 200
+    except urllib.error.HTTPError:
+        return False
 
 
 def ask(url: str, question: str) -> tuple[str, float]:

@@ -3,9 +3,12 @@
 use std::{fs, path::Path};
 
 use anyhow::Result;
-use candle_core::quantized::{
-    GgmlDType, QTensor,
-    gguf_file::{self, Value},
+use candle_core::{
+    Tensor,
+    quantized::{
+        GgmlDType, QTensor,
+        gguf_file::{self, Value},
+    },
 };
 use training::{Example, Model};
 
@@ -83,7 +86,9 @@ pub fn write(path: &Path, model: &Model, vocabulary: &Vocabulary, precision: Pre
     for (name, tensor) in model.tensors()? {
         let fits = tensor.rank() == 2 && tensor.dims()[1] % BLOCK == 0;
         let kind = if fits && precision == Precision::Q8 { GgmlDType::Q8_0 } else { GgmlDType::F32 };
-        tensors.push((name, QTensor::quantize(&tensor, kind)?));
+        // A copy of its own: candle quantises a tensor's whole storage, also what lies before a part of it.
+        let alone = Tensor::from_vec(tensor.flatten_all()?.to_vec1::<f32>()?, tensor.dims(), tensor.device())?;
+        tensors.push((name, QTensor::quantize(&alone, kind)?));
     }
     let metadata: Vec<_> = metadata.iter().map(|(key, value)| (*key, value)).collect();
     let tensors: Vec<_> = tensors.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect();

@@ -3,7 +3,7 @@
 
 use std::{collections::HashMap, path::Path};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use crate::{dice::Dice, pattern::Pattern, sums, values};
@@ -36,7 +36,8 @@ struct Fact {
 }
 
 struct Passages {
-    languages: Vec<usize>,
+    /// `en`, `zh`, `both`, or `copy` for those of the first leg.
+    group: String,
     patterns: Vec<Pattern>,
     questions: Vec<(String, Pattern)>,
 }
@@ -106,7 +107,43 @@ impl Writer {
         Ok(writer)
     }
 
-    /// Conversation `number`.
+    /// Conversation `number` of a leg. In the first leg most of them teach nothing but copying: without it, nothing is found in a passage.
+    pub fn of_leg(&self, leg: u64, seed: u64, number: u64) -> Conversation {
+        let mut dice = Dice::new(seed, number);
+        match leg {
+            1 if dice.percent(85) => self.copying(&mut dice),
+            _ => self.conversation(seed, number),
+        }
+    }
+
+    fn copying(&self, dice: &mut Dice) -> Conversation {
+        let language = dice.below(2);
+        let kinds = [
+            "word",
+            "string",
+            "party_en",
+            "party_zh",
+            "amount_en",
+            "amount_zh",
+            "date_en",
+            "date_zh",
+            "en_person",
+            "zh_person",
+        ];
+        let turn = match dice.below(3) {
+            0 => self.extraction_of(&["copy"], language, dice),
+            _ => {
+                let parts: Vec<String> =
+                    (0..1 + dice.below(5)).map(|_| self.say(dice.of::<&str>(&kinds), dice)).collect();
+                let text = parts.join([", ", "，"][language]);
+                let order = self.say(["repeat_en", "repeat_zh"][language], dice);
+                (order + &text, text)
+            }
+        };
+        Conversation { kind: format!("copy-{}", LANGUAGES[language]), system: None, turns: vec![turn] }
+    }
+
+    /// Conversation `number` of all kinds.
     pub fn conversation(&self, seed: u64, number: u64) -> Conversation {
         let mut dice = Dice::new(seed, number);
         let language = dice.below(2);
@@ -156,7 +193,12 @@ impl Writer {
     }
 
     fn extraction(&self, language: usize, dice: &mut Dice) -> (String, String) {
-        let fitting: Vec<&Passages> = self.passages.iter().filter(|one| one.languages.contains(&language)).collect();
+        self.extraction_of(&[LANGUAGES[language], "both"], language, dice)
+    }
+
+    /// From a passage of one of these groups.
+    fn extraction_of(&self, groups: &[&str], language: usize, dice: &mut Dice) -> (String, String) {
+        let fitting: Vec<&Passages> = self.passages.iter().filter(|one| groups.contains(&one.group.as_str())).collect();
         loop {
             let block = *dice.of(&fitting);
             let mut bound = HashMap::new();
@@ -278,14 +320,9 @@ fn sections<'a>(text: &'a str, mark: &str) -> Vec<(&'a str, Vec<&'a str>)> {
 
 fn passages(text: &str) -> Result<Vec<Passages>> {
     let mut all = Vec::new();
-    for (languages, lines) in sections(text, "@") {
-        let languages = match languages {
-            "en" => vec![0],
-            "zh" => vec![1],
-            "both" => vec![0, 1],
-            other => bail!("{other} is no language"),
-        };
-        let mut one = Passages { languages, patterns: Vec::new(), questions: Vec::new() };
+    for (group, lines) in sections(text, "@") {
+        let mut one = Passages { group: group.to_owned(), patterns: Vec::new(), questions: Vec::new() };
+        ensure!(["en", "zh", "both", "copy"].contains(&group), "{group} is no group of passages");
         for line in lines {
             match line.strip_prefix("? ").and_then(|line| line.split_once(' ')) {
                 Some((slot, question)) => {

@@ -41,13 +41,16 @@ struct Arguments {
     /// Conversations of this leg.
     #[arg(long, default_value_t = 52_000)]
     count: u64,
-    #[arg(long, default_value_t = 2048)]
+    #[arg(long, default_value_t = 640)]
     batch_tokens: usize,
     #[arg(long, default_value_t = 2.5e-3)]
     peak: f64,
     /// Steps between two models that are written for a look at them.
     #[arg(long, default_value_t = 500)]
     look_every: usize,
+    /// Teach nothing: write the models of the checkpoint that is there.
+    #[arg(long)]
+    export: bool,
     #[arg(long, default_value_t = 2)]
     threads: usize,
     #[arg(long, default_value_t = 4096)]
@@ -77,7 +80,7 @@ fn teach(arguments: &Arguments) -> Result<()> {
     let left_out = left_out(arguments)?;
     let examples: Vec<_> = (0..arguments.count)
         .filter(|number| !left_out.contains(number))
-        .map(|number| file::example(&writer.conversation(seed, number), &vocabulary, all(number)))
+        .map(|number| file::example(&writer.of_leg(arguments.leg, seed, number), &vocabulary, all(number)))
         .collect();
     let held_out: Vec<_> = (0..HELD_OUT)
         .map(|number| file::example(&writer.conversation(HELD_OUT_SEED, number), &vocabulary, false))
@@ -122,6 +125,9 @@ fn learn(
     let mut log = fs::OpenOptions::new().create(true).append(true).open(log)?;
     loop {
         let mut run = Run::new(model, examples, Some(held_out), settings.clone(), Some(&checkpoint))?;
+        if arguments.export {
+            return Ok(());
+        }
         let (mut sum, mut count) = (0.0, 0);
         let state = run.go(|progress| {
             sum += progress.loss;

@@ -11,6 +11,9 @@ struct Arguments {
     /// The folder with facts.json and text/.
     #[arg(long, default_value = ".")]
     folder: std::path::PathBuf,
+    #[arg(long, default_value_t = 2)]
+    leg: u64,
+    /// That of the first leg.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// How many conversations.
@@ -25,7 +28,7 @@ fn main() -> Result<()> {
     ensure!(unfilled.is_empty(), "nobody fills {unfilled:?}");
     let mut out = BufWriter::new(std::io::stdout().lock());
     for number in 0..arguments.count {
-        serde_json::to_writer(&mut out, &writer.conversation(arguments.seed, number))?;
+        serde_json::to_writer(&mut out, &writer.of_leg(arguments.leg, arguments.seed + arguments.leg - 1, number))?;
         out.write_all(b"\n")?;
     }
     Ok(out.flush()?)
