@@ -1,5 +1,5 @@
 //! A worker as a process of its own, for tests and measurements: `worker MODEL.gguf [--listen A] [--key K] [--name N] [--context N]
-//! [--threads N] [--deterministic BOOL] [--prefixes DIR] [--lora NAME=FILE:SCALE]… [--watch]`. `worker --scripted PIECE|PIECE… [--pace MS] …` says the pieces instead, `worker --recalls` what follows from all before it; `worker --embeds DIMENSIONS` makes vectors, or scores where that is 0. The real one is `portico engine`.
+//! [--threads N] [--deterministic BOOL] [--prefixes DIR] [--mmproj FILE] [--lora NAME=FILE:SCALE]… [--watch]`. `worker --scripted PIECE|PIECE… [--pace MS] …` says the pieces instead, `worker --recalls` what follows from all before it; `worker --embeds DIMENSIONS` makes vectors, or scores where that is 0. The real one is `portico engine`.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a tool for tests; its arguments are ours")]
 
@@ -25,6 +25,7 @@ fn main() -> ExitCode {
         step_target: None,
         guesses: true,
         draft: None,
+        projector: None,
         adapters: Vec::new(),
         calibration: engine::confidence::Calibration::default(),
         prefixes: None,
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
             "--calibration" => options.calibration = value().parse().expect("FIGURE:SHARE,…"),
             "--prefixes" => options.prefixes = Some(value().into()),
             "--draft" => options.draft = Some(value().into()),
+            "--mmproj" => options.projector = Some(value().into()),
             "--deterministic" => options.deterministic = Some(value().parse().expect("true or false")),
             "--watch" => options.parent_watch = true,
             "--scripted" => script = Some(Script::answering(&value().split('|').collect::<Vec<_>>())),

@@ -3,11 +3,11 @@
 
 use std::{path::Path, sync::Arc};
 
-use crate::Device;
+use crate::{Device, pictures::Pixels};
 
 pub mod scripted;
 
-/// A token's id in its vocabulary.
+/// A token's id in its vocabulary; below zero, a place of a picture ([`Rows`]).
 pub type Token = i32;
 
 /// A sequence in the backend's cache, from 0 to [`Facts::slots`]: one that is being continued, or one that is kept because others may begin
@@ -85,6 +85,45 @@ pub struct Facts {
     pub chat_template: Option<String>,
 }
 
+/// What a model sees of a picture, or of a part of it: a row of numbers for each place that it takes in a prompt. The tokens of these places
+/// are numbered from `first`, and no other picture has the same: so what begins alike holds the same pictures.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rows {
+    /// The token of the first place, below zero, as are the others.
+    pub first: Token,
+    /// Places.
+    pub len: u32,
+    /// Numbers of all rows, one row after the other.
+    pub numbers: Vec<f32>,
+    /// Whether the places see one another, not only what is before: then they are computed all at once.
+    pub whole: bool,
+}
+
+impl Rows {
+    /// The tokens of its places.
+    pub fn tokens(&self) -> std::ops::Range<Token> {
+        self.first..self.first.saturating_add_unsigned(self.len)
+    }
+}
+
+/// What stands for one picture in a prompt.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Seen {
+    /// Its places, and what its model writes around and between them.
+    pub tokens: Vec<Token>,
+    /// What is at the places. The backend knows of them as long as somebody holds them.
+    pub rows: Vec<Arc<Rows>>,
+}
+
+/// The eyes of a model. They work beside its [`Backend`], which knows what they saw.
+pub trait Sight: Send {
+    /// Looks at a picture. That takes longer than a step.
+    ///
+    /// # Errors
+    /// Why it cannot be seen, as the rest of a sentence that begins with the picture.
+    fn look(&mut self, picture: &Pixels) -> Result<Seen, String>;
+}
+
 /// Text to tokens and back. Shared by the door, which counts before it queues, and the scheduler.
 pub trait Vocabulary: Send + Sync {
     /// Number of tokens; the width of a row of logits.
@@ -140,7 +179,7 @@ pub trait Backend: Send {
     fn vocabulary(&self) -> Arc<dyn Vocabulary>;
     /// Computes `batch`, at most [`Facts::batch`] tokens, all with `adapter` or all without one, and calls `row` with the index in `batch`
     /// and the logits of each input that wants them, in order. A sequence's logits do not depend on the other sequences, but for the
-    /// rounding of the sums.
+    /// rounding of the sums. Places of a picture that is [`whole`](Rows::whole) come all together.
     ///
     /// # Errors
     /// [`Failed`], when no row was given. The slots of the batch then hold what they held, and perhaps some tokens more.
@@ -154,6 +193,10 @@ pub trait Backend: Send {
     fn share(&mut self, from: Slot, to: Slot, len: u32);
     /// Leaves a slot its first `len` tokens; where not [`Facts::shares`], `len` is 0 or what it held before a failure.
     fn truncate(&mut self, slot: Slot, len: u32);
+    /// Its eyes, where it has some; once.
+    fn sight(&mut self) -> Option<Box<dyn Sight>> {
+        None
+    }
     /// Loads the LoRA adapter in `file`, which from now on is `id`.
     ///
     /// # Errors

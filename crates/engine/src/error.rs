@@ -49,6 +49,14 @@ pub enum Error {
         /// Why, as the rest of the sentence.
         reason: String,
     },
+    /// The projector's file is none for the model: another, or none.
+    #[error("the projector {} {reason}", path.display())]
+    Projector {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, as the rest of the sentence.
+        reason: String,
+    },
     /// An adapter's file is none for the model: another, or none.
     #[error("the adapter {} {reason}", path.display())]
     Adapter {

@@ -16,11 +16,13 @@ mod adapter;
 mod check;
 mod cursor;
 mod identity;
+mod projector;
 mod tensor;
 
 pub use adapter::{adapter_facts, adapter_identity, read_adapter};
 use cursor::Cursor;
 pub use identity::identity;
+pub use projector::{projector_beside, read_projector};
 pub use tensor::{Tensor, type_size};
 
 /// Characters of a sentence about a file.

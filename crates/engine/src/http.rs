@@ -28,6 +28,7 @@ mod adapters;
 mod answers;
 mod embeddings;
 mod following;
+mod pictures;
 mod prefixes;
 mod problem;
 mod requests;
@@ -35,6 +36,7 @@ mod rerank;
 
 use answers::{Envelope, Kind};
 use following::Reading;
+use pictures::{Album, Shown};
 use problem::Problem;
 use requests::{Chat, Completion, Prompt, Wish};
 
@@ -109,7 +111,12 @@ async fn models(State(door): Shared) -> Json<Value> {
         (None, None) => json!({"value": "loading", "progress": door.model.progress.get()}),
     };
     let mut models = Vec::new();
-    if let Some(Ready { facts, template, adapters: named, .. }) = door.model.ready() {
+    if let Some(Ready { facts, template, adapters: named, eyes, .. }) = door.model.ready() {
+        let (mut capabilities, mut modalities) = (vec!["completion"], vec!["text"]);
+        if eyes.is_some() {
+            capabilities.push("vision");
+            modalities.push("image");
+        }
         models = named.list().iter().map(|named| adapters::as_model(&door, named)).collect();
         model["meta"] = json!({
             "context_length": facts.context,
@@ -123,7 +130,8 @@ async fn models(State(door): Shared) -> Json<Value> {
             "devices": facts.devices,
             "gpu_layers": facts.gpu_layers.0,
             "layers": facts.gpu_layers.1,
-            "capabilities": ["completion"],
+            "capabilities": capabilities,
+            "input_modalities": modalities,
         });
     }
     if let Some(vectors) = door.model.vectors() {
@@ -143,7 +151,8 @@ async fn chat(
     let shaped = off_the_runtime(Arc::clone(door), move |door, ready| {
         let chat: Chat = requests::read(&body)?;
         let mut wish = chat.wish()?.on_behalf_of(&headers);
-        let mut texts = chat.texts()?;
+        let mut album = Album::new(ready, &format!("picture-{}", door.ids.next().simple()));
+        let mut texts = chat.texts(&mut album)?;
         let mut more = chat.chat_template_kwargs.clone().unwrap_or_default();
         let tools = chat.tools()?;
         if let Some(tools) = &tools {
@@ -153,12 +162,14 @@ async fn chat(
             }
         }
         prepare(ready, &wish);
-        let (prompt, opening, templated, thoughts) = chat_prompt(door, ready, &texts, &more)?;
+        let Asking { pieces, opening, templated, thoughts } = chat_prompt(door, ready, &texts, &more, &album)?;
         let reading = Reading { thoughts: Some(thoughts), calls: tools.map(|tools| tools.reader()) };
-        Ok((wish, prompt, opening, templated, reading))
+        Ok((wish, (pieces, album), opening, templated, reading))
     });
-    let (wish, prompt, opening, templated, reading) = shaped.await?;
-    answer(door, wish, prompt, opening, Kind::Chat, Some(templated), reading).await
+    let (wish, (pieces, album), opening, templated, reading) = shaped.await?;
+    let Some(ready) = door.model.ready() else { return Err(Problem::Gone) };
+    let shown = album.shown(ready, pieces).await?;
+    answer(door, wish, shown, opening, Kind::Chat, Some(templated), reading).await
 }
 
 async fn completion(
@@ -175,7 +186,8 @@ async fn completion(
         Ok((wish, completion_prompt(ready, completion.prompt)?))
     });
     let (wish, (prompt, opening)) = shaped.await?;
-    answer(door, wish, prompt, opening, Kind::Completion, None, Reading::default()).await
+    let shown = Shown { tokens: prompt, rows: Vec::new() };
+    answer(door, wish, shown, opening, Kind::Completion, None, Reading::default()).await
 }
 
 fn whole(body: Result<Bytes, BytesRejection>) -> Result<Bytes, Problem> {
@@ -232,16 +244,33 @@ fn offer(
     }
 }
 
-/// The prompt of a chat, whether it holds no text, whether a template formed it, and what it begins to think.
+/// What a chat comes to.
+struct Asking {
+    /// The prompt, cut where pictures belong.
+    pieces: Vec<Vec<Token>>,
+    /// Whether it holds no text.
+    opening: bool,
+    /// Whether a template formed it.
+    templated: bool,
+    /// What it begins to think.
+    thoughts: Thoughts,
+}
+
 fn chat_prompt(
     door: &Door,
     ready: &Ready,
     messages: &[Value],
     more: &Map<String, Value>,
-) -> Result<(Vec<Token>, bool, bool, Thoughts), Problem> {
+    album: &Album,
+) -> Result<Asking, Problem> {
+    let encoded = |text: &str, begin: bool, markup: bool| -> Result<Vec<Vec<Token>>, Problem> {
+        let pieces = album.pieces(text)?.into_iter().enumerate();
+        Ok(pieces.map(|(nth, piece)| ready.vocabulary.encode(piece, begin && nth == 0, markup)).collect())
+    };
     let Some(template) = &ready.template else {
         let text = plain_question(messages)?;
-        return Ok((ready.vocabulary.encode(&text, true, false), text.is_empty(), false, Thoughts::default()));
+        let pieces = encoded(&text, true, false)?;
+        return Ok(Asking { pieces, opening: text.is_empty(), templated: false, thoughts: Thoughts::default() });
     };
     let refused = |refused: &crate::template::Refused| Problem::Template { why: refused.to_string() };
     let template = template.as_ref().map_err(refused)?;
@@ -249,7 +278,8 @@ fn chat_prompt(
     // Most templates write the BOS themselves; two of them would not be what the model was trained on.
     let (bos, _) = ready.vocabulary.marks();
     let begun = !bos.is_empty() && text.starts_with(&bos);
-    Ok((ready.vocabulary.encode(&text, !begun, true), false, true, Thoughts::after(&text)))
+    let pieces = encoded(&text, !begun, true)?;
+    Ok(Asking { pieces, opening: false, templated: true, thoughts: Thoughts::after(&text) })
 }
 
 /// What a model without a template is asked: the last question, with the system prompt on the lines before it.
@@ -292,7 +322,7 @@ fn completion_prompt(ready: &Ready, prompt: Prompt) -> Result<(Vec<Token>, bool)
 async fn answer(
     door: &Door,
     wish: Wish,
-    prompt: Vec<Token>,
+    Shown { tokens: prompt, rows: pictures }: Shown,
     opening: bool,
     kind: Kind,
     chat_template: Option<bool>,
@@ -319,6 +349,7 @@ async fn answer(
     let scored = wish.likelihoods.is_some();
     let asked = Asked {
         prompt,
+        pictures,
         opening,
         max_tokens: wish.max_tokens.unwrap_or(room).min(room),
         sampling: wish.sampling,

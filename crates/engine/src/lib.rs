@@ -20,6 +20,7 @@ pub mod machine;
 pub mod memory;
 mod model;
 mod parent;
+pub mod pictures;
 pub mod rerank;
 pub mod sampler;
 pub mod scheduler;

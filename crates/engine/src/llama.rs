@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use crate::{
     Device, Error, Loaded, Options, Progress,
-    backend::{Adapter, Backend, Facts, Failed, Input, Lora, Slot, Token, Vocabulary},
+    backend::{Adapter, Backend, Facts, Failed, Input, Lora, Sight, Slot, Token, Vocabulary},
     embedding::Pooling,
     gguf::{self, Head},
     gpu::Split,
@@ -15,8 +15,12 @@ use crate::{
 mod native;
 mod native_batch;
 mod native_lora;
+#[cfg(test)]
+mod native_reference;
 mod native_vectors;
+mod native_vision;
 mod vectors;
+mod vision;
 
 /// The bindings that are linked, and with them llama.cpp; a test compares it.
 const LLAMA: &str = "0.1.161";
@@ -69,11 +73,12 @@ fn write(options: &Options, progress: &Progress, heads: Vec<Head>) -> Result<Box
     let trained =
         first.of_architecture("context_length").and_then(|tokens| u32::try_from(tokens).ok()).unwrap_or(u32::MAX);
     let context = options.context.unwrap_or(DEFAULT_CONTEXT).clamp(1, trained);
-    let weights: u64 = heads.iter().map(Head::weight_bytes).sum();
+    let seeing = options.projector.as_deref().map(vision::check).transpose()?.unwrap_or(0);
+    let weights = heads.iter().map(Head::weight_bytes).sum::<u64>();
     let per_token = first.cache_per_token();
     let blocks = first.of_architecture("block_count").and_then(|blocks| u32::try_from(blocks).ok()).unwrap_or(0);
     let devices = native::devices();
-    let bytes = weights.saturating_add(per_token.saturating_mul(u64::from(context)));
+    let bytes = weights.saturating_add(seeing).saturating_add(per_token.saturating_mul(u64::from(context)));
     let split = Split::of(options.gpu_layers, blocks, bytes, &devices)?;
     let deterministic = options.deterministic.unwrap_or(weights < WORTH_A_BATCH);
     // Where sequences are apart each has a whole context to itself.
@@ -81,7 +86,7 @@ fn write(options: &Options, progress: &Progress, heads: Vec<Head>) -> Result<Box
         true => (context.next_multiple_of(STRETCH), SLOTS),
         false => (context, FULL_CONTEXTS),
     };
-    let cells = cells(path, weights, per_token, (least, contexts), (split, &devices))?;
+    let cells = cells(path, weights.saturating_add(seeing), per_token, (least, contexts), (split, &devices))?;
     let slots = if deterministic { cells / least } else { SLOTS };
     let cells = if deterministic { slots * least } else { cells };
 
@@ -92,8 +97,21 @@ fn write(options: &Options, progress: &Progress, heads: Vec<Head>) -> Result<Box
     // Weights that are laid out anew leave the file's own pages behind: mapped, they would stay in memory twice.
     let model = native::Model::load(path, !anew, split.layers, progress).map_err(|reason| unsupported(path, reason))?;
     let model = Arc::new(model);
-    let limits = native::Limits { cells, slots, outputs: SLOTS, batch: BATCH, threads, apart: deterministic };
-    let context_of = native::Context::new(Arc::clone(&model), limits).map_err(|reason| unsupported(path, reason))?;
+    let album = Arc::new(vision::Album::default());
+    let eyes = match &options.projector {
+        None => None,
+        Some(file) => {
+            let opened = native_vision::Projector::load(file, Arc::clone(&model), threads, split.layers > 0)
+                .and_then(|projector| vision::Eyes::open(projector, Arc::clone(&album), BATCH - PARALLEL));
+            let refused = |reason: String| Error::Projector { path: file.clone(), reason: gguf::in_one_line(&reason) };
+            tracing::info!(projector = %file.display(), bytes = seeing, "the model sees");
+            Some(Box::new(opened.map_err(refused)?) as Box<dyn Sight>)
+        }
+    };
+    let (apart, sees) = (deterministic, eyes.is_some());
+    let limits = native::Limits { cells, slots, outputs: SLOTS, batch: BATCH, threads, apart, sees };
+    let context_of =
+        native::Context::new(Arc::clone(&model), limits, album).map_err(|reason| unsupported(path, reason))?;
     let facts = Facts {
         context,
         cells,
@@ -123,7 +141,7 @@ fn write(options: &Options, progress: &Progress, heads: Vec<Head>) -> Result<Box
     );
     let words = Arc::new(Words { model, drops_first_space });
     let identity = identity(path, &heads, cells).map(|identity| format!("{identity} apart {deterministic}"));
-    Ok(Box::new(Llama { context: context_of, facts, words, heads, adapters: BTreeMap::new(), identity }))
+    Ok(Box::new(Llama { context: context_of, facts, words, heads, adapters: BTreeMap::new(), identity, eyes }))
 }
 
 /// What a saved state depends on besides its tokens. The length of the cache does so in models that turn positions in another way where it is
@@ -175,6 +193,8 @@ struct Llama {
     adapters: BTreeMap<u32, Attached>,
     /// `None` where the file could not be read once more.
     identity: Option<String>,
+    /// Until they are asked for.
+    eyes: Option<Box<dyn Sight>>,
 }
 
 /// An adapter, and what saved states know it by.
@@ -223,6 +243,10 @@ impl Backend for Llama {
 
     fn truncate(&mut self, slot: Slot, len: u32) {
         self.context.truncate(slot, len);
+    }
+
+    fn sight(&mut self) -> Option<Box<dyn Sight>> {
+        self.eyes.take()
     }
 
     fn attach(&mut self, id: u32, file: &Path) -> Result<Lora, String> {

@@ -15,6 +15,7 @@ use crate::{
     backend::{Backend, Facts, Vocabulary},
     embedding::{self, Embedder, Jobs},
     grammar::Words,
+    pictures::Eyes,
     scheduler::{NotChanged, Scheduler},
     template::{Refused, Template},
 };
@@ -64,6 +65,8 @@ pub(crate) struct Ready {
     pub(crate) template: Option<Result<Template, Refused>>,
     pub(crate) scheduler: Scheduler,
     pub(crate) adapters: Adapters,
+    /// `None` when the model reads text only.
+    pub(crate) eyes: Option<Eyes>,
     words: OnceLock<Arc<Words>>,
 }
 
@@ -116,12 +119,13 @@ impl Model {
 
     fn writes(
         &self,
-        backend: Box<dyn Backend>,
+        mut backend: Box<dyn Backend>,
         draft: Option<Box<dyn Backend>>,
         files: &[AdapterFile],
         step_target: Duration,
         prefixes: Option<&Path>,
     ) -> Result<Box<dyn FnOnce()>, Error> {
+        let eyes = backend.sight().map(Eyes::new);
         let facts = backend.facts().clone();
         let vocabulary = backend.vocabulary();
         let (bos, eos) = vocabulary.marks();
@@ -139,7 +143,7 @@ impl Model {
                 return Err(Error::Adapter { path: wish.file.clone(), reason });
             }
         }
-        let ready = Ready { facts, vocabulary, template, scheduler, adapters, words: OnceLock::new() };
+        let ready = Ready { facts, vocabulary, template, scheduler, adapters, eyes, words: OnceLock::new() };
         let _ = self.loaded.set(Kind::Writes(Box::new(ready)));
         Ok(Box::new(|| work.run()))
     }

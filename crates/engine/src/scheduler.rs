@@ -113,7 +113,7 @@ pub struct Scheduler {
 }
 
 enum Message {
-    Ask(Ask),
+    Ask(Box<Ask>),
     Attach(PathBuf, Attached),
     /// The adapter is closed already.
     Detach(u32, oneshot::Sender<()>),
@@ -181,7 +181,7 @@ impl Scheduler {
             return Err(NotTaken::Busy(waiting));
         }
         let (events, receiver) = tokio::sync::mpsc::channel(READER_LAG + KEPT_FREE);
-        if self.inbox.send(Message::Ask(Ask { request, events, _claim: claim })).is_err() {
+        if self.inbox.send(Message::Ask(Box::new(Ask { request, events, _claim: claim }))).is_err() {
             self.load.queued.fetch_sub(1, Ordering::Relaxed);
             return Err(NotTaken::Gone);
         }

@@ -9,6 +9,7 @@ use crate::{
     AdapterFile, Error, GpuLayers,
     backend::Backend,
     confidence::Calibration,
+    gguf::projector_beside,
     http::{self, Door},
     listener::{self, Front, Listen, Listener},
     model::{Loaded, Model, Progress},
@@ -45,6 +46,8 @@ pub struct Options {
     pub guesses: bool,
     /// The GGUF file of a smaller model with the same vocabulary, which guesses ahead.
     pub draft: Option<PathBuf>,
+    /// The GGUF file of the projector with which the model sees pictures; the one beside the model that is named as its own when absent.
+    pub projector: Option<PathBuf>,
     /// LoRA adapters to begin with.
     pub adapters: Vec<AdapterFile>,
     /// What answers' confidence says for this model.
@@ -117,6 +120,8 @@ where
 {
     let (done, working) = oneshot::channel();
     std::thread::spawn(move || {
+        let projector = options.projector.clone().or_else(|| projector_beside(&options.model));
+        let options = Options { projector, ..options };
         let step_target = options.step_target.unwrap_or(STEP_TARGET);
         let loaded = load(&options, &door.model.progress).and_then(|loaded| {
             let draft = load_draft(&options, &load, &loaded)?;
@@ -135,7 +140,14 @@ where
     let Some(path) = &options.draft else { return Ok(None) };
     let refused = |reason: String| Err(Error::Draft { path: path.clone(), reason });
     let Loaded::Writer(model) = model else { return refused("has nothing to guess: the model writes no text".into()) };
-    let options = Options { model: path.clone(), draft: None, adapters: Vec::new(), prefixes: None, ..options.clone() };
+    let options = Options {
+        model: path.clone(),
+        draft: None,
+        projector: None,
+        adapters: Vec::new(),
+        prefixes: None,
+        ..options.clone()
+    };
     let Loaded::Writer(draft) = load(&options, &Progress::default())? else {
         return refused("cannot guess: it writes no text".into());
     };

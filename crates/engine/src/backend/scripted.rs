@@ -5,6 +5,7 @@
 use std::{
     collections::BTreeMap,
     hash::{DefaultHasher, Hash, Hasher},
+    ops::Range,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
@@ -41,6 +42,8 @@ pub struct Script {
     pub clock: Option<Arc<StepClock>>,
     /// The step, counted from 1, that fails.
     pub fails_at: Option<u64>,
+    /// Pictures whose places have to be computed all at once, by their tokens.
+    pub whole: Vec<Range<Token>>,
     /// Which weights it stands for.
     pub weights: String,
     /// What the model is; the zeros are filled in.
@@ -173,7 +176,22 @@ impl Scripted {
         if adapter.is_some_and(|adapter| !self.adapters.contains_key(&adapter.id)) {
             return Err(Failed::Broken(format!("no such adapter: {adapter:?}")));
         }
+        self.whole_pictures(batch)?;
         batch.iter().try_for_each(|input| self.accept(input, adapter))
+    }
+
+    fn whole_pictures(&self, batch: &[Input]) -> Result<(), Failed> {
+        let mut left = batch;
+        while let Some(input) = left.first() {
+            let picture = self.script.whole.iter().find(|places| places.contains(&input.token)).cloned();
+            let places = picture.unwrap_or(input.token..input.token + 1);
+            let (of_it, rest) = left.split_at_checked(places.len()).unwrap_or((left, &[]));
+            if !of_it.iter().map(|place| (place.slot, place.token)).eq(places.map(|token| (input.slot, token))) {
+                return Err(Failed::Broken("a picture came in pieces".into()));
+            }
+            left = rest;
+        }
+        Ok(())
     }
 
     /// The cells of a slot, in the order of their positions: that in which they were computed.

@@ -16,6 +16,7 @@ use super::{
     Door, Shared,
     adapters::{self, Wished},
     chat_prompt, off_the_runtime, offer,
+    pictures::Album,
     problem::Problem,
     requests::{self, Beginning, Chat},
     whole,
@@ -91,13 +92,17 @@ fn object(prefix: &Prefix) -> Value {
 /// in common.
 fn before_the_question(door: &Door, ready: &Ready, chat: &Chat) -> Result<Vec<Token>, Problem> {
     let asking = |question: &str| {
-        let mut messages = chat.texts()?;
+        let mut album = Album::new(ready, "picture");
+        let mut messages = chat.texts(&mut album)?;
         messages.push(json!({"role": "user", "content": question}));
         let mut more = chat.chat_template_kwargs.clone().unwrap_or_default();
         if let Some(tools) = chat.tools()? {
             offer(ready, tools.offered, &mut messages, &mut more)?;
         }
-        chat_prompt(door, ready, &messages, &more).map(|(prompt, ..)| prompt)
+        if !album.is_empty() {
+            return Err(Problem::invalid("messages", "hold a picture; only text is pinned"));
+        }
+        Ok(chat_prompt(door, ready, &messages, &more, &album)?.pieces.concat())
     };
     let (mut one, other) = (asking("A")?, asking("1")?);
     one.truncate(one.iter().zip(&other).take_while(|(left, right)| left == right).count());

@@ -7,7 +7,7 @@ use axum::http::HeaderMap;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{adapters::Wished, problem::Problem};
+use super::{adapters::Wished, pictures::Album, problem::Problem};
 use crate::{
     backend::Token,
     grammar::Grammar,
@@ -216,12 +216,12 @@ impl Chat {
         Ok(Some(Tools { offered, must, only, many: self.parallel_tool_calls.unwrap_or(true) }))
     }
 
-    /// The messages with their content as one text each.
-    pub(super) fn texts(&self) -> Result<Vec<Value>, Problem> {
+    /// The messages with their content as one text each; pictures are laid into `album`, whose marks stand for them.
+    pub(super) fn texts(&self, album: &mut Album) -> Result<Vec<Value>, Problem> {
         if self.messages.is_empty() {
             return Err(Problem::invalid("messages", "must not be empty"));
         }
-        self.messages.iter().map(message_with_text).collect()
+        self.messages.iter().map(|message| message_with_text(message, album)).collect()
     }
 }
 
@@ -256,7 +256,7 @@ impl Tools<'_> {
     }
 }
 
-fn message_with_text(message: &Value) -> Result<Value, Problem> {
+fn message_with_text(message: &Value, album: &mut Album) -> Result<Value, Problem> {
     let Value::Object(fields) = message else {
         return Err(Problem::invalid("messages", "must be objects with a role and a content"));
     };
@@ -266,14 +266,7 @@ fn message_with_text(message: &Value) -> Result<Value, Problem> {
     let text = match fields.get("content") {
         None | Some(Value::Null) => String::new(),
         Some(Value::String(text)) => text.clone(),
-        Some(Value::Array(parts)) => {
-            let texts: Option<Vec<_>> = parts.iter().map(|part| part["text"].as_str()).collect();
-            texts
-                .ok_or_else(|| {
-                    Problem::invalid("messages", "hold a part that is no text; this engine takes text only")
-                })?
-                .concat()
-        }
+        Some(Value::Array(parts)) => parts.iter().map(|part| part_as_text(part, album)).collect::<Result<_, _>>()?,
         Some(_) => return Err(Problem::invalid("messages", "must have a text or a list of parts as content")),
     };
     let mut fields = fields.clone();
@@ -286,6 +279,16 @@ fn message_with_text(message: &Value) -> Result<Value, Problem> {
         }
     }
     Ok(Value::Object(fields))
+}
+
+fn part_as_text(part: &Value, album: &mut Album) -> Result<String, Problem> {
+    if let Some(text) = part["text"].as_str() {
+        return Ok(text.to_owned());
+    }
+    match part["image_url"]["url"].as_str().or(part["image_url"].as_str()) {
+        Some(url) => album.lay_in(url),
+        None => Err(Problem::invalid("messages", "hold a part that is neither a text nor a picture (image_url)")),
+    }
 }
 
 impl Completion {

@@ -16,9 +16,11 @@ use std::{
 
 use llama_cpp_sys_2 as sys;
 
-use super::native_batch::Batch;
-
-use super::native_lora::Lora;
+use super::{
+    native_batch::Batch,
+    native_lora::Lora,
+    vision::{Album, Run, runs},
+};
 use crate::{
     Device, Progress,
     backend::{Failed, Input, Slot, Token},
@@ -271,6 +273,8 @@ pub(super) struct Limits {
     /// Each slot has `cells / slots` cells of its own, in the order of its tokens, and each token is computed by itself. So what is summed, and
     /// in which order, follows from a sequence alone.
     pub(super) apart: bool,
+    /// Whether pictures come, whose places may have to be computed all at once.
+    pub(super) sees: bool,
 }
 
 /// How long a thread spins before it sleeps when a step is over: some ms, so that it is awake for the next one and lets the machine rest
@@ -305,8 +309,10 @@ impl Threads {
 pub(super) struct Context {
     batch: Batch,
     limits: Limits,
-    /// The logits of tokens that were computed by themselves, by their index in the batch.
-    rows: BTreeMap<usize, Vec<f32>>,
+    /// What was seen of pictures.
+    album: Arc<Album>,
+    /// The logits of a batch that took several calls, by their index in it.
+    rows: Option<BTreeMap<usize, Vec<f32>>>,
     /// A sequence on its way from one slot's cells to another's.
     copied: Vec<u8>,
     /// Freed after the context, which is in the batch.
@@ -316,7 +322,7 @@ pub(super) struct Context {
 }
 
 impl Context {
-    pub(super) fn new(model: Arc<Model>, limits: Limits) -> Result<Self, String> {
+    pub(super) fn new(model: Arc<Model>, limits: Limits, album: Arc<Album>) -> Result<Self, String> {
         if let Some(objection) = model.objection() {
             return Err(objection);
         }
@@ -325,7 +331,7 @@ impl Context {
         let mut parameters = unsafe { sys::llama_context_default_params() };
         parameters.n_ctx = limits.cells;
         parameters.n_batch = limits.batch;
-        parameters.n_ubatch = if limits.apart { 1 } else { limits.batch };
+        parameters.n_ubatch = if limits.apart && !limits.sees { 1 } else { limits.batch };
         parameters.n_seq_max = limits.slots;
         parameters.n_outputs_max = limits.outputs;
         parameters.n_threads = threads;
@@ -336,8 +342,8 @@ impl Context {
         let batch = Batch::new(model, parameters)?;
         // SAFETY: both are live, and the pool outlives the context.
         unsafe { sys::llama_attach_threadpool(batch.as_ptr(), pool.0.as_ptr(), pool.0.as_ptr()) };
-        let (rows, copied) = (BTreeMap::new(), Vec::new());
-        Ok(Context { batch, limits, rows, copied, _threads: pool, applied: None })
+        let (rows, copied) = (None, Vec::new());
+        Ok(Context { batch, limits, album, rows, copied, _threads: pool, applied: None })
     }
 
     pub(super) fn decode(&mut self, inputs: &[Input]) -> Result<(), Failed> {
@@ -351,29 +357,28 @@ impl Context {
             );
             return Err(broken(sizes));
         }
-        self.rows.clear();
-        if !self.limits.apart {
-            return self.compute(inputs);
-        }
-        // One call each: a micro-batch of one token would still take two, of neighbouring slots.
-        for (index, input) in inputs.iter().enumerate() {
-            self.compute(std::slice::from_ref(input))?;
-            if input.wants_logits
-                && let Some(row) = self.logits_of_last(0)
-            {
-                let row = row.to_vec();
-                self.rows.insert(index, row);
+        // Apart, one call each: a micro-batch of one token would still take two, of neighbouring slots.
+        let runs = runs(inputs, &self.album, self.limits.apart)?;
+        self.rows = (runs.len() > 1).then(BTreeMap::new);
+        for run in runs {
+            let (at, inputs) = (run.at, run.inputs);
+            self.compute(run)?;
+            let wanted = (0..).zip(inputs).filter(|(_, input)| input.wants_logits).map(|(nth, _)| nth);
+            for nth in wanted.take(if self.rows.is_some() { inputs.len() } else { 0 }) {
+                let row = self.logits_of_last(nth).map(<[f32]>::to_vec);
+                self.rows.iter_mut().zip(row).for_each(|(rows, row)| _ = rows.insert(at + nth, row));
             }
         }
         Ok(())
     }
 
-    fn compute(&mut self, inputs: &[Input]) -> Result<(), Failed> {
-        let entry = |input: &Input| (input.token, input.position, input.slot.0, input.wants_logits);
-        match self.batch.decode(inputs.iter().map(entry))? {
-            true => Ok(()),
-            false => Err(self.full(inputs.len())),
-        }
+    fn compute(&mut self, Run { inputs, places, .. }: Run<'_>) -> Result<(), Failed> {
+        let entries = inputs.iter().map(|input| (input.token, input.position, input.slot.0, input.wants_logits));
+        let has_room = match places {
+            None => self.batch.decode(entries),
+            Some((mut rows, whole)) => self.batch.decode_rows(entries, &mut rows, whole),
+        };
+        if has_room? { Ok(()) } else { Err(self.full(inputs.len())) }
     }
 
     fn full(&self, wanted: usize) -> Failed {
@@ -389,7 +394,10 @@ impl Context {
 
     /// The logits of input `index` of the last batch, which must have asked for them.
     pub(super) fn logits(&self, index: usize) -> Option<&[f32]> {
-        if self.limits.apart { self.rows.get(&index).map(Vec::as_slice) } else { self.logits_of_last(index) }
+        match &self.rows {
+            Some(rows) => rows.get(&index).map(Vec::as_slice),
+            None => self.logits_of_last(index),
+        }
     }
 
     /// The same of the last call.
@@ -488,7 +496,7 @@ pub(super) fn is_loaded() {
 
 /// llama.cpp's own reason, without the names of its functions.
 pub(super) fn complaint() -> String {
-    const MARKS: [&str; 2] = ["error loading model: ", "failed to apply lora adapter: "];
+    const MARKS: [&str; 3] = ["error loading model: ", "failed to apply lora adapter: ", "error: "];
     let mark = |line: &&String| MARKS.iter().any(|mark| line.contains(mark));
     let complaints = COMPLAINTS.lock().unwrap_or_else(PoisonError::into_inner);
     let line = complaints.iter().find(mark).or_else(|| complaints.first());
@@ -507,7 +515,7 @@ unsafe extern "C" fn on_progress(progress: f32, wanted_by: *mut c_void) -> bool 
     unsafe { &*wanted_by.cast::<Progress>() }.report(progress)
 }
 
-unsafe extern "C" fn on_log(level: sys::ggml_log_level, text: *const c_char, _: *mut c_void) {
+pub(super) unsafe extern "C" fn on_log(level: sys::ggml_log_level, text: *const c_char, _: *mut c_void) {
     // SAFETY: llama.cpp passes a text that ends with a zero.
     let text = unsafe { CStr::from_ptr(text) }.to_string_lossy();
     let text = text.trim_end();

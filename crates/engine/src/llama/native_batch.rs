@@ -61,6 +61,36 @@ impl Batch {
     /// # Errors
     /// [`Failed::Broken`] when they are more than there is room for in the batch, or with what llama.cpp returned.
     pub(super) fn decode(&mut self, entries: impl IntoIterator<Item = Entry>) -> Result<bool, Failed> {
+        self.fill(entries)?;
+        self.run(self.batch)
+    }
+
+    /// Computes these with `rows` of numbers in the place of their tokens; where they see one another (`whole`), all in one micro-batch.
+    ///
+    /// # Errors
+    /// [`Failed::Broken`] as [`decode`](Self::decode), and when the rows are not as many or not as wide as the model reads.
+    pub(super) fn decode_rows(
+        &mut self,
+        entries: impl IntoIterator<Item = Entry>,
+        rows: &mut [f32],
+        whole: bool,
+    ) -> Result<bool, Failed> {
+        self.fill(entries)?;
+        // SAFETY: the model is live.
+        let width = unsafe { sys::llama_model_n_embd_inp(self.model.as_ptr()) };
+        if usize::try_from(i64::from(width) * i64::from(self.batch.n_tokens)) != Ok(rows.len()) {
+            return Err(Failed::Broken("a picture has other rows than the model reads".into()));
+        }
+        let batch = sys::llama_batch { token: std::ptr::null_mut(), embd: rows.as_mut_ptr(), ..self.batch };
+        // SAFETY: the context is live; how it attends is set back before anything else is computed.
+        unsafe { sys::llama_set_causal_attn(self.context.as_ptr(), !whole) };
+        let computed = self.run(batch);
+        // SAFETY: see above.
+        unsafe { sys::llama_set_causal_attn(self.context.as_ptr(), true) };
+        computed
+    }
+
+    fn fill(&mut self, entries: impl IntoIterator<Item = Entry>) -> Result<(), Failed> {
         let broken = |why: String| Failed::Broken(why);
         self.batch.n_tokens = 0;
         for (index, (token, position, sequence, wanted)) in entries.into_iter().enumerate() {
@@ -79,11 +109,15 @@ impl Batch {
             }
             self.batch.n_tokens += 1;
         }
-        // SAFETY: the batch's first n_tokens entries have just been written; llama.cpp checks tokens and sequences.
-        match unsafe { sys::llama_decode(self.context.as_ptr(), self.batch) } {
+        Ok(())
+    }
+
+    fn run(&mut self, batch: sys::llama_batch) -> Result<bool, Failed> {
+        // SAFETY: the batch's first n_tokens entries have been written, tokens or rows; llama.cpp checks tokens and sequences.
+        match unsafe { sys::llama_decode(self.context.as_ptr(), batch) } {
             0 => Ok(true),
             1 => Ok(false),
-            code => Err(broken(format!("llama_decode returned {code}"))),
+            code => Err(Failed::Broken(format!("llama_decode returned {code}"))),
         }
     }
 }

@@ -98,12 +98,21 @@ impl Guessers {
         Guessers { lookup: lookup::Lookup, draft }
     }
 
-    /// What stood before costs nothing to look up; the draft is asked where nothing did.
-    pub(super) fn guess(&mut self, record: &mut Record, arrival: u64, history: &[Token], most: usize) -> Vec<Token> {
+    /// What stood before costs nothing to look up; the draft is asked where nothing did and it may be.
+    pub(super) fn guess(
+        &mut self,
+        record: &mut Record,
+        arrival: u64,
+        history: &[Token],
+        most: usize,
+        asks_draft: bool,
+    ) -> Vec<Token> {
         record.by_draft = false;
         let wanted = record.lookup.wants(most);
-        let found = if wanted > 0 { self.lookup.guess(arrival, history, wanted) } else { Vec::new() };
-        let Some(draft) = self.draft.as_mut().filter(|_| found.is_empty()) else { return found };
+        let mut found = if wanted > 0 { self.lookup.guess(arrival, history, wanted) } else { Vec::new() };
+        // Nobody answers with a picture.
+        found.truncate(found.iter().position(|token| *token < 0).unwrap_or(found.len()));
+        let Some(draft) = self.draft.as_mut().filter(|_| found.is_empty() && asks_draft) else { return found };
         if !draft.is_worth_it() {
             return found;
         }

@@ -48,6 +48,14 @@ pub(super) struct Piece<'a> {
     pub(super) wants_from: usize,
 }
 
+/// How many of the first `len` tokens are left where they do not end within a picture: its places may have to be computed all at once.
+fn before_a_cut_picture(tokens: &[Token], len: usize) -> usize {
+    match tokens.get(len) {
+        Some(next) if *next < 0 => len - tokens.iter().take(len).rev().take_while(|token| **token < 0).count(),
+        _ => len,
+    }
+}
+
 impl Memory {
     /// With what was saved and pinned before back in its place.
     pub(super) fn new(backend: Box<dyn Backend>, saved: Option<Saved>) -> Self {
@@ -104,7 +112,8 @@ impl Memory {
         }
         let all_but_last = tokens.split_last()?.1;
         let found = self.tree.find(adapter, all_but_last)?;
-        (found.len >= WORTH_SHARING).then_some((found.slot, found.len))
+        let len = u32::try_from(before_a_cut_picture(tokens, found.len as usize)).ok()?;
+        (len >= WORTH_SHARING).then_some((found.slot, len))
     }
 
     /// Tokens that a slot holds.

@@ -1,7 +1,7 @@
 //! One request from its prompt to its last token: what it chose, what it may show. It knows no other sequence, and nothing of itself is lost
 //! when its place in the cache is: prompt and answer are one history, of which the cache holds a beginning.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, ops::Range, sync::Arc, time::Duration};
 
 use tokio::sync::mpsc::Sender;
 
@@ -12,7 +12,7 @@ use super::{
     turns::{Flow, Priority},
 };
 use crate::{
-    backend::{Adapter, Failed, Slot, Token, Vocabulary},
+    backend::{Adapter, Failed, Rows, Slot, Token, Vocabulary},
     confidence::{Confidence, Tally},
     grammar::{Constraint, Form},
     sampler::{Likelihood, Sampler, Sampling},
@@ -24,6 +24,8 @@ use crate::{
 pub struct Request {
     /// The prompt; never empty.
     pub prompt: Vec<Token>,
+    /// What is at those of its tokens that are places of pictures; held as long as the request is.
+    pub pictures: Vec<Arc<Rows>>,
     /// Whether the prompt holds no text, so that the answer's first token opens it.
     pub opening: bool,
     /// Most tokens of the answer; with the prompt it fits the context.
@@ -244,7 +246,17 @@ impl Sequence {
         if most == 0 {
             return Vec::new();
         }
-        guessers.guess(&mut self.guesses, self.arrival, &self.history, most)
+        // A smaller model has not seen the pictures.
+        let asks_draft = self.ask.request.pictures.is_empty();
+        guessers.guess(&mut self.guesses, self.arrival, &self.history, most, asks_draft)
+    }
+
+    /// Where in the history the picture is that holds `at` and whose places are computed all at once, where there is one.
+    pub(super) fn whole_picture(&self, at: usize) -> Option<Range<usize>> {
+        let token = *self.history.get(at).filter(|token| **token < 0)?;
+        let rows = self.ask.request.pictures.iter().find(|rows| rows.whole && rows.tokens().contains(&token))?;
+        let begin = at.checked_sub(usize::try_from(token.checked_sub(rows.first)?).ok()?)?;
+        Some(begin..begin + rows.len as usize)
     }
 
     /// Whether its last token is `token` and it goes on.

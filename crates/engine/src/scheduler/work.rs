@@ -197,7 +197,7 @@ impl Work {
             match message {
                 Ok(Message::Ask(ask)) => {
                     self.arrivals += 1;
-                    let sequence = Sequence::new(ask, self.arrivals);
+                    let sequence = Sequence::new(*ask, self.arrivals);
                     self.turns.enter(&sequence.flow);
                     self.waiting.push(sequence);
                 }
@@ -324,7 +324,8 @@ impl Work {
     /// The next step: one token of each sequence that is answering, then pieces of what is still to be read, all with one adapter.
     fn lay_out(&mut self) -> Vec<Part> {
         if let Some(suspect) = self.running.iter().position(|sequence| sequence.suspect && !sequence.is_paused()) {
-            let part = self.part(suspect, self.pace.prompt_tokens(0).min(self.memory.facts().batch));
+            let most = self.pace.prompt_tokens(0).min(self.memory.facts().batch);
+            let part = self.part(suspect, self.with_whole_pictures(suspect, most));
             return part.into_iter().collect();
         }
         let ready = self.running.iter().filter(|sequence| !sequence.is_paused()).map(Sequence::adapter);
@@ -392,11 +393,16 @@ impl Work {
                 continue;
             }
             let wanted = pace::piece(self.pending(index), left, size(step), self.memory.facts().tile.max(1));
+            let wanted = self.with_whole_pictures(index, wanted);
+            if wanted > self.memory.facts().batch.saturating_sub(size(step)) {
+                // A picture: others fill this step, and it comes first in another.
+                continue;
+            }
             while self.memory.room() < size(step) + wanted && self.preempt_last(step, Some(arrival)) {}
             let room = self.memory.room().saturating_sub(size(step));
             let Some(index) = self.index_of(arrival) else { continue };
             if let Some(part) = self.part(index, wanted.min(room)) {
-                left -= wanted.min(room);
+                left = left.saturating_sub(count(&part.tokens));
                 step.push(part);
             }
         }
@@ -449,13 +455,28 @@ impl Work {
         sequence.pending(sequence.slot.map_or(0, |slot| self.memory.len(slot)))
     }
 
-    /// The next `most` tokens of a running sequence.
+    /// How many of a running sequence's next tokens are to be computed instead of `most`, so that no picture is cut whose places are computed all
+    /// at once: fewer, or more where such a picture comes first.
+    fn with_whole_pictures(&self, index: usize, most: u32) -> u32 {
+        let (sequence, pending) = (&self.running[index], self.pending(index));
+        let begin = sequence.history().len() - pending as usize;
+        let cut = |end: usize| sequence.whole_picture(end).filter(|picture| picture.start < end);
+        match cut(begin + pending.min(most) as usize) {
+            None => most,
+            Some(picture) if picture.start > begin => u32::try_from(picture.start - begin).unwrap_or(most),
+            Some(picture) => u32::try_from(picture.end - begin).unwrap_or(most),
+        }
+    }
+
+    /// The next `most` tokens of a running sequence; fewer where more would cut a picture.
     fn part(&self, index: usize, most: u32) -> Option<Part> {
         let sequence = &self.running[index];
         let pending = self.pending(index);
         let history = sequence.history();
         let begin = history.len() - pending as usize;
         let end = begin + pending.min(most) as usize;
+        let cut = sequence.whole_picture(end).filter(|picture| picture.start < end);
+        let end = cut.map_or(end, |picture| picture.start);
         let tokens = history.get(begin..end)?.to_vec();
         let part = Part {
             arrival: sequence.arrival,

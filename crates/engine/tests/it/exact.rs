@@ -41,6 +41,7 @@ pub(crate) fn loaded(model: &Path, context: Option<u32>, deterministic: Option<b
         calibration: engine::confidence::Calibration::default(),
         prefixes: None,
         draft: None,
+        projector: None,
         deterministic,
         parent_watch: false,
     };

@@ -1,14 +1,15 @@
 //! LoRA adapters with a real model: what they compute is what the merged weights would, alone and among others, and files that are none.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::PathBuf};
 
 use engine::gguf::{self, Head};
 use serde_json::{Value, json};
 
-use crate::{llama::models, worker::Worker};
+use crate::{
+    llama::models,
+    worker::Worker,
+    written::{Meta, write},
+};
 
 const QUESTION: &str = "Once upon a time, there was a little girl named Lily.";
 const RANK: usize = 4;
@@ -61,48 +62,6 @@ fn changes(base: &Base, seed: u64, size_of_b: f32) -> Vec<Change> {
             Change { name: tensor.name.clone(), inner, outer, a, b }
         })
         .collect()
-}
-
-enum Meta<'a> {
-    Text(&'a str),
-    Number(f32),
-}
-
-/// The smallest writer of GGUF: version 3, F32 tensors.
-fn write(path: &Path, meta: &[(&str, Meta<'_>)], tensors: &[(String, Vec<u64>, &[f32])]) {
-    let mut bytes = b"GGUF\x03\0\0\0".to_vec();
-    bytes.extend((tensors.len() as u64).to_le_bytes());
-    bytes.extend((meta.len() as u64).to_le_bytes());
-    let text = |bytes: &mut Vec<u8>, text: &str| {
-        bytes.extend((text.len() as u64).to_le_bytes());
-        bytes.extend(text.as_bytes());
-    };
-    for (key, value) in meta {
-        text(&mut bytes, key);
-        match value {
-            Meta::Text(value) => {
-                bytes.extend(8_u32.to_le_bytes());
-                text(&mut bytes, value);
-            }
-            Meta::Number(value) => {
-                bytes.extend(6_u32.to_le_bytes());
-                bytes.extend(value.to_le_bytes());
-            }
-        }
-    }
-    let mut data = Vec::new();
-    for (name, shape, numbers) in tensors {
-        text(&mut bytes, name);
-        bytes.extend(u32::try_from(shape.len()).expect("few").to_le_bytes());
-        shape.iter().for_each(|side| bytes.extend(side.to_le_bytes()));
-        bytes.extend(0_u32.to_le_bytes());
-        bytes.extend((data.len() as u64).to_le_bytes());
-        numbers.iter().for_each(|number| data.extend(number.to_le_bytes()));
-        data.resize(data.len().next_multiple_of(32), 0);
-    }
-    bytes.resize(bytes.len().next_multiple_of(32), 0);
-    bytes.extend(data);
-    fs::write(path, bytes).expect("written");
 }
 
 fn meta<'a>(kind: &'a str, architecture: &'a str, adapter: &'a str) -> [(&'a str, Meta<'a>); 4] {

@@ -23,6 +23,8 @@ mod llama;
 #[cfg(feature = "llama")]
 mod lora;
 mod prefixes;
+#[cfg(feature = "llama")]
+mod projectors;
 mod refusals;
 mod schedules;
 mod scheduling;
@@ -31,4 +33,8 @@ mod texts;
 mod tools;
 #[cfg(feature = "llama")]
 mod vectors;
+#[cfg(feature = "llama")]
+mod vision;
 mod worker;
+#[cfg(feature = "llama")]
+mod written;

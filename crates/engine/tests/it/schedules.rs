@@ -16,7 +16,7 @@ use std::{
 
 use engine::{
     backend::{
-        Adapter, Backend, Facts, Token,
+        Adapter, Backend, Facts, Rows, Token,
         scripted::{Script, Scripted},
     },
     sampler::Sampling,
@@ -26,6 +26,16 @@ use proptest::prelude::*;
 use tokio::sync::mpsc::{Receiver, error::TryRecvError};
 
 const CONTEXT: u32 = 160;
+
+/// Places of a picture, and after how many tokens of a prompt one is shown.
+const PLACES: u32 = 9;
+const SHOWN: usize = 20;
+
+/// One of a few pictures; the places of some are computed all at once, where the machine can.
+fn picture(nth: i32, can: bool) -> Rows {
+    let first = Token::MIN + 1000 * nth;
+    Rows { first, len: PLACES, numbers: Vec::new(), whole: can && nth > 0 }
+}
 
 /// What is asked; its answer depends on the prompt, the adapter and the length only.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -60,11 +70,13 @@ enum Act {
 
 fn question() -> impl Strategy<Value = Question> {
     // Few beginnings and few ways to go on, so that much is in common.
-    let prompt = (0..3_i32, 0..70_usize, 0..3_i32, 1..30_usize);
-    (prompt, proptest::option::weighted(0.3, 0..2_usize), 1..60_u32).prop_map(
-        |((family, shared, tail, own), adapter, max_tokens)| {
+    let prompt = (0..3_i32, 0..70_usize, 0..3_i32, 1..30_usize, proptest::option::weighted(0.4, 0..3_i32));
+    (prompt, proptest::option::weighted(0.3, 0..2_usize), 1..50_u32).prop_map(
+        |((family, shared, tail, own, shown), adapter, max_tokens)| {
             let begin = (0_i32..).map(|at| (at * 7 + family) % 256).take(shared);
-            let prompt = begin.chain(std::iter::repeat_n(tail, own)).collect();
+            let mut prompt: Vec<Token> = begin.chain(std::iter::repeat_n(tail, own)).collect();
+            let places = shown.into_iter().flat_map(|nth| picture(nth, false).tokens());
+            prompt.splice(SHOWN.min(prompt.len() - 1)..SHOWN.min(prompt.len() - 1), places);
             Question { prompt, adapter, max_tokens }
         },
     )
@@ -107,20 +119,28 @@ fn engine(
         let facts = Facts { cells, slots: 3, batch: 512, ..facts.clone() };
         Scripted::new(Script { recalls: true, facts, ..Script::default() })
     });
-    let backend = Scripted::new(Script { recalls: true, facts, fails_at, ..Script::default() });
+    let whole = (0..3).map(|nth| picture(nth, can_see_whole(&facts))).filter(|rows| rows.whole);
+    let whole = whole.map(|rows| rows.tokens()).collect();
+    let backend = Scripted::new(Script { recalls: true, facts, fails_at, whole, ..Script::default() });
     let broken = [&backend].into_iter().chain(&draft).map(Scripted::broken).collect();
     let draft = draft.map(|draft| Box::new(draft) as Box<dyn Backend>);
     let (scheduler, work) = Scheduler::with_draft(Box::new(backend), draft, Duration::from_millis(400), folder);
     (scheduler, work, broken)
 }
 
+/// Whether a picture fits into a step beside all who answer.
+fn can_see_whole(facts: &Facts) -> bool {
+    facts.batch == 0 || facts.batch >= PLACES + facts.parallel.max(facts.guesses)
+}
+
 fn attach(work: &mut Work, file: usize) -> u32 {
     work.attach(Path::new(FILES[file])).expect("attached").0
 }
 
-fn request(question: &Question, id: Option<u32>) -> Request {
+fn request(question: &Question, id: Option<u32>, can_see_whole: bool) -> Request {
     Request {
         prompt: question.prompt.clone(),
+        pictures: (0..3).map(|nth| Arc::new(picture(nth, can_see_whole))).collect(),
         max_tokens: question.max_tokens,
         adapter: id.map(|id| Adapter::new(id, 1.0)),
         sampling: Sampling { temperature: 0.0, ..Sampling::default() },
@@ -174,7 +194,7 @@ fn alone(question: &Question) -> (String, Event) {
     let facts = Facts { context: CONTEXT, cells: CONTEXT, parallel: 1, slots: 1, ..Facts::default() };
     let (scheduler, mut work, _) = engine(facts, None, None, None);
     let id = question.adapter.map(|file| attach(&mut work, file));
-    let events = scheduler.submit(request(question, id)).expect("taken");
+    let events = scheduler.submit(request(question, id, true)).expect("taken");
     let mut reader =
         Reader { question: question.clone(), events: Some(events), reads: true, text: String::new(), end: None };
     while reader.events.is_some() {
@@ -197,6 +217,7 @@ proptest! {
     #[test]
     fn in_any_schedule_each_request_is_answered_as_if_alone((facts, fails_at, draft) in machine(), acts in proptest::collection::vec(act(), 1..40)) {
         let folder = tempfile::tempdir().expect("a folder");
+        let sees_whole = can_see_whole(&facts);
         let (scheduler, mut work, broken) = engine(facts, fails_at, draft, Some(folder.path()));
         let mut readers: Vec<Reader> = Vec::new();
         let mut pinnings: Vec<Pinning<'_>> = Vec::new();
@@ -207,7 +228,7 @@ proptest! {
                     let chosen = question.adapter.map(|place| places[place]);
                     question.adapter = chosen.map(|(_, file)| file);
                     let priority = if batch { Priority::Batch } else { Priority::Interactive };
-                    let asked = Request { person: person.to_string(), priority, ..request(&question, chosen.map(|(id, _)| id)) };
+                    let asked = Request { person: person.to_string(), priority, ..request(&question, chosen.map(|(id, _)| id), sees_whole) };
                     let events = scheduler.submit(asked).expect("taken");
                     readers.push(Reader { question, events: Some(events), reads, text: String::new(), end: None });
                 }
@@ -217,7 +238,8 @@ proptest! {
                 }
                 Act::Leave(_) => {}
                 Act::Pin { mut question, len } => {
-                    question.prompt.truncate(len);
+                    // Only text is pinned.
+                    question.prompt.truncate(question.prompt.iter().take(len).take_while(|token| **token >= 0).count());
                     let scheduler = &scheduler;
                     // Where there is no room, there is none.
                     pinnings.push(Box::pin(async move { drop(scheduler.pin(None, &question.prompt).await) }));

@@ -40,6 +40,9 @@ pub(super) struct EngineArgs {
     /// A smaller model with the same vocabulary, which guesses ahead: the same answers, and sooner where it guesses well.
     #[arg(long, value_name = "FILE.gguf")]
     draft: Option<PathBuf>,
+    /// The projector with which the model sees pictures [default: an mmproj file beside the model that can be no other's].
+    #[arg(long, value_name = "FILE.gguf")]
+    mmproj: Option<PathBuf>,
     /// A LoRA adapter, once or more: requests choose it by its name. Its change is multiplied by SCALE [default: 1].
     #[arg(long = "lora", value_name = "NAME=FILE[:SCALE]")]
     adapters: Vec<AdapterFile>,
@@ -75,6 +78,7 @@ pub(super) fn run(args: &EngineArgs) -> anyhow::Result<ExitCode> {
         step_target: args.step_target_ms.map(Duration::from_millis),
         guesses: !args.no_guesses,
         draft: args.draft.clone(),
+        projector: args.mmproj.clone(),
         adapters: args.adapters.clone(),
         calibration: args.calibration.clone().unwrap_or_default(),
         prefixes: args.prefixes.clone(),

@@ -62,6 +62,7 @@ impl Alone {
             prefixes: None,
             gpu_layers: engine::GpuLayers::Auto,
             draft: None,
+            projector: None,
             adapters: Vec::new(),
             calibration: engine::confidence::Calibration::default(),
             parent_watch: false,

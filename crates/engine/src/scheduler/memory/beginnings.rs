@@ -181,10 +181,14 @@ impl Memory {
         let worth = |common: &Common| {
             let word = self.word(common.adapter)?;
             let slot = *common.slots.first()?;
-            let covered = saved.covers(word.as_deref(), &self.tree.tokens(slot, common.len));
-            let gain = common.len.checked_sub(u32::try_from(covered).ok()?).filter(|gain| *gain >= WORTH_READING)?;
+            let mut tokens = self.tree.tokens(slot, common.len);
+            // What stands for a picture does so only as long as this process lives.
+            tokens.truncate(tokens.iter().position(|token| *token < 0).unwrap_or(tokens.len()));
+            let len = u32::try_from(tokens.len()).ok()?;
+            let covered = saved.covers(word.as_deref(), &tokens);
+            let gain = len.checked_sub(u32::try_from(covered).ok()?).filter(|gain| *gain >= WORTH_READING)?;
             let people = u64::try_from(self.people(&common.slots)).ok().filter(|people| *people > 1)?;
-            Some((u64::from(gain) * people, (common.adapter, slot, common.len)))
+            Some((u64::from(gain) * people, (common.adapter, slot, len)))
         };
         let best = self.tree.in_common().iter().filter_map(worth).max_by_key(|(worth, (.., len))| (*worth, *len));
         best.map(|(_, beginning)| beginning)
