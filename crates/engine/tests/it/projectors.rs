@@ -31,13 +31,19 @@ impl Kind {
     }
 }
 
-/// Numbers that are the same for the same seed, between -1 and 1.
-fn random(seed: u64) -> impl FnMut() -> f32 {
+/// Bits that are the same for the same seed.
+fn bits(seed: u64) -> impl FnMut() -> u16 {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     move || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        f32::from(u16::try_from(state >> 48).expect("16 bits")) / 32_768.0 - 1.0
+        u16::try_from(state >> 48).expect("16 bits")
     }
+}
+
+/// Numbers between -1 and 1.
+fn random(seed: u64) -> impl FnMut() -> f32 {
+    let mut bits = bits(seed);
+    move || f32::from(bits()) / 32_768.0 - 1.0
 }
 
 /// Writes a projector for a model that reads `width` numbers of a place.
@@ -117,7 +123,6 @@ pub(crate) fn write_eyes(path: &Path, kind: Kind) {
 
 /// Red, green and blue of a picture of coloured noise: another for each seed.
 pub(crate) fn picture(seed: u64, width: u32, height: u32) -> Vec<u8> {
-    let mut random = random(seed);
-    let byte = |number: f32| (number.abs() * 255.0) as u8;
-    (0..width * height * 3).map(|_| byte(random())).collect()
+    let mut bits = bits(seed);
+    (0..width * height * 3).map(|_| u8::try_from(bits() >> 8).expect("a byte")).collect()
 }
