@@ -26,7 +26,7 @@ SDK = LOG / "sdk.xml"
 
 # The engine's C++ takes minutes and is built per profile and per set of features of what it is made with: the release
 # binary and the engine's tests name the same packages and features, so that they share one artefact.
-ENGINE = "--release --locked -p portico -p engine -p training --features portico/engine,portico/training,engine/llama"
+ENGINE = "--release --locked -p portico -p engine --features portico/engine,engine/llama"
 
 # name, command, and the file in which its runner leaves counts.
 STEPS = [
