@@ -3,6 +3,7 @@
 
 #![expect(clippy::cast_possible_truncation, reason = "tokens and counts are small")]
 
+pub mod beginning;
 pub mod dice;
 pub mod file;
 pub mod pattern;

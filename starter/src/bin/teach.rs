@@ -12,6 +12,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use starter::{
+    beginning,
     file::{self, Precision},
     vocabulary::Vocabulary,
     writer::Writer,
@@ -92,7 +93,7 @@ fn teach(arguments: &Arguments) -> Result<()> {
 
     let before = arguments.out.join(format!("leg-{}.gguf", arguments.leg - 1));
     let mut model = match arguments.leg {
-        1 => Model::new(shape, arguments.seed)?,
+        1 => beginning::model(&shape, arguments.seed)?,
         _ => Model::of_gguf(&before)?,
     };
     let mut settings = Settings {
