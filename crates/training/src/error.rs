@@ -18,13 +18,6 @@ pub enum Error {
     /// What was asked for cannot be done; the sentence says why.
     #[error("{0}")]
     Refused(String),
-    /// It would not fit into memory. All in bytes.
-    #[error(
-        "training this takes about {:.1} GB of memory, and {:.1} GB are free; {advice}",
-        *.needed as f64 / 1e9,
-        *.free as f64 / 1e9
-    )]
-    Memory { needed: u64, free: u64, advice: &'static str },
     /// Arithmetic that candle refused: a fault of this program.
     #[error("the computation failed: {0}")]
     Computation(#[from] candle_core::Error),

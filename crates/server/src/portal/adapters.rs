@@ -2,7 +2,6 @@
 //! `models::library`'s; here it is told to the workers, which compute with another adapter from the next request on.
 
 use std::path::{Path as FilePath, PathBuf};
-use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::Json as Reply;
@@ -10,7 +9,6 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;
 use domain::ModelState;
-use hyper::body::Body as _;
 use models::library::{AdapterEntry, AdapterError};
 use models::{AdapterView as Running, WorkerView};
 use serde::{Deserialize, Serialize};
@@ -18,7 +16,7 @@ use utoipa::ToSchema;
 
 use super::library::blocking;
 use crate::caller::Administrator;
-use crate::portal::body::{Json, Path};
+use crate::portal::body::{self, Json, Path};
 use crate::{Problem, Server};
 
 /// Everything of the page.
@@ -126,14 +124,11 @@ pub(crate) async fn upload(
     State(server): State<Server>,
     _: Administrator,
     Path(name): Path<String>,
-    mut body: Body,
+    mut arriving: Body,
 ) -> Result<(StatusCode, Reply<AdapterView>), Problem> {
     let mut upload = server.shelves.adapters.upload(&name)?;
-    while let Some(frame) = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
-        let broken = |_| Problem::new(StatusCode::BAD_REQUEST, "invalid_request", "the file broke off on its way");
-        if let Ok(data) = frame.map_err(broken)?.into_data() {
-            upload.write(&data).await?;
-        }
+    while let Some(data) = body::piece(&mut arriving).await? {
+        upload.write(&data).await?;
     }
     Ok((StatusCode::CREATED, Reply(view(upload.finish().await?, &[]))))
 }

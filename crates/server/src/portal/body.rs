@@ -25,6 +25,17 @@ pub(crate) async fn read(body: Body, limit: usize) -> Result<Bytes, Problem> {
     Ok(read.to_bytes())
 }
 
+/// The next piece of a body that is too large to be held; `None` at its end.
+pub(crate) async fn piece(body: &mut Body) -> Result<Option<Bytes>, Problem> {
+    while let Some(frame) = body.frame().await {
+        let broken = |_| Problem::new(StatusCode::BAD_REQUEST, "invalid_request", "the file broke off on its way");
+        if let Ok(data) = frame.map_err(broken)?.into_data() {
+            return Ok(Some(data));
+        }
+    }
+    Ok(None)
+}
+
 /// A JSON body.
 pub(crate) struct Json<T>(pub(crate) T);
 

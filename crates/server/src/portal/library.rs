@@ -2,7 +2,6 @@
 //! uploads, and which of the files the portal runs. The work is `models::library`'s.
 
 use std::path::{Path as FilePath, PathBuf};
-use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::Json as Reply;
@@ -10,7 +9,6 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use domain::ModelState;
-use hyper::body::Body as _;
 use models::library::{
     self, Download, DownloadState, Downloads, Entry, Kind, Library, Offer, Place, Room, Run, Source, Taking,
 };
@@ -20,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::caller::Administrator;
-use crate::portal::body::{Json, Path, Query};
+use crate::portal::body::{self, Json, Path, Query};
 use crate::{Problem, Server};
 
 /// How a model of the library is run: the worker for its file, its name and its context; `None` where this binary runs none.
@@ -309,16 +307,13 @@ pub(crate) async fn upload(
     _: Administrator,
     Path(file): Path<String>,
     headers: HeaderMap,
-    mut body: Body,
+    mut arriving: Body,
 ) -> Result<(StatusCode, Reply<LibraryModel>), Problem> {
     let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     let missing = || Problem::new(StatusCode::LENGTH_REQUIRED, "invalid_request", "say how large the file is");
     let mut upload = server.shelves.library.upload(&file, length.ok_or_else(missing)?)?;
-    while let Some(frame) = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
-        let broken = |_| Problem::new(StatusCode::BAD_REQUEST, "invalid_request", "the file broke off on its way");
-        if let Ok(data) = frame.map_err(broken)?.into_data() {
-            upload.write(&data).await?;
-        }
+    while let Some(data) = body::piece(&mut arriving).await? {
+        upload.write(&data).await?;
     }
     let entry = upload.finish().await?;
     Ok((StatusCode::CREATED, Reply(server.shelves.view(entry, &[]))))
