@@ -56,6 +56,11 @@ pub struct Facts {
     pub cells: u32,
     /// Sequences that the cache holds at once, with those that are only kept.
     pub slots: u32,
+    /// Tokens of ended sequences that may stay in the cache: each slows every step down a little. The others wait beside it, see
+    /// [`parked`](Self::parked).
+    pub kept: u32,
+    /// Bytes of [saved](Backend::save) ended sequences that may wait beside the cache; 0 keeps all of them in the cache, as long as there is room.
+    pub parked: u64,
     /// Sequences that are continued at once, at most [`Facts::slots`].
     pub parallel: u32,
     /// Whether sequences may have a beginning in common; models with a running state cannot.

@@ -30,6 +30,10 @@ const PARALLEL: u32 = 16;
 const SLOTS: u32 = 64;
 /// Contexts of full length that the cache has room for where memory allows: what is in common takes its room once, and who finds none waits.
 const FULL_CONTEXTS: u32 = 8;
+/// Cells that ended sequences may hold: of a Llama 3.2 1B a step that answers takes some 3 % longer for as many.
+const KEPT: u32 = 2048;
+/// The part of the memory that is free after loading which ended sequences may take beside the cache.
+const PARKED_PART: u64 = 8;
 /// Cells of a slot that has its own are a multiple of this, as llama.cpp rounds them.
 const STRETCH: u32 = 256;
 /// Weights below which tokens are computed one by one unless [`Options::deterministic`] says otherwise: reading so few weights again for each
@@ -116,6 +120,9 @@ fn write(options: &Options, progress: &Progress, heads: Vec<Head>) -> Result<Box
         context,
         cells,
         slots,
+        kept: KEPT,
+        // Apart, what others hold slows nobody down.
+        parked: if deterministic { 0 } else { memory::free().unwrap_or(0) / PARKED_PART },
         parallel: PARALLEL.min(slots),
         // What a window has left behind is not copied.
         shares: model.shares() && !(deterministic && model.forgets()),

@@ -1,6 +1,6 @@
 //! The backend with the book of its cache: the one owner of slots, positions and cells. Sequences that run hold a slot each; those that ended
-//! are kept, as far as there is room, for whoever begins as they did, and pinned beginnings stay (`memory/beginnings.rs`). Who may run is
-//! decided elsewhere.
+//! are kept, as far as there is room, for whoever begins as they did, those used last in the cache, the others beside it (`memory/parked.rs`);
+//! pinned beginnings stay (`memory/beginnings.rs`). Who may run is decided elsewhere.
 //!
 //! What is kept goes by cost: a kept sequence is worth the tokens that would have to be computed again times its uses, and ages as others go
 //! (GreedyDual: Cao and Irani, "Cost-Aware WWW Proxy Caching Algorithms", 1997).
@@ -12,9 +12,11 @@ use crate::backend::{Adapter, Backend, Facts, Failed, Input, Lora, Slot, Token};
 use super::{saved::Saved, tree::Tree};
 
 mod beginnings;
+mod parked;
 
 use beginnings::Pin;
 pub(super) use beginnings::Pinning;
+use parked::{Entry, Parked};
 
 /// Beginnings in common that are shorter are computed again: that is cheaper than to keep account of them.
 pub(super) const WORTH_SHARING: u32 = 16;
@@ -25,7 +27,9 @@ pub(super) struct Memory {
     tree: Tree,
     free: Vec<Slot>,
     running: Vec<Slot>,
+    /// Those used longest ago first.
     kept: Vec<Kept>,
+    parked: Parked,
     pins: Vec<Pin>,
     saved: Option<Saved>,
     /// The worth of what was last evicted: new worth is counted from here.
@@ -61,7 +65,8 @@ impl Memory {
     pub(super) fn new(backend: Box<dyn Backend>, saved: Option<Saved>) -> Self {
         let free = (0..backend.facts().slots).rev().map(Slot).collect();
         let (running, kept, pins) = (Vec::new(), Vec::new(), Vec::new());
-        let mut memory = Memory { backend, tree: Tree::default(), free, running, kept, pins, saved, age: 0 };
+        let (tree, parked) = (Tree::default(), Parked::new(backend.facts().parked));
+        let mut memory = Memory { backend, tree, free, running, kept, parked, pins, saved, age: 0 };
         memory.pin_what_was_pinned(None);
         memory
     }
@@ -72,6 +77,7 @@ impl Memory {
 
     /// A slot for a sequence that is to hold `tokens`, with the beginning that is there already. `None` when every slot runs.
     pub(super) fn open(&mut self, adapter: Option<Adapter>, tokens: &[Token]) -> Option<Slot> {
+        self.unpark(adapter, tokens);
         self.read_back(adapter, tokens);
         if self.free.is_empty() {
             self.evict(self.find(adapter, tokens).map(|(slot, _)| slot));
@@ -186,6 +192,12 @@ impl Memory {
         }
         self.keep(slot, person);
         self.drop_contained();
+        while self.parked.is_used() && self.cells_kept() > self.facts().kept && self.evict(None) {}
+    }
+
+    /// Cells that only kept sequences hold.
+    fn cells_kept(&self) -> u32 {
+        self.tree.cells() - self.tree.cells_of(self.running.iter().copied().chain(self.pinned()))
     }
 
     fn keep(&mut self, slot: Slot, person: &Arc<str>) {
@@ -206,14 +218,60 @@ impl Memory {
         while self.tree.cells().saturating_add(cells) > self.facts().cells && (self.evict(None) || self.unseat()) {}
     }
 
-    /// Gives up the kept sequence that is worth least, `spare` last of all; false when none is kept.
+    /// Frees the slot of a kept sequence, `spare` last of all; false when none is kept. Where it can wait beside the cache, it is the one used
+    /// longest ago, and else the one that is worth least, which is lost.
     fn evict(&mut self, spare: Option<Slot>) -> bool {
-        let worth = |&index: &usize| (Some(self.kept[index].slot) == spare, self.kept[index].worth);
-        let Some(index) = (0..self.kept.len()).min_by_key(worth) else { return false };
-        let Kept { slot, worth, .. } = self.kept.swap_remove(index);
-        self.age = self.age.max(worth);
+        let others = (0..self.kept.len()).filter(|index| Some(self.kept[*index].slot) != spare);
+        let chosen = match self.parked.is_used() {
+            true => others.min(),
+            false => others.min_by_key(|index| self.kept[*index].worth),
+        };
+        // Only `spare` is left, or none.
+        let Some(index) = chosen.or(self.kept.len().checked_sub(1)) else { return false };
+        let kept = self.kept.remove(index);
+        let slot = kept.slot;
+        self.park(kept);
         self.release(slot);
         true
+    }
+
+    /// Copies what a kept sequence holds to beside the cache.
+    fn park(&mut self, kept: Kept) {
+        let (slot, worth) = (kept.slot, kept.worth);
+        let state = if self.parked.is_used() { self.backend.save(slot) } else { None };
+        let gone = match state {
+            None => worth,
+            Some(state) => {
+                let tokens = self.tree.tokens(slot, self.tree.len(slot));
+                self.parked.put(Entry { adapter: self.tree.adapter(slot), tokens, state, kept })
+            }
+        };
+        self.age = self.age.max(gone);
+    }
+
+    /// Brings back what waits beside the cache and begins as `tokens` do, where there is room.
+    pub(super) fn unpark(&mut self, adapter: Option<Adapter>, tokens: &[Token]) {
+        let Some(found) = self.parked.find(adapter, tokens) else { return };
+        let held = self.tree.find(adapter, tokens).map_or(0, |found| found.len);
+        let has_slot = !(self.free.is_empty() && self.kept.is_empty());
+        let room = self.room_beside(self.running.iter().copied());
+        if found.common < held.saturating_add(WORTH_SHARING) || found.whole > room || !has_slot {
+            return;
+        }
+        let Entry { adapter, tokens, state, kept } = self.parked.take(found);
+        if self.free.is_empty() {
+            self.evict(None);
+        }
+        self.make_room(found.whole);
+        let Some(slot) = self.free.pop() else { return };
+        if self.backend.restore(slot, found.whole, &state) {
+            self.tree.open(slot, adapter);
+            self.tree.push(slot, &tokens);
+            self.kept.push(Kept { slot, ..kept });
+            return;
+        }
+        self.free.push(slot);
+        tracing::warn!(tokens = found.whole, "what waited beside the cache could not be brought back");
     }
 
     /// Loads an adapter, with what was saved and pinned of it before.
@@ -228,31 +286,35 @@ impl Memory {
         self.unpin_all_of(id);
         let of_it = |tree: &Tree, slot| tree.adapter(slot).is_some_and(|adapter| adapter.id == id);
         while let Some(index) = self.kept.iter().position(|kept| of_it(&self.tree, kept.slot)) {
-            let kept = self.kept.swap_remove(index);
+            let kept = self.kept.remove(index);
             self.release(kept.slot);
         }
+        self.parked.drop_all_of(id);
         self.backend.detach(id);
     }
 
-    /// Gives up all that is kept.
+    /// Gives up all that is kept in the cache.
     pub(super) fn drop_kept(&mut self) {
-        while self.evict(None) {}
+        for Kept { slot, worth, .. } in std::mem::take(&mut self.kept) {
+            self.age = self.age.max(worth);
+            self.release(slot);
+        }
     }
 
     /// Gives up kept sequences that are wholly the beginning of others: they cost a slot and save nothing.
     fn drop_contained(&mut self) {
         while let Some(index) = self.kept.iter().position(|kept| self.tree.only_of(kept.slot) == 0) {
-            let kept = self.kept.swap_remove(index);
+            let kept = self.kept.remove(index);
             self.release(kept.slot);
         }
     }
 
     fn used(&mut self, slot: Slot) {
         let Some(index) = self.kept.iter().position(|kept| kept.slot == slot) else { return };
-        let uses = self.kept[index].uses.saturating_add(1);
-        let worth = self.worth(slot, uses);
-        let kept = &mut self.kept[index];
-        (kept.uses, kept.worth) = (uses, worth);
+        let mut kept = self.kept.remove(index);
+        kept.uses = kept.uses.saturating_add(1);
+        kept.worth = self.worth(slot, kept.uses);
+        self.kept.push(kept);
     }
 
     fn worth(&self, slot: Slot, uses: u32) -> u64 {

@@ -96,13 +96,14 @@ fn act() -> impl Strategy<Value = Act> {
 
 /// The model, the step that fails, and the cells of a draft model.
 fn machine() -> impl Strategy<Value = (Facts, Option<u64>, Option<u32>)> {
-    let sizes = (CONTEXT..600, 1..7_u32, 0..8_u32, 4..40_u32, 0..12_u32);
+    let sizes = (CONTEXT..600, 1..7_u32, 0..8_u32, 4..40_u32, 0..12_u32, (0..200_u32, 0..9_u64));
     let fails_at = proptest::option::weighted(0.3, 1..200_u64);
     (sizes, fails_at, proptest::option::of(CONTEXT..400)).prop_map(
-        |((cells, parallel, more, batch, guesses), fails_at, draft)| {
+        |((cells, parallel, more, batch, guesses, (kept, parked)), fails_at, draft)| {
             let slots = parallel + more;
-            let tile = guesses % 5;
-            let facts = Facts { context: CONTEXT, cells, parallel, slots, batch, guesses, tile, ..Facts::default() };
+            let (tile, parked) = (guesses % 5, parked.saturating_sub(2) * 1000);
+            let sizes = Facts { context: CONTEXT, cells, parallel, slots, batch, ..Facts::default() };
+            let facts = Facts { guesses, tile, kept, parked, ..sizes };
             (facts, fails_at, draft)
         },
     )

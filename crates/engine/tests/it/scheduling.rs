@@ -203,6 +203,28 @@ fn what_is_kept_makes_way_the_least_useful_first() {
 }
 
 #[test]
+fn what_is_kept_waits_beside_the_cache_and_is_not_computed_again() {
+    // Room for two of the long ones beside the cache, where a token takes twelve bytes.
+    let facts = Facts { cells: 2000, context: 500, kept: 100, parked: 2 * 410 * 12, ..Facts::default() };
+    let run = run(Script { facts, ..counting(3) });
+    let cells = || run.log.lock().expect("the log").iter().map(Vec::len).sum::<usize>();
+    let told = |prompt: i32, len: usize| {
+        let before = cells();
+        let ask = Request { prompt: vec![prompt; len], ..ask(0, 5) };
+        assert_eq!(whole(run.scheduler.submit(ask).expect("taken")).0, counted(3));
+        cells() - before
+    };
+    assert!(told(1, 400) >= 400);
+    assert!(told(2, 401) >= 401);
+    assert!(told(1, 400) <= 5, "brought back");
+    assert!(told(2, 401) <= 5, "and again");
+    assert!(told(3, 402) >= 402, "for which there is no room: it is worth least");
+    assert!(told(2, 401) <= 5);
+    assert!(told(1, 400) <= 5);
+    assert!(told(3, 402) >= 402);
+}
+
+#[test]
 fn people_take_turns_however_much_one_of_them_asks() {
     let facts = Facts { parallel: 2, ..Facts::default() };
     let run = run(Script { step: Duration::from_millis(2), facts, ..counting(20) });

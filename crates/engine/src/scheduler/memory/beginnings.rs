@@ -53,6 +53,7 @@ impl Memory {
         if known.is_none() && len > left {
             return Pinning::NoRoom { tokens: len, left };
         }
+        self.unpark(adapter, tokens);
         self.read_back(adapter, tokens);
         if self.free.is_empty() {
             self.evict(self.tree.find(adapter, tokens).map(|found| found.slot));
