@@ -30,8 +30,8 @@ const PARALLEL: u32 = 16;
 const SLOTS: u32 = 64;
 /// Contexts of full length that the cache has room for where memory allows: what is in common takes its room once, and who finds none waits.
 const FULL_CONTEXTS: u32 = 8;
-/// Cells that ended sequences may hold: of a Llama 3.2 1B a step that answers takes some 3 % longer for as many.
-const KEPT: u32 = 2048;
+/// Cells that ended sequences may hold while others run; llama.cpp looks at them in stretches of as many.
+const KEPT: u32 = 256;
 /// The part of the memory that is free after loading which ended sequences may take beside the cache.
 const PARKED_PART: u64 = 8;
 /// Cells of a slot that has its own are a multiple of this, as llama.cpp rounds them.

@@ -86,6 +86,7 @@ impl Memory {
         self.tree.open(slot, adapter);
         self.running.push(slot);
         self.catch_up(slot, adapter, tokens);
+        self.make_light();
         Some(slot)
     }
 
@@ -192,7 +193,14 @@ impl Memory {
         }
         self.keep(slot, person);
         self.drop_contained();
-        while self.parked.is_used() && self.cells_kept() > self.facts().kept && self.evict(None) {}
+        self.make_light();
+    }
+
+    /// What ended sequences hold beyond [`Facts::kept`] goes beside the cache while others run.
+    fn make_light(&mut self) {
+        if self.parked.is_used() && !self.running.is_empty() {
+            while self.cells_kept() > self.facts().kept && self.evict(None) {}
+        }
     }
 
     /// Cells that only kept sequences hold.

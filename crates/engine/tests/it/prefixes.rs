@@ -180,16 +180,20 @@ fn what_was_pinned_is_there_after_a_restart_and_nothing_of_it_is_computed() {
 
 #[test]
 fn what_several_people_begin_with_outlives_a_restart_and_what_is_one_persons_alone_does_not() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let life = Life::of("a", Some(folder.path()));
-    let (text, _) = life.ask("ann", &question(1, 7));
-    life.ask("ben", &question(1, 8));
-    life.ask("ann", &question(2, 7));
-    life.ask("ann", &question(2, 8));
-    drop(life);
-    let life = Life::of("a", Some(folder.path()));
-    assert_eq!(life.ask("ann", &question(1, 7)), (text, 10 + 19));
-    assert_eq!(life.ask("ann", &question(2, 7)).1, 410 + 19);
+    let in_cache = Facts { context: 800, cells: 1600, batch: 512, ..Facts::default() };
+    let beside = Facts { parked: 1 << 20, ..in_cache.clone() };
+    for facts in [in_cache, beside] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let life = Life::with(facts.clone(), "a", Some(folder.path()));
+        let (text, _) = life.ask("ann", &question(1, 7));
+        life.ask("ben", &question(1, 8));
+        life.ask("ann", &question(2, 7));
+        life.ask("ann", &question(2, 8));
+        drop(life);
+        let life = Life::with(facts, "a", Some(folder.path()));
+        assert_eq!(life.ask("ann", &question(1, 7)), (text, 10 + 19));
+        assert_eq!(life.ask("ann", &question(2, 7)).1, 410 + 19);
+    }
 }
 
 #[test]

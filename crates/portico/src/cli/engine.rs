@@ -61,8 +61,40 @@ pub(super) struct EngineArgs {
     parent_watch: bool,
 }
 
+/// The setting of glibc's allocator by which the kernel backs large blocks with large pages (glibc manual, "Memory Allocation Tunables"). On
+/// many systems it does so only where it is asked to, and a step reads all weights: with pages of 4 KiB it waits for their table.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn use_large_pages() {
+    use std::os::unix::process::CommandExt as _;
+
+    const TUNABLES: &str = "GLIBC_TUNABLES";
+    const NAME: &str = "glibc.malloc.hugetlb";
+    let mut tunables = std::env::var(TUNABLES).unwrap_or_default();
+    if tunables.contains(NAME) {
+        return;
+    }
+    if !tunables.is_empty() {
+        tunables.push(':');
+    }
+    tunables.push_str(NAME);
+    tunables.push_str("=1");
+    // It is read before a program's first instruction: this one begins anew, in the same process.
+    let Ok(program) = std::env::current_exe() else { return };
+    let mut command = std::process::Command::new(program);
+    let mut words = std::env::args_os();
+    if let Some(name) = words.next() {
+        command.arg0(name);
+    }
+    let error = command.args(words).env(TUNABLES, tunables).exec();
+    tracing::info!(%error, "the worker goes on with small pages");
+}
+
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+fn use_large_pages() {}
+
 /// Runs the worker until it is told to end.
 pub(super) fn run(args: &EngineArgs) -> anyhow::Result<ExitCode> {
+    use_large_pages();
     write_log(Log::of_environment(&|name| std::env::var(name).ok())?);
     let _ = rustls::crypto::ring::default_provider().install_default();
     let (key, front) = args.door.open(std::env::var(KEY).ok())?;

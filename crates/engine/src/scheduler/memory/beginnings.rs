@@ -1,15 +1,15 @@
 //! Beginnings that outlive the sequences that had them: pinned ones, which are not evicted, and those on disk, which come back instead of
 //! being computed again.
 
-use std::collections::BTreeSet;
+use std::{borrow::Cow, collections::BTreeSet};
 
-use super::{Memory, WORTH_SHARING};
+use super::{Kept, Memory, WORTH_SHARING};
 use crate::{
     backend::{Adapter, Slot, Token},
     scheduler::{
         Prefix,
         saved::{self, Saved},
-        tree::{Common, Found},
+        tree::{Found, common},
     },
 };
 
@@ -162,13 +162,14 @@ impl Memory {
         {
             return true;
         }
-        let Some((adapter, slot, len)) = self.most_worth_saving() else { return false };
+        let Some((adapter, tokens)) = self.most_worth_saving() else { return false };
         if self.free.is_empty() {
             // Whatever goes, the question is asked anew.
-            return self.evict(Some(slot));
+            return self.evict(self.tree.find(adapter, &tokens).map(|found| found.slot));
         }
-        let tokens = self.tree.tokens(slot, len);
-        let Some(copy) = self.free.pop() else { return false };
+        self.unpark(adapter, &tokens);
+        let held = self.tree.find(adapter, &tokens).filter(|found| found.len as usize == tokens.len());
+        let (Some(Found { slot, len }), Some(copy)) = (held, self.free.pop()) else { return false };
         self.backend.share(slot, copy, len);
         self.save(adapter, copy, &tokens, false);
         self.backend.truncate(copy, 0);
@@ -177,29 +178,30 @@ impl Memory {
     }
 
     /// Of the beginnings that several people have in common, the one that would save them most: tokens times people.
-    fn most_worth_saving(&self) -> Option<(Option<Adapter>, Slot, u32)> {
+    fn most_worth_saving(&self) -> Option<(Option<Adapter>, Vec<Token>)> {
         let saved = self.saved.as_ref()?;
-        let worth = |common: &Common| {
-            let word = self.word(common.adapter)?;
-            let slot = *common.slots.first()?;
-            let mut tokens = self.tree.tokens(slot, common.len);
-            // What stands for a picture does so only as long as this process lives.
-            tokens.truncate(tokens.iter().position(|token| *token < 0).unwrap_or(tokens.len()));
-            let len = u32::try_from(tokens.len()).ok()?;
-            let covered = saved.covers(word.as_deref(), &tokens);
-            let gain = len.checked_sub(u32::try_from(covered).ok()?).filter(|gain| *gain >= WORTH_READING)?;
-            let people = u64::try_from(self.people(&common.slots)).ok().filter(|people| *people > 1)?;
-            Some((u64::from(gain) * people, (common.adapter, slot, len)))
+        let in_cache = self.kept.iter().map(|kept| {
+            let Kept { slot, person, .. } = kept;
+            (self.tree.adapter(*slot), Cow::Owned(self.tree.tokens(*slot, self.tree.len(*slot))), person)
+        });
+        let beside = self.parked.iter().map(|entry| (entry.adapter, Cow::Borrowed(&*entry.tokens), &entry.kept.person));
+        let all: Vec<_> = in_cache.chain(beside).collect();
+        let in_common = all.iter().enumerate().flat_map(|(nth, (adapter, tokens, _))| {
+            let others = all.iter().skip(nth + 1).filter(move |(of, ..)| of == adapter);
+            others.map(move |(_, other, _)| (*adapter, tokens.get(..common(tokens, other)).unwrap_or_default()))
+        });
+        let worth = |(adapter, tokens): (Option<Adapter>, &[Token])| {
+            let word = self.word(adapter)?;
+            let gain = tokens.len() - saved.covers(word.as_deref(), tokens);
+            let alike = all.iter().filter(|(of, all, _)| *of == adapter && all.starts_with(tokens));
+            let people = people(alike.map(|(.., person)| &***person));
+            (gain >= WORTH_READING as usize && people > 1).then_some((gain * people, tokens.len()))
         };
-        let best = self.tree.in_common().iter().filter_map(worth).max_by_key(|(worth, (.., len))| (*worth, *len));
-        best.map(|(_, beginning)| beginning)
-    }
-
-    /// How many people kept sequences are of; who is not named is somebody else each time.
-    fn people(&self, slots: &[Slot]) -> usize {
-        let kept = self.kept.iter().filter(|kept| slots.contains(&kept.slot));
-        let (nobody, named): (Vec<_>, Vec<_>) = kept.map(|kept| &*kept.person).partition(|person| person.is_empty());
-        nobody.len() + named.into_iter().collect::<BTreeSet<_>>().len()
+        // What stands for a picture does so only as long as this process lives.
+        let words = |tokens: &[Token]| tokens.iter().take_while(|token| **token >= 0).count();
+        let candidates = in_common.map(|(adapter, tokens)| (adapter, tokens.get(..words(tokens)).unwrap_or_default()));
+        let best = candidates.filter_map(|one| Some((worth(one)?, one))).max_by_key(|(worth, _)| *worth);
+        best.map(|(_, (adapter, tokens))| (adapter, tokens.to_vec()))
     }
 
     /// Brings a beginning of `tokens` back from disk where that saves more than it costs and there is room.
@@ -250,6 +252,12 @@ impl Memory {
         let identity = self.backend.identity(Some(adapter.id))?;
         Some(Some(format!("{identity}{AT}{}", adapter.scale())))
     }
+}
+
+/// How many people these are; who is not named is somebody else each time.
+fn people<'a>(persons: impl Iterator<Item = &'a str>) -> usize {
+    let (nobody, named): (Vec<_>, Vec<_>) = persons.partition(|person| person.is_empty());
+    nobody.len() + named.into_iter().collect::<BTreeSet<_>>().len()
 }
 
 /// The scale in the [`word`](Memory::word) for an adapter.

@@ -44,6 +44,10 @@ impl Parked {
         self.most > 0
     }
 
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter()
+    }
+
     /// The entry that has most in common with `tokens`.
     pub(super) fn find(&self, adapter: Option<Adapter>, tokens: &[Token]) -> Option<Found> {
         let fitting = self.entries.iter().enumerate().filter(|(_, entry)| entry.adapter == adapter);
