@@ -58,6 +58,23 @@ pub fn physical_cores() -> u32 {
     u32::try_from(cores).unwrap_or(1)
 }
 
+/// The processors that this process may run on, by number; none where the system does not tell (`proc_pid_status(5)`).
+pub fn processors() -> Vec<usize> {
+    let text = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let list = text.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+    list.and_then(numbers_in).unwrap_or_default()
+}
+
+/// The numbers of a list such as `0-3,8`.
+fn numbers_in(list: &str) -> Option<Vec<usize>> {
+    let of = |range: &str| {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        Some(first.parse().ok()?..=last.parse().ok()?)
+    };
+    let ranges: Option<Vec<_>> = list.trim().split(',').map(of).collect();
+    Some(ranges?.into_iter().flatten().collect())
+}
+
 /// The cores that `/proc/cpuinfo` tells apart; 0 where it tells of none (arm64, most containers of it).
 fn cores_in(text: &str) -> usize {
     let of = |block: &str, key: &str| {
@@ -84,6 +101,16 @@ mod tests {
             "this processor lacks AVX2, FMA, which the engine needs; run the model on another machine and add that as a provider"
         );
         assert_eq!(error.exit_code(), 3);
+    }
+
+    #[test]
+    fn a_list_of_processors_is_read() {
+        assert_eq!(numbers_in("\t0-2,5,8-9\n"), Some(vec![0, 1, 2, 5, 8, 9]));
+        assert_eq!(numbers_in("0"), Some(vec![0]));
+        assert_eq!(numbers_in(""), None);
+        let here = std::thread::available_parallelism().map_or(1, usize::from);
+        let all = processors();
+        assert!(all.is_empty() || all.len() >= here, "{all:?}");
     }
 
     #[test]

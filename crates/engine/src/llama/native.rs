@@ -24,6 +24,7 @@ use super::{
 use crate::{
     Device, Progress,
     backend::{Failed, Input, Slot, Token},
+    machine,
 };
 
 /// Numbers below this name tensor types, with gaps.
@@ -299,6 +300,17 @@ impl Threads {
         // SAFETY: returns a plain struct.
         let mut parameters = unsafe { sys::ggml_threadpool_params_default(count) };
         parameters.poll = POLL;
+        let processors = machine::processors();
+        if usize::try_from(count).is_ok_and(|count| count > 1 && count == processors.len()) {
+            // Each gets one of its own. Left to itself the system may wake two on one where another program runs, and each then waits for the
+            // other at every barrier.
+            for processor in processors {
+                parameters.cpumask.get_mut(processor).into_iter().for_each(|mask| *mask = true);
+            }
+            parameters.strict_cpu = true;
+        }
+        // So that it is the thread that computes which gets its place with the first step, not this one.
+        parameters.paused = true;
         // SAFETY: the parameters are read during the call only.
         let pool = unsafe { sys::ggml_threadpool_new(&raw mut parameters) };
         NonNull::new(pool).map(Threads).ok_or_else(|| "its threads cannot be started".into())
