@@ -10,6 +10,8 @@ use crate::backend::Token;
 /// What a guessed token costs, in steps: measured with 4-bit weights on a processor, where four tokens take 1.6 times as long as one, eight
 /// three times and sixteen four times.
 const COST: f32 = 0.25;
+/// Sequences that answer in one step from which on a guess costs it as much as it can save, because every token does.
+const MANY: usize = 4;
 /// Steps that guesses may lose at first, and of every step after: so no answer takes much longer for them.
 const CREDIT: f32 = 1.0;
 const ALLOWANCE: f32 = 0.02;
@@ -39,21 +41,21 @@ impl Default for Trust {
 }
 
 impl Trust {
-    /// How many guesses can be afforded now, of at most `most`. Once a step.
+    /// How many guesses at such a cost can be afforded now, of at most `most`. Once a step.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "at most MOST / COST, and never negative"
     )]
-    pub(super) fn wants(&mut self, most: usize) -> usize {
+    fn wants(&mut self, most: usize, cost: f32) -> usize {
         self.balance = (self.balance + ALLOWANCE).min(MOST);
-        most.min((self.balance.max(0.0) / COST) as usize)
+        most.min((self.balance.max(0.0) / cost) as usize)
     }
 
     /// Of `guessed` tokens the first `right` were what came.
     #[expect(clippy::cast_precision_loss, reason = "a handful of tokens")]
-    pub(super) fn learn(&mut self, guessed: usize, right: usize) {
-        self.balance += right as f32 - guessed as f32 * COST;
+    fn learn(&mut self, guessed: usize, right: usize, cost: f32) {
+        self.balance += right as f32 - guessed as f32 * cost;
     }
 }
 
@@ -62,6 +64,8 @@ impl Trust {
 pub(super) struct Record {
     lookup: Trust,
     draft: Trust,
+    /// What a guess costs in this step.
+    cost: f32,
     by_draft: bool,
     /// Tokens that the draft guessed, and those that came.
     pub(super) drafted: u32,
@@ -69,12 +73,18 @@ pub(super) struct Record {
 }
 
 impl Record {
+    /// So many sequences answer in the next step.
+    #[expect(clippy::cast_precision_loss, reason = "at most MANY")]
+    pub(super) fn beside(&mut self, answering: usize) {
+        self.cost = COST * answering.clamp(1, MANY) as f32;
+    }
+
     /// Of `guessed` tokens the first `right` were what came.
     pub(super) fn learn(&mut self, guessed: usize, right: usize) {
         if !self.by_draft {
-            return self.lookup.learn(guessed, right);
+            return self.lookup.learn(guessed, right, self.cost);
         }
-        self.draft.learn(guessed, right);
+        self.draft.learn(guessed, right, self.cost);
         let count = |tokens: usize| u32::try_from(tokens).unwrap_or(u32::MAX);
         self.drafted = self.drafted.saturating_add(count(guessed));
         self.accepted = self.accepted.saturating_add(count(right));
@@ -108,7 +118,7 @@ impl Guessers {
         asks_draft: bool,
     ) -> Vec<Token> {
         record.by_draft = false;
-        let wanted = record.lookup.wants(most);
+        let wanted = record.lookup.wants(most, record.cost);
         let mut found = if wanted > 0 { self.lookup.guess(arrival, history, wanted) } else { Vec::new() };
         // Nobody answers with a picture.
         found.truncate(found.iter().position(|token| *token < 0).unwrap_or(found.len()));
@@ -117,7 +127,7 @@ impl Guessers {
             return found;
         }
         record.by_draft = true;
-        match record.draft.wants(most) {
+        match record.draft.wants(most, record.cost) {
             0 => Vec::new(),
             wanted => draft.guess(arrival, history, wanted),
         }
@@ -145,25 +155,34 @@ impl Guessers {
 
 #[cfg(test)]
 mod tests {
-    use super::Trust;
+    use super::{COST, Record, Trust};
 
     #[test]
     fn guesses_grow_where_they_are_right_and_cost_next_to_nothing_where_they_are_wrong() {
         let mut trust = Trust::default();
         let mut lengths = [0; 4];
         for length in &mut lengths {
-            *length = trust.wants(15);
-            trust.learn(*length, *length);
+            *length = trust.wants(15, COST);
+            trust.learn(*length, *length, COST);
         }
         assert_eq!(lengths, [4, 15, 15, 15]);
 
         let mut trust = Trust::default();
         let mut wrong = 0;
         for _ in 0..1000 {
-            let guessed = trust.wants(15);
-            trust.learn(guessed, 0);
+            let guessed = trust.wants(15, COST);
+            trust.learn(guessed, 0, COST);
             wrong += guessed;
         }
         assert!((60..=90).contains(&wrong), "{wrong} wrong guesses in 1000 steps");
+    }
+
+    #[test]
+    fn who_answers_beside_many_guesses_little() {
+        let mut record = Record::default();
+        record.beside(1);
+        assert_eq!(record.lookup.wants(15, record.cost), 4);
+        record.beside(8);
+        assert_eq!(record.lookup.wants(15, record.cost), 1);
     }
 }

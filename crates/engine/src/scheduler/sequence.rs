@@ -240,12 +240,14 @@ impl Sequence {
         }
     }
 
-    /// Tokens that may follow the history, at most `most`: fewer than may still be answered, so that one is always chosen after them.
-    pub(super) fn guess(&mut self, guessers: &mut Guessers, most: usize) -> Vec<Token> {
+    /// Tokens that may follow the history, at most `most` in a step where so many are answering: fewer than may still be answered, so that one is
+    /// always chosen after them.
+    pub(super) fn guess(&mut self, guessers: &mut Guessers, most: usize, answering: usize) -> Vec<Token> {
         let most = most.min(self.left().saturating_sub(1) as usize);
         if most == 0 {
             return Vec::new();
         }
+        self.guesses.beside(answering);
         // A smaller model has not seen the pictures.
         let asks_draft = self.ask.request.pictures.is_empty();
         guessers.guess(&mut self.guesses, self.arrival, &self.history, most, asks_draft)

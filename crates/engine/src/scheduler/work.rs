@@ -352,13 +352,13 @@ impl Work {
         if !shares {
             return;
         }
-        let before = size(step);
+        let (before, answering) = (size(step), step.len());
         let mut room = guesses.min(batch).min(self.memory.room()).saturating_sub(size(step)) as usize;
         for part in step.iter_mut() {
             let Some(index) = self.running.iter().position(|sequence| sequence.arrival == part.arrival) else {
                 continue;
             };
-            let guess = self.running[index].guess(&mut self.guessers, room);
+            let guess = self.running[index].guess(&mut self.guessers, room, answering);
             room -= guess.len();
             part.guessed = guess.len();
             part.tokens.extend(guess);

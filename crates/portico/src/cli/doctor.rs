@@ -23,6 +23,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("clock", machine::clock),
     ("open files", machine::open_files),
     ("processor", machine::processor),
+    ("large pages", machine::large_pages),
     ("engine", machine::engine),
 ];
 

@@ -54,6 +54,20 @@ pub(super) fn processor(_: &Config) -> Outcome {
     Outcome::Ok(format!("{cores} cores, {has}; a model computes with {threads} threads where nobody says"))
 }
 
+/// Whether the system gives the worker large pages, for which it asks (`admin-guide/mm/transhuge.rst` of Linux).
+pub(super) fn large_pages(_: &Config) -> Outcome {
+    let text = std::fs::read_to_string("/sys/kernel/mm/transparent_hugepage/enabled").unwrap_or_default();
+    match text.split(['[', ']']).nth(1) {
+        None => Outcome::Ok("not known on this system".to_owned()),
+        Some("never") => {
+            let advice =
+                "write madvise into /sys/kernel/mm/transparent_hugepage/enabled: models on the processor answer sooner";
+            Outcome::Warn("switched off".to_owned(), advice)
+        }
+        Some(when) => Outcome::Ok(when.to_owned()),
+    }
+}
+
 /// What models that run here compute on.
 pub(super) fn engine(_: &Config) -> Outcome {
     if !cfg!(feature = "engine") {
