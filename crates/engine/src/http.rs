@@ -21,6 +21,7 @@ use crate::{
     grammar::Form,
     model::{Model, Ready},
     scheduler::{NotTaken, Request as Asked},
+    template::{has_begun, plain_question},
     tools::Thoughts,
 };
 
@@ -268,32 +269,17 @@ fn chat_prompt(
         Ok(pieces.map(|(nth, piece)| ready.vocabulary.encode(piece, begin && nth == 0, markup)).collect())
     };
     let Some(template) = &ready.template else {
-        let text = plain_question(messages)?;
+        let text =
+            plain_question(messages).ok_or_else(|| Problem::invalid("messages", "hold no question (role user)"))?;
         let pieces = encoded(&text, true, false)?;
         return Ok(Asking { pieces, opening: text.is_empty(), templated: false, thoughts: Thoughts::default() });
     };
     let refused = |refused: &crate::template::Refused| Problem::Template { why: refused.to_string() };
     let template = template.as_ref().map_err(refused)?;
     let text = template.render(messages, more, door.clock.now()).map_err(|why| refused(&why))?;
-    // Most templates write the BOS themselves; two of them would not be what the model was trained on.
     let (bos, _) = ready.vocabulary.marks();
-    let begun = !bos.is_empty() && text.starts_with(&bos);
-    let pieces = encoded(&text, !begun, true)?;
+    let pieces = encoded(&text, !has_begun(&text, &bos), true)?;
     Ok(Asking { pieces, opening: false, templated: true, thoughts: Thoughts::after(&text) })
-}
-
-/// What a model without a template is asked: the last question, with the system prompt on the lines before it.
-fn plain_question(messages: &[Value]) -> Result<String, Problem> {
-    let of = |role: &'static str| {
-        messages.iter().filter(move |message| message["role"] == role).filter_map(|message| message["content"].as_str())
-    };
-    let question =
-        of("user").next_back().ok_or_else(|| Problem::invalid("messages", "hold no question (role user)"))?;
-    let system: Vec<_> = of("system").chain(of("developer")).filter(|text| !text.is_empty()).collect();
-    if system.is_empty() {
-        return Ok(question.to_owned());
-    }
-    Ok(format!("{}\n{question}", system.join("\n")))
 }
 
 fn completion_prompt(ready: &Ready, prompt: Prompt) -> Result<(Vec<Token>, bool), Problem> {

@@ -19,13 +19,14 @@ mod llama;
 pub mod machine;
 pub mod memory;
 mod model;
-mod parent;
+pub mod parent;
 pub mod pictures;
 pub mod rerank;
 pub mod sampler;
 pub mod scheduler;
 pub mod template;
 pub mod text;
+mod tokenizer;
 pub mod tools;
 mod worker;
 
@@ -34,8 +35,9 @@ pub use error::Error;
 pub use gpu::{Device, GpuLayers};
 pub use listener::{Front, Listen};
 #[cfg(feature = "llama")]
-pub use llama::load;
+pub use llama::{load, tokenizer};
 pub use model::{Loaded, Progress};
+pub use tokenizer::{Lesson, Tokenizer};
 pub use worker::{Options, serve_with};
 
 /// Serves the GGUF model of `options` until it is told to end or, with [`Options::parent_watch`], its parent is gone.

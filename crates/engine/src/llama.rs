@@ -10,6 +10,7 @@ use crate::{
     gguf::{self, Head},
     gpu::Split,
     machine, memory,
+    tokenizer::Tokenizer,
 };
 
 mod native;
@@ -71,6 +72,24 @@ pub fn load(options: &Options, progress: &Progress) -> Result<Loaded, Error> {
     }
 }
 
+/// Reads the vocabulary and the chat template of the model at `path`, none of its weights.
+///
+/// # Errors
+/// [`Error`] saying what is wrong with the file, or what llama.cpp says.
+pub fn tokenizer(path: &Path) -> Result<Tokenizer, Error> {
+    machine::check_processor()?;
+    let heads = gguf::read(path)?;
+    let first = heads.first().ok_or_else(|| unsupported(path, "it has no head".into()))?;
+    let model = native::Model::load_vocabulary(path).map_err(|reason| unsupported(path, reason))?;
+    let words = Words { model: Arc::new(model), drops_first_space: drops_first_space(first) };
+    Tokenizer::new(Arc::new(words), first.text("tokenizer.chat_template"))
+        .map_err(|refused| unsupported(path, refused.to_string()))
+}
+
+fn drops_first_space(head: &Head) -> bool {
+    head.text("tokenizer.ggml.model") == Some("llama") && head.integer("tokenizer.ggml.add_space_prefix") != Some(0)
+}
+
 fn write(options: &Options, progress: &Progress, heads: Vec<Head>) -> Result<Box<dyn Backend>, Error> {
     let path = &options.model;
     let first = heads.first().ok_or_else(|| unsupported(path, "it has no head".into()))?;
@@ -94,8 +113,7 @@ fn write(options: &Options, progress: &Progress, heads: Vec<Head>) -> Result<Box
     let slots = if deterministic { cells / least } else { SLOTS };
     let cells = if deterministic { slots * least } else { cells };
 
-    let drops_first_space = first.text("tokenizer.ggml.model") == Some("llama")
-        && first.integer("tokenizer.ggml.add_space_prefix") != Some(0);
+    let drops_first_space = drops_first_space(first);
     let threads = options.threads.unwrap_or_else(|| machine::threads_for(weights)).max(1);
     let anew = heads.iter().flat_map(|head| &head.tensors).any(|tensor| LAID_OUT_ANEW.contains(&tensor.kind));
     // Weights that are laid out anew leave the file's own pages behind: mapped, they would stay in memory twice.

@@ -1,26 +1,23 @@
-//! A worker never outlives its parent: it holds the other end of our standard input, which closes even when it is killed with -9.
+//! A child process never outlives its parent: that holds the other end of our standard input, which closes even when it is killed with -9.
 
 use std::{io::Read, time::Duration};
 
 use tokio::sync::oneshot;
 
-/// How long an orderly end may take before the worker ends itself the hard way (a long computation does not look up).
-const GRACE: Duration = Duration::from_secs(2);
-
 /// Watches from this call on, not from the first poll: whoever reads our first line may kill the parent at once. Resolves when the
-/// parent is gone.
-pub(crate) fn gone() -> impl Future<Output = ()> {
+/// parent is gone. An orderly end may take `grace`; then this process ends the hard way (a long computation does not look up).
+pub fn gone(grace: Duration) -> impl Future<Output = ()> {
     let (closed, closing) = oneshot::channel();
     std::thread::spawn(move || {
         wait_for_end_of_stdin();
         let _ = closed.send(());
-        die_after_grace();
+        die_after(grace);
     });
     let adopted = adopted();
     async move {
         tokio::select! {
             _ = closing => {}
-            () = adopted => { std::thread::spawn(die_after_grace); }
+            () = adopted => { std::thread::spawn(move || die_after(grace)); }
         }
     }
 }
@@ -36,8 +33,8 @@ fn wait_for_end_of_stdin() {
     }
 }
 
-fn die_after_grace() {
-    std::thread::sleep(GRACE);
+fn die_after(grace: Duration) {
+    std::thread::sleep(grace);
     #[cfg(unix)]
     let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
     #[cfg(not(unix))]

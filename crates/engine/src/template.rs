@@ -50,7 +50,25 @@ impl Template {
     /// # Errors
     /// [`Refused`] with the template's own sentence, or why it failed.
     pub fn render(&self, messages: &[Json], more: &Map<String, Json>, now: Timestamp) -> Result<String, Refused> {
-        let first = match self.render_as_is(messages, more, now) {
+        self.render_with(true, messages, more, now)
+    }
+
+    /// A conversation that is over: as [`render`](Self::render), but nothing begins after its last message.
+    ///
+    /// # Errors
+    /// As [`render`](Self::render).
+    pub fn render_whole(&self, messages: &[Json], more: &Map<String, Json>, now: Timestamp) -> Result<String, Refused> {
+        self.render_with(false, messages, more, now)
+    }
+
+    fn render_with(
+        &self,
+        goes_on: bool,
+        messages: &[Json],
+        more: &Map<String, Json>,
+        now: Timestamp,
+    ) -> Result<String, Refused> {
+        let first = match self.render_as_is(goes_on, messages, more, now) {
             Ok(prompt) => return Ok(prompt),
             Err(refused) if refused.0 == ENDLESS => return Err(refused),
             Err(refused) => refused,
@@ -58,13 +76,19 @@ impl Template {
         let Some(merged) = without_system(messages) else {
             return Err(first);
         };
-        self.render_as_is(&merged, more, now).map_err(|_| first)
+        self.render_as_is(goes_on, &merged, more, now).map_err(|_| first)
     }
 
-    fn render_as_is(&self, messages: &[Json], more: &Map<String, Json>, now: Timestamp) -> Result<String, Refused> {
+    fn render_as_is(
+        &self,
+        goes_on: bool,
+        messages: &[Json],
+        more: &Map<String, Json>,
+        now: Timestamp,
+    ) -> Result<String, Refused> {
         let known = context! {
             messages => messages,
-            add_generation_prompt => true,
+            add_generation_prompt => goes_on,
             bos_token => self.bos,
             eos_token => self.eos,
             strftime_now => Value::from_function(move |format: &str| date::format(now, format)),
@@ -73,6 +97,24 @@ impl Template {
         let template = self.environment.get_template(NAME).map_err(refused)?;
         template.render(variables).map_err(refused)
     }
+}
+
+/// What a model without a template is asked: the last question, with the system prompt on the lines before it. `None` where nobody asks.
+pub(crate) fn plain_question(messages: &[Json]) -> Option<String> {
+    let of = |role: &'static str| {
+        messages.iter().filter(move |message| message["role"] == role).filter_map(|message| message["content"].as_str())
+    };
+    let question = of("user").next_back()?;
+    let system: Vec<_> = of("system").chain(of("developer")).filter(|text| !text.is_empty()).collect();
+    if system.is_empty() {
+        return Some(question.to_owned());
+    }
+    Some(format!("{}\n{question}", system.join("\n")))
+}
+
+/// Whether a rendered text begins with the BOS already, as most templates write it: two of them would not be what the model was trained on.
+pub(crate) fn has_begun(text: &str, bos: &str) -> bool {
+    !bos.is_empty() && text.starts_with(bos)
 }
 
 /// The conversation with its system messages written before the first question; `None` when there is nothing to move.

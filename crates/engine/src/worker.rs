@@ -20,6 +20,9 @@ use crate::{
 /// How long the thread that computes may take to notice that it is over.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// How long an orderly end may take once the parent is gone.
+const PARENT_GRACE: Duration = Duration::from_secs(2);
+
 /// What a worker is to do.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -90,7 +93,7 @@ where
     L: Fn(&Options, &Progress) -> Result<Loaded, Error> + Send + 'static,
 {
     let listener = Listener::bind(&options.listen, options.front.clone(), options.key.is_some()).await?;
-    let parent_gone = options.parent_watch.then(parent::gone);
+    let parent_gone = options.parent_watch.then(|| parent::gone(PARENT_GRACE));
     listener.announce()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let door = Arc::new(Door {

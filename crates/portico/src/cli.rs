@@ -12,6 +12,8 @@ mod model;
 mod print;
 mod provider;
 mod serve;
+#[cfg(feature = "engine")]
+mod train;
 mod user;
 
 use std::path::PathBuf;
@@ -38,6 +40,9 @@ enum Verb {
     /// Run one GGUF model behind the OpenAI dialect; the portal starts one per local model by itself.
     #[cfg(feature = "engine")]
     Engine(engine::EngineArgs),
+    /// Teach a model of this machine a LoRA adapter; the portal starts one per job by itself.
+    #[cfg(feature = "engine")]
+    Train(train::TrainArgs),
     /// Read the configuration and say what is wrong with it.
     Check(Place),
     /// Look at this machine and this installation, and say what to do.
@@ -91,6 +96,8 @@ pub fn main() -> ExitCode {
         Verb::Serve(args) => serve::run(&args),
         #[cfg(feature = "engine")]
         Verb::Engine(args) => engine::run(&args),
+        #[cfg(feature = "engine")]
+        Verb::Train(args) => train::run(&args),
         Verb::Check(place) => check::run(&place),
         Verb::Doctor(place) => doctor::run(&place),
         Verb::User(verb) => user::run(&verb),

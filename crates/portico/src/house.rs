@@ -113,7 +113,8 @@ impl House {
             runner: Box::new(runner),
         };
         let datasets = Datasets::new(store.clone());
-        let training = Jobs::new(store.clone(), datasets.clone(), crate::training::folder(config), None);
+        let (folder_of_jobs, trainer) = (crate::training::folder(config), crate::training::trainer());
+        let training = Jobs::new(store.clone(), datasets.clone(), folder_of_jobs, trainer);
         let chat = Chat::start(store.clone(), models.clone(), ledger.clone(), Arc::clone(&clock), ids.clone());
 
         let own_port = listener.local_addr()?.port();

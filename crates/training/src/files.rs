@@ -7,6 +7,8 @@ use crate::shape::Rope;
 mod gguf;
 mod hugging_face;
 
+pub use gguf::TENSOR_TYPES;
+
 /// Rows of a matrix that makes queries or keys, in the order that another way of turning needs: the two numbers of pair `i` stand at
 /// `2i` and `2i + 1` of a head, or at `i` and `i + width / 2`.
 fn reordered(matrix: &Tensor, head_width: usize, from: Rope, to: Rope) -> Result<Tensor> {

@@ -3,7 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 pub use crate::kernels::rope::Rope;
-use crate::{Error, kernels::attention::Heads};
+use crate::{
+    Error,
+    adapter::{Lora, Target},
+    kernels::{self, attention::Heads},
+};
 
 /// Which family of decoders: it decides the names in files and the order of rows in them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,5 +99,47 @@ impl Shape {
         let layer = self.width * (2 * queries + 2 * keys + 3 * self.inner) + biases + norms;
         let tables = self.vocabulary * self.width * if self.tied { 1 } else { 2 };
         (self.layers * layer + tables + self.width) as u64
+    }
+
+    /// About how much memory it takes to teach such a model an adapter with batches of `tokens` tokens.
+    pub fn memory(&self, lora: &Lora, tokens: usize) -> Memory {
+        let numbers = |count: usize| 4 * count as u64;
+        let (queries, keys) = (self.heads * self.head_width, self.key_heads * self.head_width);
+        // While parts become one matrix, and while the largest is hashed, it is there twice.
+        let widest = self.width * self.vocabulary.max(2 * self.inner);
+        let rows = |target: &Target| target.sides(self);
+        let matrices: usize = lora.targets.iter().map(|target| rows(target).0 + rows(target).1).sum();
+        // The value, its gradient, its two moments; and what a checkpoint is put together from.
+        let adapter = self.layers * lora.rank * matrices * (4 + 9);
+        // What each layer keeps for the way back (`model/block.rs`), and once what that works with.
+        let packed = queries + 2 * keys;
+        let thinned: usize = lora.targets.iter().map(|target| 2 * rows(target).1).sum();
+        let changes = lora.rank * lora.targets.len() + if lora.dropout > 0.0 { thinned } else { 0 };
+        let kept = 4 * self.width + 2 * packed + queries + self.heads + 3 * self.inner + changes;
+        let working = 8 * self.width + 2 * packed + 4 * self.inner;
+        let logits = kernels::loss::ROWS.min(tokens) * self.vocabulary;
+        Memory {
+            weights: 4 * self.parameters() + numbers(widest),
+            adapter: numbers(adapter),
+            batch: numbers(tokens * (self.layers * kept + working) + 2 * logits),
+        }
+    }
+}
+
+/// What teaching takes, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Memory {
+    /// All weights in 32 bit, and once more the largest.
+    pub weights: u64,
+    /// The adapter with all that its learning needs.
+    pub adapter: u64,
+    /// What a step holds.
+    pub batch: u64,
+}
+
+impl Memory {
+    /// All of it.
+    pub fn total(self) -> u64 {
+        self.weights.saturating_add(self.adapter).saturating_add(self.batch)
     }
 }

@@ -79,6 +79,8 @@ pub struct Task<'a> {
     pub held_out: &'a Path,
     /// Where the checkpoint lies, and in the end the adapter with its card.
     pub folder: &'a Path,
+    /// Which data it is, for the card.
+    pub data: String,
 }
 
 /// A program with its arguments.
@@ -241,7 +243,8 @@ impl Jobs {
         let recipe: Recipe = serde_json::from_value(job.recipe.clone()).map_err(|error| said(&error))?;
         let folder = self.folder(job.id);
         let [train, held_out] = self.lay_out(job, &folder).await?;
-        let task = Task { recipe: &recipe, train: &train, held_out: &held_out, folder: &folder };
+        let data = format!("data set {}, version {}", job.dataset, job.version);
+        let task = Task { recipe: &recipe, train: &train, held_out: &held_out, folder: &folder, data };
         let program =
             self.inner.trainer.as_ref().map(|trainer| trainer(&task)).ok_or_else(|| said(&Error::NoTrainer))?;
         let mut child = Child::spawn(&program)

@@ -99,16 +99,30 @@ impl Model {
     /// Loads a file whose head has been checked, mapped into memory or read, so many of its layers to GPUs. The error is what llama.cpp said.
     pub(super) fn load(path: &Path, mapped: bool, gpu_layers: u32, progress: &Progress) -> Result<Self, String> {
         start();
-        let path =
-            CString::new(path.as_os_str().as_encoded_bytes()).map_err(|_| "its path holds a zero byte".to_owned())?;
         // SAFETY: returns a plain struct.
         let mut parameters = unsafe { sys::llama_model_default_params() };
         parameters.n_gpu_layers = i32::try_from(gpu_layers).unwrap_or(i32::MAX);
         parameters.load_mode = if mapped { sys::LLAMA_LOAD_MODE_MMAP } else { sys::LLAMA_LOAD_MODE_NONE };
         parameters.progress_callback = Some(on_progress);
         parameters.progress_callback_user_data = std::ptr::from_ref(progress).cast_mut().cast();
+        Model::open(path, parameters)
+    }
+
+    /// Loads no more than the vocabulary of such a file.
+    pub(super) fn load_vocabulary(path: &Path) -> Result<Self, String> {
+        start();
+        // SAFETY: returns a plain struct.
+        let mut parameters = unsafe { sys::llama_model_default_params() };
+        parameters.vocab_only = true;
+        Model::open(path, parameters)
+    }
+
+    /// What `parameters` point to outlives the call.
+    fn open(path: &Path, parameters: sys::llama_model_params) -> Result<Self, String> {
+        let path =
+            CString::new(path.as_os_str().as_encoded_bytes()).map_err(|_| "its path holds a zero byte".to_owned())?;
         COMPLAINTS.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        // SAFETY: the path ends with a zero; `progress` outlives the call, the only time that the callback runs.
+        // SAFETY: the path ends with a zero; whatever the callback is given outlives the call, the only time that it runs.
         let model = unsafe { sys::llama_model_load_from_file(path.as_ptr(), parameters) };
         let model = NonNull::new(model).ok_or_else(complaint)?;
         // SAFETY: the model is live; its vocabulary lives as long.

@@ -15,6 +15,7 @@ mod files;
 mod grammars;
 #[cfg(feature = "llama")]
 mod hostile;
+mod lessons;
 mod life;
 #[cfg(feature = "llama")]
 mod limits;

@@ -28,7 +28,7 @@ pub(super) fn error(error: &anyhow::Error) {
 }
 
 /// The causes one after the other, but those that the one before has told already.
-fn told(error: &anyhow::Error) -> String {
+pub(super) fn told(error: &anyhow::Error) -> String {
     let mut told: Vec<String> = Vec::new();
     for cause in error.chain().map(ToString::to_string) {
         if told.last().is_none_or(|before| !before.ends_with(&cause)) {

@@ -25,5 +25,7 @@ mod portal;
 mod queue;
 mod scopes;
 mod stream;
+#[cfg(feature = "engine")]
+mod taught;
 mod tuning;
 mod worker;

@@ -159,6 +159,7 @@ async fn rated_and_corrected_answers_become_examples_by_leave() {
     );
 }
 
+#[cfg(not(feature = "engine"))]
 #[tokio::test]
 async fn who_cannot_train_is_told_so_and_nobody_else_sees_the_jobs() {
     let house = House::open().await;

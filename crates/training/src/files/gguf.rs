@@ -12,7 +12,7 @@ use candle_core::{
 };
 
 use super::reordered;
-use crate::{Architecture, Error, Model, Rope, Shape, Target, run::write_whole};
+use crate::{Architecture, Error, Lora, Model, Rope, Shape, Target, run::write_whole};
 
 impl Architecture {
     /// The order of rows in a GGUF file.
@@ -21,6 +21,38 @@ impl Architecture {
             Architecture::Llama => Rope::Pairs,
             Architecture::Qwen2 | Architecture::Qwen3 => Rope::Halves,
         }
+    }
+}
+
+/// The tensor types that are read, as `ggml_type` numbers and names them: those that candle turns into 32-bit numbers.
+pub const TENSOR_TYPES: [(u32, &str); 13] = [
+    (0, "F32"),
+    (1, "F16"),
+    (2, "Q4_0"),
+    (3, "Q4_1"),
+    (6, "Q5_0"),
+    (7, "Q5_1"),
+    (8, "Q8_0"),
+    (10, "Q2_K"),
+    (11, "Q3_K"),
+    (12, "Q4_K"),
+    (13, "Q5_K"),
+    (14, "Q6_K"),
+    (30, "BF16"),
+];
+
+impl Shape {
+    /// The dimensions of the model in a GGUF file; no weight is read.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`], [`Error::Broken`], and [`Error::Refused`] for an architecture that cannot be taught here.
+    pub fn of_gguf(path: &Path) -> Result<Self, Error> {
+        let file = File::open(path).map_err(Error::unreadable(path))?;
+        let content = Content::read(&mut BufReader::new(file))
+            .map_err(|error| Error::broken(path, format!("is no GGUF model: {error}")))?;
+        let shape = shape(&content, path)?;
+        shape.check()?;
+        Ok(shape)
     }
 }
 
@@ -50,6 +82,33 @@ impl Model {
             }
             Ok(tensor)
         })
+    }
+
+    /// Freezes the model and puts on the adapter in a GGUF file, as [`write_adapter_gguf`](Self::write_adapter_gguf) writes it for a model that
+    /// was read from GGUF.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`], [`Error::Broken`] when it is no adapter, [`Error::Refused`] when it is none for this model.
+    pub fn adapt_from_gguf(&mut self, path: &Path) -> Result<(), Error> {
+        let file = File::open(path).map_err(Error::unreadable(path))?;
+        let mut file = BufReader::new(file);
+        let broken = |error: candle_core::Error| Error::broken(path, format!("is no GGUF adapter: {error}"));
+        let content = Content::read(&mut file).map_err(broken)?;
+        let alpha = content.metadata.get("adapter.lora.alpha").and_then(|value| value.to_f32().ok());
+        let alpha = alpha.ok_or_else(|| Error::broken(path, "does not say its adapter.lora.alpha"))?;
+        let ranks = content.tensor_infos.iter().filter(|(name, _)| name.ends_with(".lora_a"));
+        let rank = ranks.map(|(_, info)| info.shape.dims()[0]).max().unwrap_or(0);
+        let changes = |target: &Target| {
+            let name = format!(".{}.weight.lora_a", target.in_gguf());
+            content.tensor_infos.keys().any(|one| one.ends_with(&name))
+        };
+        let targets = Target::ALL.into_iter().filter(changes).collect();
+        self.adapt(Lora { rank, alpha: f64::from(alpha), dropout: 0.0, targets }, 0)?;
+        for name in content.tensor_infos.keys() {
+            let tensor = content.tensor(&mut file, name, &Device::Cpu).map_err(broken)?;
+            self.set_adapter_tensor(name, tensor.dequantize(&Device::Cpu)?)?;
+        }
+        Ok(())
     }
 
     /// Writes its adapter as a GGUF file, which llama.cpp and the engine load beside the model.

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::{by_rows, exp, in_place, largest, plus, tensor, view, widest};
 
 /// Rows whose logits exist at once.
-const ROWS: usize = 512;
+pub(crate) const ROWS: usize = 512;
 
 /// What of it is wanted.
 #[derive(Clone, Copy, PartialEq, Eq)]
