@@ -21,7 +21,7 @@ pub enum Error {
     #[error("no example of this data set is to be learned; add some, or hold fewer out")]
     Nothing,
     /// This binary was built without a trainer.
-    #[error("this portico has no trainer yet; export the version for another one")]
+    #[error("this portico was built without its trainer; export the version for another one")]
     NoTrainer,
     /// A recipe that cannot be meant.
     #[error("{field} has to be {range}")]

@@ -19,9 +19,11 @@ use crate::{Problem, Server};
 
 /// The longest name, in characters.
 const NAME: usize = 80;
-/// Bytes of memory for each weight while an adapter learns: the weights in 32 bit, and what one step holds. A shape of 1 billion took
-/// 17.5 GB. The trainer itself reckons by the model's own shape before it begins, and refuses.
-const BYTES_PER_WEIGHT: u64 = 18;
+/// Bytes of memory for each weight while an adapter learns, about: the weights in 32 bit, and what a step of 2,048 tokens holds. The trainer
+/// itself reckons by the model's own shape and data before it begins, and refuses.
+const BYTES_PER_WEIGHT: u64 = 12;
+/// The architectures that the trainer knows (`training::Architecture`).
+const TAUGHT: [&str; 3] = ["llama", "qwen2", "qwen3"];
 
 /// Everything of the page.
 #[derive(Debug, Serialize, ToSchema)]
@@ -140,9 +142,12 @@ pub(crate) async fn read(
     Ok(Reply(TrainingView { can_train: server.training.can_train(), models, jobs }))
 }
 
-/// Only what writes can be taught, and only a file that the trainer reads whole.
+/// Only what writes can be taught, of an architecture that the trainer knows, in a file that it reads whole.
 fn learner(entry: &Entry, free: Option<u64>) -> Option<LearnerView> {
     let facts = entry.facts.as_ref().filter(|facts| facts.kind == Kind::Chat && entry.parts <= 1)?;
+    if !TAUGHT.contains(&facts.architecture.as_str()) {
+        return None;
+    }
     let needed = facts.parameters.saturating_mul(BYTES_PER_WEIGHT);
     Some(LearnerView {
         name: entry.name.clone(),

@@ -1,18 +1,20 @@
 //! One training job while it runs and after: how far it is, its losses, what it made, stop and go on.
 import { useMutation } from "@tanstack/react-query";
 import { Link, useNavigate, useParams } from "@tanstack/react-router";
-import { ArrowLeft, Play, Square } from "lucide-react";
-import { useState } from "react";
+import { ArrowLeft, HardDriveUpload, Play, Square } from "lucide-react";
+import { type FormEvent, useState } from "react";
 import { api } from "@/api/client";
-import type { Job } from "@/api/types";
+import type { Adapter, Job } from "@/api/types";
 import { useT } from "@/lib/i18n";
 import { bad, rests, trainingAgain, useJob } from "@/pages/admin/tuning/data";
 import { LossPlot } from "@/pages/admin/tuning/loss-plot";
 import { How, JobBadge } from "@/pages/admin/tuning/training-page";
 import { Button } from "@/ui/button";
 import { ConfirmDialog } from "@/ui/dialog";
+import { Input } from "@/ui/input";
 import { Failed } from "@/ui/failed";
 import { Card, Notice, PageHeader, Row, Section, Skeleton } from "@/ui/page";
+import { toast } from "@/ui/toast";
 
 export function JobPage() {
   const t = useT("tuning");
@@ -49,7 +51,7 @@ export function JobPage() {
           <Section title={t("loss")} description={t("loss_text")}>
             <Card className="p-4">{data.losses.length > 1 ? <LossPlot losses={data.losses} /> : <p className="text-meta text-muted-foreground">{t("loss_none")}</p>}</Card>
           </Section>
-          {data.job.result ? <Made folder={data.job.result.folder} card={data.job.result.card} /> : null}
+          {data.job.result ? <Made name={data.job.name} folder={data.job.result.folder} card={data.job.result.card} /> : null}
           <Recipe job={data.job} />
         </>
       ) : null}
@@ -113,10 +115,11 @@ function Recipe({ job }: { job: Job }) {
   );
 }
 
-function Made({ folder, card }: { folder: string; card: unknown }) {
+function Made({ name, folder, card }: { name: string; folder: string; card: unknown }) {
   const t = useT("tuning");
   return (
     <Section title={t("card")} description={t("card_text", { folder })}>
+      <TakeIn suggested={named(name)} folder={folder} />
       {card ? (
         // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex
         <pre tabIndex={0} aria-label={t("card")} className="scroll-thin overflow-x-auto rounded-card border px-4 py-3 font-mono text-[13px]">
@@ -124,5 +127,31 @@ function Made({ folder, card }: { folder: string; card: unknown }) {
         </pre>
       ) : null}
     </Section>
+  );
+}
+
+/** What an adapter may be called: of the job's name what such a name takes. */
+const named = (name: string) => name.replace(/[^A-Za-z0-9._-]+/g, "-").replace(/^[^A-Za-z0-9]+|-+$/g, "").slice(0, 64) || "adapter";
+
+/** Puts the adapter on the shelf of model files, from where models are given it. */
+function TakeIn({ suggested, folder }: { suggested: string; folder: string }) {
+  const t = useT("tuning");
+  const [name, setName] = useState(suggested);
+  const take = useMutation({
+    mutationFn: () => api.post<Adapter>("/api/adapters", { path: folder, name: name.trim() }),
+    onSuccess: (adapter) => toast(t("taken_in", { name: adapter.name })),
+    onError: bad,
+  });
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    take.mutate();
+  };
+  return (
+    <form onSubmit={submit} className="mb-3 flex flex-wrap items-center gap-2">
+      <Input aria-label={t("adapter_name")} required maxLength={64} autoComplete="off" spellCheck={false} className="min-w-0 flex-1 basis-48 font-mono text-[13px]" value={name} onChange={(event) => setName(event.target.value)} />
+      <Button type="submit" icon={<HardDriveUpload />} busy={take.isPending} disabled={name.trim() === ""}>
+        {t("take_in")}
+      </Button>
+    </form>
   );
 }

@@ -1,0 +1,118 @@
+//! Training with the real trainer and the real engine: a job learns a frozen version and shows its losses, its adapter is taken in, given to the
+//! model and asked; another is stopped, goes on and is deleted.
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { STORIES, becomeOwner, openPage, skipWithout, startBrowser, startHouse, violations } from "./house.mjs";
+
+const skip = skipWithout(STORIES);
+const THINGS = ["printer", "screen", "phone", "mouse", "badge", "door", "laptop", "mail", "chair", "lamp"];
+const PLACES = ["hall", "lab", "office", "kitchen"];
+
+let house, browser, page;
+before(async () => {
+  if (skip) return;
+  house = await startHouse();
+  browser = await startBrowser();
+  page = await openPage(browser, house);
+  await becomeOwner(page, house);
+});
+after(async () => {
+  await browser?.close();
+  await house?.stop();
+});
+
+const button = (name) => page.getByRole("button", { name, exact: true });
+const dialog = () => page.getByRole("dialog");
+
+async function post(path, data) {
+  const answer = await page.request.post(`${house.url}${path}`, { data, headers: { origin: house.url } });
+  assert.ok(answer.ok(), `${path}: ${answer.status()} ${await answer.text()}`);
+  return answer.status() === 204 ? null : await answer.json();
+}
+
+/** A version of forty tickets with their answers. */
+async function frozen() {
+  const set = `/api/datasets/${(await post("/api/datasets", { name: "Tickets" })).id}`;
+  const line = (thing, place) => JSON.stringify({ prompt: `The ${thing} in the ${place} does not work.`, completion: `We will mend the ${thing} today.` });
+  const lines = THINGS.flatMap((thing) => PLACES.map((place) => line(thing, place))).join("\n");
+  await post(`${set}/import?name=tickets.jsonl`, Buffer.from(lines));
+  await post(`${set}/versions`, { note: "" });
+}
+
+async function begin(name, epochs) {
+  await button("New job").click();
+  await dialog().getByLabel("Name").fill(name);
+  await dialog().getByLabel("Learning rate").fill("0.005");
+  await dialog().getByLabel("Epochs").fill(String(epochs));
+  assert.deepEqual(await violations(page), []);
+  await button("Begin").click();
+  await page.getByRole("heading", { name }).waitFor();
+}
+
+test("a job learns, and its adapter is taken in, given to the model and asked", { skip, timeout: 120_000 }, async () => {
+  await page.goto(`${house.url}/admin/library`);
+  await page.getByLabel("Path on the portal's machine").fill(STORIES);
+  await button("Take in").click();
+  await button("Run: stories260K").click();
+  await button("Stop: stories260K").waitFor();
+  await frozen();
+
+  await page.goto(`${house.url}/admin/training`);
+  await page.getByText("No jobs yet").waitFor();
+  await begin("Front desk 1", 8);
+  await page.getByText("Done", { exact: true }).waitFor({ timeout: 60_000 });
+  await page.getByRole("img", { name: /^Loss from \d/ }).waitFor();
+  const card = JSON.parse(await page.locator("pre").innerText());
+  assert.equal(card.adapter.rank, 8);
+  assert.match(card.data.name, /^data set .+, version 1$/);
+  assert.ok(card.losses.held_out_after < card.losses.held_out_before / 2, JSON.stringify(card.losses));
+  assert.deepEqual(await violations(page), []);
+  await button("Take in").click();
+  await page.getByText("Front-desk-1 is under Model files").waitFor();
+
+  await page.goto(`${house.url}/admin/library`);
+  const adapter = page.getByRole("listitem", { name: "Front-desk-1" });
+  await adapter.getByLabel("Model that Front-desk-1 is given to").selectOption("stories260K");
+  await button("Give to the model: Front-desk-1").click();
+  await adapter.getByText("Running").waitFor();
+  const { key } = await post("/api/keys", { name: "desk" });
+  const asked = async (model) => {
+    const answer = await fetch(`${house.url}/v1/chat/completions`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
+      body: JSON.stringify({ model, messages: [{ role: "user", content: "The lamp in the garden does not work." }], temperature: 0, max_tokens: 40 }),
+    });
+    return (await answer.json()).choices[0].message.content;
+  };
+  assert.equal((await asked("local/stories260K:Front-desk-1")).trim(), "We will mend the lamp today.");
+  assert.ok(!(await asked("local/stories260K")).includes("mend"));
+});
+
+test("a job is stopped, goes on from its checkpoint and is deleted with its files", { skip, timeout: 90_000 }, async () => {
+  await page.goto(`${house.url}/admin/training`);
+  await begin("Long", 200);
+  await page.getByText(/^Step \d+ of \d+/).first().waitFor();
+  await button("Stop").click();
+  await page.getByText("Stopped", { exact: true }).waitFor();
+  const id = page.url().split("/").at(-1);
+  const steps = async () => (await (await page.request.get(`${house.url}/api/training/jobs/${id}`)).json()).losses.map((loss) => loss.step);
+  const before = await steps();
+  assert.ok(before.length > 0);
+  await button("Go on").click();
+  await page.getByText("Running", { exact: true }).waitFor();
+  while ((await steps()).length <= before.length) await page.waitForTimeout(50);
+  await button("Stop").click();
+  await page.getByText("Stopped", { exact: true }).waitFor();
+  const all = await steps();
+  assert.deepEqual(all, all.map((_, at) => at + 1), "each step once");
+  assert.deepEqual(all.slice(0, before.length), before);
+  const folder = join(house.folder, "training", id);
+  assert.ok(existsSync(join(folder, "checkpoint")));
+  await button("Delete the job").click();
+  await dialog().getByRole("button", { name: "Delete", exact: true }).click();
+  await page.getByRole("link", { name: /Front desk 1/ }).waitFor();
+  assert.ok(!existsSync(folder));
+  assert.deepEqual(page.strangers, []);
+});
