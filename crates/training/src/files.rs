@@ -6,8 +6,10 @@ use crate::shape::Rope;
 
 mod gguf;
 mod hugging_face;
+mod peft;
 
 pub use gguf::TENSOR_TYPES;
+pub use peft::adapter_of_peft;
 
 /// Rows of a matrix that makes queries or keys, in the order that another way of turning needs: the two numbers of pair `i` stand at
 /// `2i` and `2i + 1` of a head, or at `i` and `i + width / 2`.

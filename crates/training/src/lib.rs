@@ -16,7 +16,7 @@ mod shape;
 pub use adapter::{Lora, Target};
 pub use error::Error;
 pub use examples::{Batch, Example, Examples};
-pub use files::TENSOR_TYPES;
+pub use files::{TENSOR_TYPES, adapter_of_peft};
 pub use model::{Loss, Model};
 pub use run::{Progress, Run, Settings, State, Then, loss_of, on_threads};
 pub use schedule::Schedule;

@@ -134,7 +134,7 @@ impl Running {
 const QUICK: &[&str] = &["--learning-rate", "0.005", "--epochs", "4", "--batch-tokens", "512"];
 
 fn quick<'a>(out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
-    [&["--out", out], QUICK, more].concat()
+    [["--out", out].as_slice(), QUICK, more].concat()
 }
 
 /// Trains on both sets; the held-out losses before and after.
@@ -310,12 +310,13 @@ fn two_adapters_and_the_base_at_once_answer_as_each_alone() {
 
     let worker = Worker::start(&model, &files);
     std::thread::scope(|scope| {
+        let worker = &worker;
         let running: Vec<_> = asks
             .iter()
             .zip(&alone)
             .cycle()
             .take(36)
-            .map(|((name, prompt), alone)| (alone, scope.spawn(|| worker.text(name, prompt))))
+            .map(|((name, prompt), alone)| (alone, scope.spawn(move || worker.text(name, prompt))))
             .collect();
         for (alone, running) in running {
             assert_eq!(&running.join().expect("told"), alone);

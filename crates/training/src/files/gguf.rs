@@ -4,7 +4,7 @@
 use std::{fs::File, io::BufReader, path::Path};
 
 use candle_core::{
-    Device,
+    Device, Tensor,
     quantized::{
         GgmlDType, QTensor,
         gguf_file::{self, Content, Value},
@@ -117,32 +117,51 @@ impl Model {
     /// [`Error::Refused`] when it has none; [`Error::Unreadable`] when the file cannot be written.
     pub fn write_adapter_gguf(&self, path: &Path) -> Result<(), Error> {
         let lora = self.lora().ok_or_else(|| Error::Refused("the model has no adapter to write".into()))?;
-        let shape = self.shape();
-        let text = |text: &str| Value::String(text.into());
-        let metadata = [
-            ("general.type", text("adapter")),
-            ("general.architecture", text(shape.architecture.name())),
-            ("adapter.type", text("lora")),
-            ("adapter.lora.alpha", Value::F32(lora.alpha as f32)),
-        ];
-        let mut tensors = Vec::new();
-        for (layer, target, a, b) in self.changes() {
-            let b = match target {
-                Target::Query | Target::Key => {
-                    reordered(b, shape.head_width, shape.rope, shape.architecture.rope_in_gguf())?
-                }
-                _ => b.clone(),
-            };
-            let name = format!("blk.{layer}.{}.weight", target.in_gguf());
-            tensors.push((format!("{name}.lora_a"), QTensor::quantize(a, GgmlDType::F32)?));
-            tensors.push((format!("{name}.lora_b"), QTensor::quantize(&b, GgmlDType::F32)?));
-        }
-        let metadata: Vec<_> = metadata.iter().map(|(key, value)| (*key, value)).collect();
-        let tensors: Vec<_> = tensors.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect();
-        let mut bytes = std::io::Cursor::new(Vec::new());
-        gguf_file::write(&mut bytes, &metadata, &tensors)?;
-        write_whole(path, &bytes.into_inner())
+        let changes = self.changes();
+        let changes =
+            changes.into_iter().map(|(layer, target, a, b)| Change { layer, target, a: a.clone(), b: b.clone() });
+        write_adapter(self.shape(), lora.alpha, self.shape().rope, changes, path)
     }
+}
+
+/// The two matrices of a LoRA that change one of a model.
+pub(super) struct Change {
+    pub(super) layer: usize,
+    pub(super) target: Target,
+    pub(super) a: Tensor,
+    pub(super) b: Tensor,
+}
+
+/// Writes changes whose rows are in the order of `rope` as llama.cpp has them.
+pub(super) fn write_adapter(
+    shape: &Shape,
+    alpha: f64,
+    rope: Rope,
+    changes: impl IntoIterator<Item = Change>,
+    path: &Path,
+) -> Result<(), Error> {
+    let text = |text: &str| Value::String(text.into());
+    let metadata = [
+        ("general.type", text("adapter")),
+        ("general.architecture", text(shape.architecture.name())),
+        ("adapter.type", text("lora")),
+        ("adapter.lora.alpha", Value::F32(alpha as f32)),
+    ];
+    let mut tensors = Vec::new();
+    for Change { layer, target, a, b } in changes {
+        let b = match target {
+            Target::Query | Target::Key => reordered(&b, shape.head_width, rope, shape.architecture.rope_in_gguf())?,
+            _ => b,
+        };
+        let name = format!("blk.{layer}.{}.weight", target.in_gguf());
+        tensors.push((format!("{name}.lora_a"), QTensor::quantize(&a, GgmlDType::F32)?));
+        tensors.push((format!("{name}.lora_b"), QTensor::quantize(&b, GgmlDType::F32)?));
+    }
+    let metadata: Vec<_> = metadata.iter().map(|(key, value)| (*key, value)).collect();
+    let tensors: Vec<_> = tensors.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect();
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    gguf_file::write(&mut bytes, &metadata, &tensors)?;
+    write_whole(path, &bytes.into_inner())
 }
 
 fn shape(content: &Content, path: &Path) -> Result<Shape, Error> {

@@ -10,7 +10,8 @@ use std::{
 
 use candle_core::{Device, Tensor, quantized::gguf_file};
 use training::{
-    Architecture, Batch, Example, Examples, Lora, Model, Rope, Run, Schedule, Settings, Shape, Target, Then, loss_of,
+    Architecture, Batch, Example, Examples, Lora, Model, Rope, Run, Schedule, Settings, Shape, Target, Then,
+    adapter_of_peft, loss_of,
 };
 
 use crate::small::{documents, noise, shapes, tensors};
@@ -202,4 +203,45 @@ fn halves(matrix: &Tensor, head_width: usize) -> Tensor {
     let (rows, width) = matrix.dims2().unwrap();
     let by_head = matrix.reshape((rows / head_width, head_width / 2, 2, width)).unwrap();
     by_head.transpose(1, 2).unwrap().contiguous().unwrap().reshape((rows, width)).unwrap()
+}
+
+/// There and back: what PEFT's layout says is what the GGUF file says, also for a rank that is divided by its root.
+#[test]
+fn an_adapter_of_peft_becomes_the_gguf_that_the_trainer_writes() {
+    for (number, shape) in shapes().into_iter().enumerate() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let mut model = Model::of_tensors(shape.clone(), tensors(&shape, 31)).unwrap();
+        let targets = vec![Target::Query, Target::Key, Target::Value, Target::Down];
+        model.adapt(Lora { rank: 4, alpha: 6.0, dropout: 0.0, targets }, 5).unwrap();
+        for (name, tensor) in model.adapter_tensors() {
+            let numbers = noise(number as u64 + 70, tensor.elem_count());
+            let value = Tensor::from_vec(numbers, tensor.dims(), &Device::Cpu).unwrap();
+            model.set_adapter_tensor(&name, value).unwrap();
+        }
+        model.write_adapter_peft(folder.path(), "base").unwrap();
+        model.write_adapter_gguf(&at("written.gguf")).unwrap();
+        adapter_of_peft(&shape, folder.path(), &at("converted.gguf")).unwrap();
+        assert_eq!(fs::read(at("written.gguf")).unwrap(), fs::read(at("converted.gguf")).unwrap());
+
+        let config = fs::read_to_string(at("adapter_config.json")).unwrap();
+        let refusal = |from: &str, to: &str| {
+            assert!(config.contains(from), "{config}");
+            fs::write(at("adapter_config.json"), config.replace(from, to)).unwrap();
+            adapter_of_peft(&shape, folder.path(), &at("converted.gguf"))
+        };
+        refusal("\"use_rslora\": false", "\"use_rslora\": true").unwrap();
+        let file = gguf_file::Content::read(&mut fs::File::open(at("converted.gguf")).unwrap()).unwrap();
+        assert_eq!(file.metadata["adapter.lora.alpha"].to_f32().unwrap(), 12.0, "6 times the root of 4");
+        let said = |from: &str, to: &str| refusal(from, to).unwrap_err().to_string();
+        assert!(
+            said("\"use_dora\": false", "\"use_dora\": true").ends_with("says use_dora, which is not computed here")
+        );
+        assert!(said("\"LORA\"", "\"IA3\"").contains("of the kind \"IA3\""));
+        assert!(said("\"r\": 4", "\"r\": 2").contains(".lora_A.weight as [4, "), "another rank");
+        fs::write(at("adapter_config.json"), &config).unwrap();
+        let fewer = Shape { layers: 1, ..shape.clone() };
+        let said = adapter_of_peft(&fewer, folder.path(), &at("converted.gguf")).unwrap_err().to_string();
+        assert!(said.contains("layers.1.") && said.contains("changes no matrix of this model"), "{said}");
+    }
 }

@@ -1,7 +1,7 @@
 //! The card of an adapter: which model it belongs to, what it learned, how, and what came of it. Whoever has the same files can make it again.
 
 use std::fs::File;
-use std::io;
+use std::io::Read as _;
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -124,9 +124,14 @@ fn file_name(path: &Path) -> String {
 
 fn checksum(path: &Path) -> anyhow::Result<String> {
     let mut sum = Sha256::new();
-    let copied = File::open(path).and_then(|mut file| io::copy(&mut file, &mut sum));
-    copied.with_context(|| path.display().to_string())?;
-    Ok(hex(&sum.finalize()))
+    let mut buffer = vec![0; 1 << 20];
+    let mut file = File::open(path).with_context(|| path.display().to_string())?;
+    loop {
+        match file.read(&mut buffer).with_context(|| path.display().to_string())? {
+            0 => return Ok(hex(&sum.finalize())),
+            read => sum.update(&buffer[..read]),
+        }
+    }
 }
 
 /// `ORGANISATION/NAME` of the model or of what it was quantised from.

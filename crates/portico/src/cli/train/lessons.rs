@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use domain::{Clock as _, SystemClock, Timestamp};
 use engine::Tokenizer;
-use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use training::{Example, Examples, Shape};
 use tuning::data::{self, Format};
@@ -96,9 +95,9 @@ impl Reader {
     fn lesson(&self, example: &data::Example) -> anyhow::Result<Example> {
         let messages = serde_json::to_value(&example.messages)?;
         let messages = messages.as_array().map(Vec::as_slice).unwrap_or_default();
-        let lesson = self.tokenizer.lesson(messages as &[Value], self.now)?;
+        let lesson = self.tokenizer.lesson(messages, self.now)?;
         let learned = (0..lesson.tokens.len()).map(|place| place >= lesson.given).collect();
-        let tokens = lesson.tokens.into_iter().map(u32::try_from).collect::<Result<_, _>>()?;
+        let tokens = lesson.tokens.into_iter().map(u32::try_from).collect::<Result<Vec<_>, _>>()?;
         Ok(Example { tokens, learned })
     }
 }
