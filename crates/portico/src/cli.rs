@@ -1,6 +1,8 @@
 //! The command line: one verb per file below, each a thin layer over the parts. What a verb prints for people goes to
 //! standard output, what went wrong to standard error as one sentence.
 
+#[cfg(feature = "engine")]
+mod adapter;
 mod backup;
 mod check;
 mod doctor;
@@ -43,6 +45,10 @@ enum Verb {
     /// Teach a model of this machine a LoRA adapter; the portal starts one per job by itself.
     #[cfg(feature = "engine")]
     Train(train::TrainArgs),
+    /// Adapters that are taught elsewhere: what that takes, and what came back made fit for the engine.
+    #[cfg(feature = "engine")]
+    #[command(subcommand)]
+    Adapter(adapter::Verb),
     /// Read the configuration and say what is wrong with it.
     Check(Place),
     /// Look at this machine and this installation, and say what to do.
@@ -98,6 +104,8 @@ pub fn main() -> ExitCode {
         Verb::Engine(args) => engine::run(&args),
         #[cfg(feature = "engine")]
         Verb::Train(args) => train::run(&args),
+        #[cfg(feature = "engine")]
+        Verb::Adapter(verb) => adapter::run(&verb),
         Verb::Check(place) => check::run(&place),
         Verb::Doctor(place) => doctor::run(&place),
         Verb::User(verb) => user::run(&verb),

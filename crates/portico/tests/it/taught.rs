@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use training::Model;
 
 use crate::adapters::gguf;
+use crate::library::ok;
 
 /// A folder of what is not ours to copy; `None`, said aloud, where there is none.
 fn shared(path: &str) -> Option<PathBuf> {
@@ -218,6 +219,15 @@ fn a_real_set_is_learned_and_the_engine_computes_what_the_trainer_does() {
     assert!(place.path("out/adapter_model.safetensors").is_file());
 
     let adapter = place.path("out/adapter.gguf");
+    let words = ["adapter", "convert", "out", "--out", "converted.gguf", "--model", model.to_str().expect("a path")];
+    ok(place.folder.path(), &words);
+    let bytes = |path: &Path| std::fs::read(path).expect("bytes");
+    assert_eq!(
+        bytes(&adapter),
+        bytes(&place.path("converted.gguf")),
+        "what PEFT would have left comes to the same file"
+    );
+
     let mut ours = Model::of_gguf(&model).expect("read");
     let tokens: Vec<u32> = (0..120).map(|place| (place * 37 + 1) % 512).collect();
     let plain = ours.logits(&tokens).expect("computed");
@@ -235,6 +245,31 @@ fn a_real_set_is_learned_and_the_engine_computes_what_the_trainer_does() {
     assert_eq!(logits(&mut *engine, &tokens, None), base, "beside the adapter, to the last bit");
     engine.detach(1);
     assert_eq!(logits(&mut *engine, &tokens, None), base, "after it, to the last bit");
+}
+
+#[test]
+fn a_job_for_another_machine_holds_all_that_it_takes() {
+    let place = Place::with(&book());
+    let words = "adapter job --base Qwen/Qwen3-8B --data train.jsonl --held-out held_out.jsonl --out job --rank 4";
+    let (said, _) = ok(place.folder.path(), &words.split(' ').collect::<Vec<_>>());
+    assert!(said.ends_with("job/README.md says how it goes on\n"), "{said}");
+    let job = place.json("job/job.json");
+    assert_eq!((&job["base"], &job["rank"], &job["alpha"]), (&json!("Qwen/Qwen3-8B"), &json!(4), &json!(8.0)));
+    let factory = place.json("job/llamafactory.yaml");
+    assert_eq!((&factory["dataset"], &factory["eval_dataset"]), (&json!("train"), &json!("held_out")));
+    let info = place.json("job/dataset_info.json");
+    for (side, expected) in [("train", &book()[0]), ("held_out", &book()[1])] {
+        let file = info[side]["file_name"].as_str().expect("a name");
+        let text = std::fs::read_to_string(place.path(&format!("job/{file}"))).expect("text");
+        assert_eq!(text.lines().count(), expected.lines().count());
+        let first: Value = serde_json::from_str(text.lines().next().expect("a line")).expect("JSON");
+        assert_eq!(
+            (&first["messages"][0]["role"], &first["messages"][1]["role"]),
+            (&json!("user"), &json!("assistant"))
+        );
+    }
+    let compiled = Command::new("python3").args(["-m", "py_compile"]).arg(place.path("job/train.py")).status();
+    assert!(compiled.expect("python3").success());
 }
 
 /// A worker, killed in the end.
