@@ -18,7 +18,7 @@ use crate::library::ok;
 fn shared(path: &str) -> Option<PathBuf> {
     let shared = std::env::var_os("PORTICO_SHARED").map_or_else(|| PathBuf::from("../../../shared"), PathBuf::from);
     let found = shared.join(path);
-    if found.exists() {
+    if let Ok(found) = found.canonicalize() {
         return Some(found);
     }
     assert!(std::env::var_os("CI").is_none(), "{} is absent", found.display());
@@ -39,24 +39,26 @@ fn statutes() -> Option<[String; 2]> {
     let text = std::fs::read_to_string(shared("data/lawbench/1-1.json")?).expect("text");
     let all: Vec<Value> = serde_json::from_str(&text).expect("JSON");
     let word = |one: &Value, name: &str| one[name].as_str().expect("text").to_owned();
-    let lines: Vec<_> = all.iter().take(60).map(|one| line(&word(one, "question"), &word(one, "answer"))).collect();
-    Some([lines[..48].concat(), lines[48..].concat()])
+    let lines: Vec<_> = all.iter().take(30).map(|one| line(&word(one, "question"), &word(one, "answer"))).collect();
+    Some([lines[..24].concat(), lines[24..].concat()])
 }
 
-/// Each sentence of our own book with the one that follows it, to learn and held out.
+/// Each sentence of two pages of our own book with the one that follows it, to learn and, of every fifth paragraph, held out.
 fn book() -> [String; 2] {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/en/operate.md");
-    let text = std::fs::read_to_string(page).expect("text");
-    let paragraphs = text.split("\n\n").filter(|part| part.starts_with(char::is_alphabetic));
-    let mut lines = Vec::new();
-    for paragraph in paragraphs {
-        let paragraph = paragraph.replace('\n', " ");
-        let sentences: Vec<_> = paragraph.split_inclusive(". ").map(str::trim).collect();
-        lines.extend(sentences.windows(2).map(|pair| line(pair[0], pair[1])));
+    let mut sides = [String::new(), String::new()];
+    for page in ["operate", "configure"] {
+        let page = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../docs/en/{page}.md"));
+        let text = std::fs::read_to_string(page).expect("text");
+        let paragraphs = text.split("\n\n").filter(|part| part.starts_with(char::is_alphabetic));
+        for (number, paragraph) in paragraphs.enumerate() {
+            let paragraph = paragraph.replace('\n', " ");
+            let sentences: Vec<_> = paragraph.split_inclusive(". ").map(str::trim).collect();
+            let side = &mut sides[usize::from(number % 5 == 4)];
+            side.extend(sentences.windows(2).map(|pair| line(pair[0], pair[1])));
+        }
     }
-    assert!(lines.len() > 60, "{}", lines.len());
-    let (held_out, learned): (Vec<_>, Vec<_>) = lines.into_iter().enumerate().partition(|(at, _)| at % 5 == 0);
-    [learned, held_out].map(|side| side.into_iter().map(|(_, line)| line).collect())
+    assert!(sides.iter().all(|side| side.lines().count() > 8), "{sides:?}");
+    sides
 }
 
 /// A place with a data set, where a run leaves its adapter.
@@ -132,7 +134,7 @@ impl Running {
     }
 }
 
-const QUICK: &[&str] = &["--learning-rate", "0.005", "--epochs", "4", "--batch-tokens", "512"];
+const QUICK: &[&str] = &["--learning-rate", "0.005", "--epochs", "3", "--batch-tokens", "384", "--context", "128"];
 
 fn quick<'a>(out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     [["--out", out].as_slice(), QUICK, more].concat()
@@ -141,7 +143,7 @@ fn quick<'a>(out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
 /// Trains on both sets; the held-out losses before and after.
 fn taught(model: &Path, set: &[String; 2]) -> (Place, f64, f64) {
     let place = Place::with(set);
-    let told = place.train(model, &quick("out", &["--data-name", "statutes"]));
+    let told = place.train(model, &quick("out", &["--data-name", "a real set"]));
     let (last, card) = (told.last().expect("a line"), place.json("out/card.json"));
     assert_eq!((&last["state"], &last["step"]), (&json!("done"), &last["steps"]));
     let steps: Vec<_> = told.iter().filter_map(|line| line["step"].as_u64()).collect();
@@ -203,13 +205,14 @@ fn furthest(left: &[Vec<f32>], right: &[Vec<f32>]) -> f32 {
 
 #[test]
 fn a_real_set_is_learned_and_the_engine_computes_what_the_trainer_does() {
-    let (Some(model), Some(statutes)) = (stories(), statutes()) else { return };
-    let (place, before, after) = taught(&model, &statutes);
-    println!("held-out loss on statutes: {before:.3} before, {after:.3} after");
-    assert!(before > 4.0 && after < before * 0.6, "{before} {after}");
-    let card = place.json("out/card.json");
-    assert_eq!((&card["data"]["name"], &card["data"]["examples"]), (&json!("statutes"), &json!(48)));
-    assert_eq!((&card["held_out"]["examples"], &card["adapter"]["rank"]), (&json!(12), &json!(8)));
+    let Some(model) = stories() else { return };
+    let set = book();
+    let (place, before, after) = taught(&model, &set);
+    println!("held-out loss on the book: {before:.3} before, {after:.3} after");
+    assert!(before > 4.0 && after < before * 0.8, "{before} {after}");
+    let (card, lines) = (place.json("out/card.json"), set.each_ref().map(|side| side.lines().count()));
+    assert_eq!((&card["data"]["name"], &card["data"]["examples"]), (&json!("a real set"), &json!(lines[0])));
+    assert_eq!((&card["held_out"]["examples"], &card["adapter"]["rank"]), (&json!(lines[1]), &json!(8)));
     for (file, digest) in [("train.jsonl", &card["data"]["sha256"]), ("held_out.jsonl", &card["held_out"]["sha256"])] {
         let told = Command::new("sha256sum").arg(place.path(file)).output().expect("sha256sum").stdout;
         assert!(String::from_utf8_lossy(&told).starts_with(digest.as_str().expect("text")), "{file}");
@@ -327,10 +330,11 @@ impl Worker {
 #[test]
 fn two_adapters_and_the_base_at_once_answer_as_each_alone() {
     let (Some(model), Some(statutes)) = (stories(), statutes()) else { return };
-    let (law, ..) = taught(&model, &statutes);
-    let (pages, before, after) = taught(&model, &book());
-    println!("held-out loss on the book: {before:.3} before, {after:.3} after");
-    assert!(after < before * 0.8, "{before} {after}");
+    let (pages, ..) = taught(&model, &book());
+    // Chinese, letters of which this model has never seen: it learns that they are bytes of such.
+    let (law, before, after) = taught(&model, &statutes);
+    println!("held-out loss on statutes: {before:.3} before, {after:.3} after");
+    assert!(before > 15.0 && after < 8.0, "{before} {after}");
     let files = [("law", law.path("out/adapter.gguf")), ("book", pages.path("out/adapter.gguf"))];
     let prompts = ["Once upon a time", "The portal", "民法商法"];
     let asks: Vec<_> =
