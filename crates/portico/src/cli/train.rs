@@ -129,13 +129,13 @@ fn look(args: &TrainArgs) -> anyhow::Result<(Head, Shape, Lora)> {
     let parts = heads.len();
     ensure!(parts == 1, "{} lies in {parts} files; a model in one file can be taught here", path.display());
     let head = heads.swap_remove(0);
-    let shape = Shape::of_gguf(path)?;
     let known = |kind: u32| TENSOR_TYPES.iter().any(|(one, _)| *one == kind);
     if let Some(tensor) = head.tensors.iter().find(|tensor| !known(tensor.kind)) {
         let names = TENSOR_TYPES.map(|(_, name)| name).join(", ");
         let (path, name, kind) = (path.display(), &tensor.name, tensor.kind);
         bail!("{path} holds {name} in the tensor type {kind}, which cannot be taught here; there are {names}");
     }
+    let shape = Shape::of_gguf(path)?;
     let targets = if args.targets.is_empty() { Target::ALL.to_vec() } else { args.targets.clone() };
     let alpha = args.alpha.unwrap_or(2.0 * args.rank as f64);
     let lora = Lora { rank: args.rank, alpha, dropout: args.dropout, targets };

@@ -209,7 +209,7 @@ fn a_real_set_is_learned_and_the_engine_computes_what_the_trainer_does() {
     let set = book();
     let (place, before, after) = taught(&model, &set);
     println!("held-out loss on the book: {before:.3} before, {after:.3} after");
-    assert!(before > 4.0 && after < before * 0.8, "{before} {after}");
+    assert!(before > 4.0 && after < before - 0.6, "{before} {after}");
     let (card, lines) = (place.json("out/card.json"), set.each_ref().map(|side| side.lines().count()));
     assert_eq!((&card["data"]["name"], &card["data"]["examples"]), (&json!("a real set"), &json!(lines[0])));
     assert_eq!((&card["held_out"]["examples"], &card["adapter"]["rank"]), (&json!(lines[1]), &json!(8)));
