@@ -73,11 +73,7 @@ impl Tokenizer {
             }
         };
         let begin = !(markup && has_begun(&given, &self.bos));
-        let asked = self.vocabulary.encode(&given, begin, markup);
-        let text = given + &learned;
-        let mut tokens = self.vocabulary.encode(&text, begin, markup);
-        // A letter of the answer may have changed how the last letters before it are cut.
-        let given = asked.iter().zip(&tokens).take_while(|(one, other)| one == other).count();
+        let (mut tokens, given, text) = self.joined(given, &learned, begin, markup);
         // What stands behind the end of an answer nobody asks the model for.
         let end = tokens.iter().skip(given).position(|token| self.vocabulary.ends(*token));
         match end {
@@ -85,6 +81,31 @@ impl Tokenizer {
             None => tokens.extend(self.end()),
         }
         Ok(Lesson { text, tokens, given })
+    }
+
+    /// The tokens of what is given, as the worker cuts it, with those of the answer behind it; how many are given; and the text.
+    fn joined(&self, given: String, learned: &str, begin: bool, markup: bool) -> (Vec<Token>, usize, String) {
+        let encode = |text: &str, begin: bool| self.vocabulary.encode(text, begin, markup);
+        let mut asked = encode(&given, begin);
+        let text = given + learned;
+        let whole = encode(&text, begin);
+        if whole.starts_with(&asked) {
+            return (whole, asked.len(), text);
+        }
+        // The answer's first letters would have been cut together with the last ones before it, which nobody who asks can do. Behind the end of
+        // a line it is cut by itself, and without the blank that some vocabularies put before every text.
+        let (line, behind) = (encode("\n", false), encode(&format!("\n{learned}"), false));
+        match behind.strip_prefix(line.as_slice()) {
+            Some(answer) => {
+                let count = asked.len();
+                asked.extend(answer);
+                (asked, count, text)
+            }
+            None => {
+                let count = asked.iter().zip(&whole).take_while(|(one, other)| one == other).count();
+                (whole, count, text)
+            }
+        }
     }
 
     /// What the template writes before the answer and from there on. Where what it writes of the whole conversation does not begin with what it

@@ -100,6 +100,12 @@ fn a_real_vocabulary_cuts_as_the_worker_does_and_ends_the_answer() {
         json!([{"role": "user", "content": "Once upon a time"}, {"role": "assistant", "content": "there was a girl."}]);
     let lesson = tokenizer.lesson(talk.as_array().expect("a list"), NOW).expect("a lesson");
     assert_eq!(lesson.text, "Once upon a time there was a girl.");
+    let pair = |question: &str, answer: &str| {
+        let talk = json!([{"role": "user", "content": question}, {"role": "assistant", "content": answer}]);
+        tokenizer.lesson(talk.as_array().expect("a list"), NOW).expect("a lesson")
+    };
+    let (cut, all) = (pair("Once upon a ti ", "me there"), pair("Once upon a ti ", "x"));
+    assert_eq!(cut.tokens[..cut.given], all.tokens[..all.given], "what is asked does not depend on the answer");
     let worker = crate::worker::Worker::start(&[path.to_str().expect("a path")]).ready();
     let count = |text: &str| {
         let answer = worker.post("/v1/completions", &json!({"prompt": text, "max_tokens": 1})).json();

@@ -250,6 +250,48 @@ fn a_real_set_is_learned_and_the_engine_computes_what_the_trainer_does() {
     assert_eq!(logits(&mut *engine, &tokens, None), base, "after it, to the last bit");
 }
 
+/// The model with a chat template in its head, so long that all that stands behind it stays where its alignment wants it.
+fn with_template(model: &Path, template: &str) -> Vec<u8> {
+    let bytes = std::fs::read(model).expect("bytes");
+    let key = "tokenizer.chat_template";
+    let text = |text: &str| [&(text.len() as u64).to_le_bytes(), text.as_bytes()].concat();
+    let bare = text(key).len() + 4 + 8;
+    let room = (bare + template.len() + 4).next_multiple_of(32) - bare;
+    let padded = format!("{template}{{#{}#}}", "-".repeat(room - template.len() - 4));
+    let entry = [text(key), 8_u32.to_le_bytes().to_vec(), text(&padded)].concat();
+    assert_eq!(entry.len() % 32, 0);
+    let keys = u64::from_le_bytes(bytes[16..24].try_into().expect("eight bytes")) + 1;
+    [&bytes[..16], &keys.to_le_bytes(), &entry, &bytes[24..]].concat()
+}
+
+#[test]
+fn a_chat_is_learned_as_it_is_asked_for() {
+    let Some(stories) = stories() else { return };
+    let template = "{% for m in messages %}{{ m.role }}:\n{{ m.content }}{% if m.role == 'assistant' %}{{ eos_token }}{% endif %}\n{% endfor %}\
+        {% if add_generation_prompt %}assistant:\n{% endif %}";
+    let answers = [
+        ("When do you open?", "At nine."),
+        ("Where is the lift?", "Beside the stairs."),
+        ("Who is there?", "Lily and Tom."),
+    ];
+    let lines: Vec<_> = answers.iter().map(|(question, answer)| line(question, answer)).collect();
+    let place = Place::with(&[lines.concat(), String::new()]);
+    let model = place.path("chat.gguf");
+    std::fs::write(&model, with_template(&stories, template)).expect("written");
+    place.train(&model, &["--learning-rate", "0.01", "--epochs", "60", "--batch-tokens", "128", "--rank", "16"]);
+    assert_eq!(place.json("out/card.json")["model"]["chat_template"], true);
+    assert_eq!(place.json("out/card.json")["held_out"], Value::Null);
+
+    let worker = Worker::start(&model, &[("desk", place.path("out/adapter.gguf"))]);
+    for (question, answer) in answers {
+        let ask = json!({ "model": "desk", "messages": [{ "role": "user", "content": question }], "temperature": 0, "max_tokens": 40 });
+        let (status, told) = worker.ask("POST", "/v1/chat/completions", &ask);
+        assert_eq!(status, 200, "{told}");
+        let choice = &told["choices"][0];
+        assert_eq!((&choice["message"]["content"], &choice["finish_reason"]), (&json!(answer), &json!("stop")));
+    }
+}
+
 #[test]
 fn a_job_for_another_machine_holds_all_that_it_takes() {
     let place = Place::with(&book());
