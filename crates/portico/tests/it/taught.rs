@@ -254,7 +254,7 @@ fn a_real_set_is_learned_and_the_engine_computes_what_the_trainer_does() {
 fn with_template(model: &Path, template: &str) -> Vec<u8> {
     let bytes = std::fs::read(model).expect("bytes");
     let key = "tokenizer.chat_template";
-    let text = |text: &str| [&(text.len() as u64).to_le_bytes(), text.as_bytes()].concat();
+    let text = |text: &str| [(text.len() as u64).to_le_bytes().as_slice(), text.as_bytes()].concat();
     let bare = text(key).len() + 4 + 8;
     let room = (bare + template.len() + 4).next_multiple_of(32) - bare;
     let padded = format!("{template}{{#{}#}}", "-".repeat(room - template.len() - 4));
@@ -267,7 +267,7 @@ fn with_template(model: &Path, template: &str) -> Vec<u8> {
 #[test]
 fn a_chat_is_learned_as_it_is_asked_for() {
     let Some(stories) = stories() else { return };
-    let template = "{% for m in messages %}{{ m.role }}:\n{{ m.content }}{% if m.role == 'assistant' %}{{ eos_token }}{% endif %}\n{% endfor %}\
+    let template = "{% for m in messages %}{{ m.role }}:\n{{ m.content }}{% if m.role == 'assistant' %}{{ eos_token }}{% endif %}{{ '\\n' }}{% endfor %}\
         {% if add_generation_prompt %}assistant:\n{% endif %}";
     let answers = [
         ("When do you open?", "At nine."),
@@ -278,7 +278,7 @@ fn a_chat_is_learned_as_it_is_asked_for() {
     let place = Place::with(&[lines.concat(), String::new()]);
     let model = place.path("chat.gguf");
     std::fs::write(&model, with_template(&stories, template)).expect("written");
-    place.train(&model, &["--learning-rate", "0.01", "--epochs", "60", "--batch-tokens", "128", "--rank", "16"]);
+    place.train(&model, &["--learning-rate", "0.01", "--epochs", "100", "--batch-tokens", "128", "--rank", "16"]);
     assert_eq!(place.json("out/card.json")["model"]["chat_template"], true);
     assert_eq!(place.json("out/card.json")["held_out"], Value::Null);
 
