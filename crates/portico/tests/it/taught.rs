@@ -179,8 +179,11 @@ fn load(path: &Path) -> Box<dyn Backend> {
     }
 }
 
+/// Logits after a token.
+type Row = Vec<f32>;
+
 /// The engine's logits after each token.
-fn logits(backend: &mut dyn Backend, tokens: &[u32], adapter: Option<Adapter>) -> Vec<Vec<f32>> {
+fn logits(backend: &mut dyn Backend, tokens: &[u32], adapter: Option<Adapter>) -> Vec<Row> {
     let input = |(position, token): (usize, &u32)| Input {
         slot: Slot(0),
         position: u32::try_from(position).expect("small"),
@@ -197,7 +200,7 @@ fn logits(backend: &mut dyn Backend, tokens: &[u32], adapter: Option<Adapter>) -
     rows
 }
 
-fn furthest(left: &[Vec<f32>], right: &[Vec<f32>]) -> f32 {
+fn furthest(left: &[Row], right: &[Row]) -> f32 {
     assert_eq!((left.len(), left[0].len()), (right.len(), right[0].len()));
     let pairs = left.iter().flatten().zip(right.iter().flatten());
     pairs.map(|(left, right)| (left - right).abs()).fold(0.0, f32::max)
@@ -253,7 +256,7 @@ fn a_real_set_is_learned_and_the_engine_computes_what_the_trainer_does() {
     let mut all = |adapter| texts.iter().map(|tokens| logits(&mut *engine, tokens, adapter)).collect::<Vec<_>>();
     assert!(all(None) == base, "after it, to the last bit");
 
-    let most = |of: fn(&[Vec<f32>], &[Vec<f32>]) -> f32, left: &[Vec<Vec<f32>>], right: &[Vec<Vec<f32>>]| {
+    let most = |of: fn(&[Row], &[Row]) -> f32, left: &[Vec<Row>], right: &[Vec<Row>]| {
         left.iter().zip(right).map(|(left, right)| of(left, right)).fold(0.0, f32::max)
     };
     // The engine's cache rounds to 16 bits, with an adapter or without.
@@ -266,7 +269,7 @@ fn a_real_set_is_learned_and_the_engine_computes_what_the_trainer_does() {
 }
 
 /// The largest length of a row's difference, as a part of the row's own.
-fn apart(left: &[Vec<f32>], right: &[Vec<f32>]) -> f32 {
+fn apart(left: &[Row], right: &[Row]) -> f32 {
     let length = |numbers: &mut dyn Iterator<Item = f32>| numbers.map(|number| number * number).sum::<f32>().sqrt();
     let rows = left.iter().zip(right).map(|(left, right)| {
         length(&mut left.iter().zip(right).map(|(left, right)| left - right)) / length(&mut right.iter().copied())
