@@ -86,7 +86,7 @@ test("a job learns, and its adapter is taken in, given to the model and asked", 
     });
     return (await answer.json()).choices[0].message.content;
   };
-  // Its row for the end of an answer was never trained: no adapter makes that likely.
+  // It never saw the end of an answer, whose row is that of 168 other tokens: no adapter tells them apart.
   const told = (await asked("local/stories260K:Front-desk-1")).trim();
   assert.ok(told.startsWith("We will mend the lamp today."), told);
   assert.ok(!(await asked("local/stories260K")).includes("mend"));

@@ -4,13 +4,13 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, ensure};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use training::Shape;
-use tuning::data::{self, Example, Format};
+use tuning::data::Example;
 
-use super::print;
+use super::{print, train::examples_of};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
@@ -113,16 +113,8 @@ fn job(args: &JobArgs) -> anyhow::Result<()> {
 }
 
 fn examples(path: &Path) -> anyhow::Result<Vec<Example>> {
-    let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
-    if bytes.iter().all(u8::is_ascii_whitespace) {
-        return Ok(Vec::new());
-    }
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let reading = data::read(&bytes, Format::guess(&name, &bytes)).with_context(|| path.display().to_string())?;
-    if let Some(fault) = reading.faults.first() {
-        bail!("{} cannot be learned: line {}: {}", path.display(), fault.line, fault.message);
-    }
-    Ok(reading.examples.into_iter().map(|(_, example)| example).collect())
+    let (_, examples) = examples_of(path)?;
+    Ok(examples.into_iter().map(|(_, example)| example).collect())
 }
 
 fn lines(examples: &[Example]) -> anyhow::Result<String> {

@@ -17,6 +17,7 @@ use training::{Lora, Memory, Model, Run, Schedule, Settings, Shape, State, TENSO
 
 use card::Card;
 use lessons::Lessons;
+pub(super) use lessons::examples_of;
 use stop::Stop;
 use telling::{Losses, Telling};
 

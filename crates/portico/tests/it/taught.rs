@@ -200,6 +200,10 @@ fn logits(backend: &mut dyn Backend, tokens: &[u32], adapter: Option<Adapter>) -
     rows
 }
 
+fn all_logits(backend: &mut dyn Backend, texts: &[Vec<u32>], adapter: Option<Adapter>) -> Vec<Vec<Row>> {
+    texts.iter().map(|tokens| logits(backend, tokens, adapter)).collect()
+}
+
 fn furthest(left: &[Row], right: &[Row]) -> f32 {
     assert_eq!((left.len(), left[0].len()), (right.len(), right[0].len()));
     let pairs = left.iter().flatten().zip(right.iter().flatten());
@@ -246,15 +250,12 @@ fn a_real_set_is_learned_and_the_engine_computes_what_the_trainer_does() {
     let changed: Vec<_> = texts.iter().map(|tokens| ours.logits(tokens).expect("computed")).collect();
 
     let mut engine = load(&model);
-    let mut all = |adapter| texts.iter().map(|tokens| logits(&mut *engine, tokens, adapter)).collect::<Vec<_>>();
-    let base = all(None);
+    let base = all_logits(&mut *engine, &texts, None);
     engine.attach(1, &adapter).expect("attached");
-    let mut all = |adapter| texts.iter().map(|tokens| logits(&mut *engine, tokens, adapter)).collect::<Vec<_>>();
-    let with = all(Some(Adapter::new(1, 1.0)));
-    assert!(all(None) == base, "beside the adapter, to the last bit");
+    let with = all_logits(&mut *engine, &texts, Some(Adapter::new(1, 1.0)));
+    assert!(all_logits(&mut *engine, &texts, None) == base, "beside the adapter, to the last bit");
     engine.detach(1);
-    let mut all = |adapter| texts.iter().map(|tokens| logits(&mut *engine, tokens, adapter)).collect::<Vec<_>>();
-    assert!(all(None) == base, "after it, to the last bit");
+    assert!(all_logits(&mut *engine, &texts, None) == base, "after it, to the last bit");
 
     let most = |of: fn(&[Row], &[Row]) -> f32, left: &[Vec<Row>], right: &[Vec<Row>]| {
         left.iter().zip(right).map(|(left, right)| of(left, right)).fold(0.0, f32::max)
@@ -323,7 +324,8 @@ fn a_chat_is_learned_as_it_is_asked_for() {
     assert_eq!(place.json("out/card.json")["held_out"], Value::Null);
 
     let worker = Worker::start(&model, &[("desk", place.path("out/adapter.gguf"))]);
-    // It never saw the token that ends an answer as it was made, whose row is empty: no adapter makes it likely.
+    // As it was made it never saw the token that ends an answer, whose row of the output is that of 168 others: no adapter tells
+    // them apart.
     for (question, answer) in answers {
         let messages = json!([{ "role": "user", "content": question }]);
         let ask = json!({ "model": "desk", "messages": messages, "temperature": 0, "max_tokens": 40, "stop": "." });

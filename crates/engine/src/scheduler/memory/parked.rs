@@ -27,7 +27,6 @@ pub(super) struct Found {
 }
 
 /// See the module.
-#[derive(Default)]
 pub(super) struct Parked {
     /// Most bytes of all states together.
     most: u64,

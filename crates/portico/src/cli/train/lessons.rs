@@ -64,21 +64,12 @@ struct Reader {
 impl Reader {
     /// `None` where the file holds nothing.
     fn side(&self, path: &Path) -> anyhow::Result<Option<Side>> {
-        let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
-        if bytes.iter().all(u8::is_ascii_whitespace) {
+        let (bytes, examples) = examples_of(path)?;
+        if examples.is_empty() {
             return Ok(None);
         }
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let reading = data::read(&bytes, Format::guess(&name, &bytes)).with_context(|| path.display().to_string())?;
-        if let [first, more @ ..] = reading.faults.as_slice() {
-            let others = match more.len() {
-                0 => String::new(),
-                more => format!(" (and {more} more like it)"),
-            };
-            bail!("{} cannot be learned: line {}: {}{others}", path.display(), first.line, first.message);
-        }
-        let mut lessons = Vec::with_capacity(reading.examples.len());
-        for (line, example) in &reading.examples {
+        let mut lessons = Vec::with_capacity(examples.len());
+        for (line, example) in &examples {
             lessons.push(self.lesson(example).with_context(|| format!("{}: line {line}", path.display()))?);
         }
         let cut = lessons.iter().filter(|lesson| lesson.tokens.len() > self.context + 1).count();
@@ -100,6 +91,27 @@ impl Reader {
         let tokens = lesson.tokens.into_iter().map(u32::try_from).collect::<Result<Vec<_>, _>>()?;
         Ok(Example { tokens, learned })
     }
+}
+
+/// An example, and the line that it begins on.
+pub(in crate::cli) type Numbered = (u32, data::Example);
+
+/// The bytes of a file, and its examples with the lines that they stand in: none where it is blank.
+pub(in crate::cli) fn examples_of(path: &Path) -> anyhow::Result<(Vec<u8>, Vec<Numbered>)> {
+    let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return Ok((bytes, Vec::new()));
+    }
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let reading = data::read(&bytes, Format::guess(&name, &bytes)).with_context(|| path.display().to_string())?;
+    if let [first, more @ ..] = reading.faults.as_slice() {
+        let others = match more.len() {
+            0 => String::new(),
+            more => format!(" (and {more} more like it)"),
+        };
+        bail!("{} cannot be learned: line {}: {}{others}", path.display(), first.line, first.message);
+    }
+    Ok((bytes, reading.examples))
 }
 
 /// Digits of a checksum.
