@@ -1,6 +1,6 @@
 //! How much of a prompt goes into one step: as much as leaves the step about as long as `step_target`, by what steps have taken so far.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 /// Tokens of the first piece, before anything has been measured.
 const FIRST: u32 = 16;
@@ -19,8 +19,8 @@ const NEW: f64 = 0.3;
 #[derive(Debug)]
 pub(super) struct Pace {
     target: Duration,
-    /// Seconds of a step without any prompt.
-    answers: Option<f64>,
+    /// Seconds of a step without any prompt, by how many answer in it.
+    answers: BTreeMap<usize, f64>,
     /// Seconds of a prompt's token.
     token: Option<f64>,
     longest: u32,
@@ -28,7 +28,7 @@ pub(super) struct Pace {
 
 impl Pace {
     pub(super) fn new(target: Duration) -> Self {
-        Pace { target, answers: None, token: None, longest: FIRST }
+        Pace { target, answers: BTreeMap::new(), token: None, longest: FIRST }
     }
 
     /// Tokens of prompts that the next step may take beside `answering` sequences.
@@ -37,7 +37,7 @@ impl Pace {
         let Some(token) = self.token else { return FIRST };
         let (time, base) = match answering {
             0 => (self.target * ALONE, 0.0),
-            _ => (self.target, self.answers.unwrap_or(0.0)),
+            _ => (self.target, self.answers_alone(answering)),
         };
         let tokens = ((time.as_secs_f64() - base) / token).clamp(f64::from(LEAST), f64::from(u32::MAX)) as u32;
         // Twice the longest that has been tried: a measurement of few tokens says little about many.
@@ -48,15 +48,33 @@ impl Pace {
     pub(super) fn observe(&mut self, prompt: u32, answering: usize, time: Duration) {
         let time = time.as_secs_f64();
         if prompt == 0 {
-            return blend(&mut self.answers, time);
+            let known = *self.answers.get(&answering).unwrap_or(&time);
+            self.answers.insert(answering, blend(known, time));
+            return;
         }
         self.longest = self.longest.max(prompt);
-        let base = if answering > 0 { self.answers.unwrap_or(0.0) } else { 0.0 };
+        let base = self.answers_alone(answering);
         // Never nothing: answers alone may have taken longer than usual, too.
         let token = ((time - base) / f64::from(prompt)).max(1e-7);
         // A few tokens cost as much as one, whose weights are read for all: they would make a token look dear.
         if prompt >= FIRST || self.token.is_none_or(|known| token < known) {
-            blend(&mut self.token, token);
+            self.token = Some(blend(self.token.unwrap_or(token), token));
+        }
+    }
+
+    /// Seconds of a step in which so many answer and nothing is read: as measured, else on the line through the nearest that were (through
+    /// nothing for nobody).
+    #[expect(clippy::cast_precision_loss, reason = "as many as fit into a batch")]
+    fn answers_alone(&self, answering: usize) -> f64 {
+        let fewer = self.answers.range(..=answering).next_back().map_or((0, 0.0), |(&count, &time)| (count, time));
+        let more = self.answers.range(answering + 1..).next().map(|(&count, &time)| (count, time));
+        match (fewer, more) {
+            ((count, time), _) if count == answering => time,
+            ((few, short), Some((many, long))) => {
+                short + (long - short) * ((answering - few) as f64 / (many - few) as f64)
+            }
+            ((0, _), None) => 0.0,
+            ((few, short), None) => short * (answering as f64 / few as f64),
         }
     }
 }
@@ -74,8 +92,8 @@ pub(super) fn piece(pending: u32, left: u32, others: u32, tile: u32) -> u32 {
     (others + even).next_multiple_of(tile).saturating_sub(others).min(most)
 }
 
-fn blend(known: &mut Option<f64>, new: f64) {
-    *known = Some(known.map_or(new, |known| known + (new - known) * NEW));
+fn blend(known: f64, new: f64) -> f64 {
+    known + (new - known) * NEW
 }
 
 #[cfg(test)]
@@ -107,6 +125,24 @@ mod tests {
         assert!(took[8..].iter().all(|(_, time)| *time <= Duration::from_millis(500)), "{took:?}");
         let took = step(3, 1000, 30);
         assert_eq!(took[29].0, LEAST);
+    }
+
+    #[test]
+    fn what_a_step_leaves_for_reading_follows_how_many_answer() {
+        let mut pace = Pace::new(Duration::from_millis(400));
+        pace.observe(100, 0, Duration::from_secs(1));
+        assert_eq!(pace.prompt_tokens(1), 40, "nothing is known of answers");
+        pace.observe(0, 8, Duration::from_millis(280));
+        assert_eq!(
+            [1, 4, 8].map(|answering| pace.prompt_tokens(answering)),
+            [36, 26, 12],
+            "on the line from nobody to eight"
+        );
+        pace.observe(0, 1, Duration::from_millis(50));
+        assert_eq!([1, 4, 8, 9].map(|answering| pace.prompt_tokens(answering)), [35, 25, 12, 8]);
+        // A step that reads beside one answer is not taken for faster than it was, because eight are slow.
+        pace.observe(20, 1, Duration::from_millis(250));
+        assert_eq!(pace.prompt_tokens(1), 35);
     }
 
     #[test]
