@@ -49,7 +49,8 @@ class Engine:
         lines = "".join(json.dumps({"name": "", **line, "body": {"model": "m", **line["body"]}}) + "\n" for line in plan)
         done = subprocess.run([TOOLS / "asker", "--address", f"127.0.0.1:{self.port}", "--concurrency", str(at_once), "--patience", str(patience)],
                               input=lines, capture_output=True, text=True, check=True)
-        told = [json.loads(line) for line in done.stdout.splitlines()]
+        # Not splitlines(): answers hold other line ends than this.
+        told = [json.loads(line) for line in done.stdout.split("\n") if line]
         for one in told:
             if one["error"]:
                 sys.exit(f"load: {self.name}: {one['name']}: {one['error']}")
