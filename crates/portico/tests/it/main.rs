@@ -10,6 +10,7 @@
 
 mod adapters;
 mod aliases;
+mod assistants;
 mod architecture;
 mod bad_input;
 mod book;
