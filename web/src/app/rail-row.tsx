@@ -1,7 +1,7 @@
 //! One conversation in the rail: opens it; renames in place; its menu pins, exports, archives and deletes.
 import { Link, useNavigate, useRouterState } from "@tanstack/react-router";
 import { Archive, Ellipsis, FileJson, FileText, Pencil, Pin, PinOff, Trash2 } from "lucide-react";
-import { useState } from "react";
+import { Suspense, lazy, useState } from "react";
 import type { Conversation } from "@/api/types";
 import { ui } from "@/app/ui";
 import { archiveConversation, changeConversation, deleteConversation, exportConversation } from "@/chat/conversations";
@@ -9,6 +9,9 @@ import { cx } from "@/lib/cx";
 import { useT } from "@/lib/i18n";
 import { IconButton } from "@/ui/button";
 import { Menu, type MenuEntry } from "@/ui/menu";
+
+/** Comes with the first conversation that has one. */
+const AssistantMark = lazy(async () => ({ default: (await import("@/pages/assistants/mark")).AssistantMark }));
 
 export function useConversationEntries(conversation: Conversation, onRename: () => void): MenuEntry[] {
   const t = useT("chat");
@@ -70,6 +73,11 @@ export function ConversationRow({ conversation, open }: { conversation: Conversa
         className={cx("flex h-9 items-center gap-2 rounded-control px-2.5 group-focus-within:pr-9 group-hover:pr-9 coarse:h-11 coarse:pr-12", (open || menu) && "pr-9")}
       >
         {conversation.running.length > 0 ? <span role="img" aria-label={t("rail.answering")} className="size-1.5 shrink-0 animate-breathe rounded-full bg-brand" /> : null}
+        {conversation.assistant ? (
+          <Suspense fallback={<span className="size-5 shrink-0" />}>
+            <AssistantMark id={conversation.assistant} />
+          </Suspense>
+        ) : null}
         <span className="min-w-0 flex-1 truncate">{title}</span>
       </Link>
       <span className={cx("absolute top-1/2 right-1 coarse:right-0 -translate-y-1/2 focus-within:opacity-100 group-hover:opacity-100 coarse:opacity-100", menu || open ? "opacity-100" : "opacity-0")}>
