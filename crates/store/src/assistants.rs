@@ -286,8 +286,8 @@ impl Store {
         .bind(tenant)
         .fetch_optional(&self.inner.database.read)
         .await?;
-        let in_force = |row: AnyRow| Ok(InForce { id, version: row.int("version")?, unit: row.text("unit")? });
-        had.map(in_force).transpose()
+        let Some(had) = had else { return Ok(None) };
+        Ok(Some(InForce { id, version: had.int("version")?, unit: had.text("unit")? }))
     }
 
     /// The published version of an assistant that the caller sees.

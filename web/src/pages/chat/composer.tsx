@@ -85,6 +85,7 @@ export function Composer({ draft, placeholder, blocked = false, running, stoppin
       ask.current = null;
       keep(draftName(draft), null);
       setText("");
+      setDismissed(false);
     } catch (error) {
       setProblem(sentence(error));
     } finally {
@@ -122,6 +123,7 @@ export function Composer({ draft, placeholder, blocked = false, running, stoppin
             onOption={setOption}
             onPick={(picked) => {
               setText(picked);
+              setDismissed(picked.startsWith("/"));
               setOption(null);
               requestAnimationFrame(() => {
                 box.current?.focus();
