@@ -74,7 +74,8 @@ mod tests {
         assert_eq!(differences(&before, &before), []);
         let mut after = before.clone();
         after.prompt = "Be kind.".into();
-        after.sampling = Sampling { temperature: Some(0.3), max_tokens: Some(500), stop: vec!["\n".into()], ..Sampling::default() };
+        after.sampling =
+            Sampling { temperature: Some(0.3), max_tokens: Some(500), stop: vec!["\n".into()], ..Sampling::default() };
         after.variables = vec![Variable { name: "court".into(), value: "海淀".into() }];
         let told: Vec<(&str, String, String)> =
             differences(&before, &after).into_iter().map(|one| (one.field, one.before, one.after)).collect();

@@ -61,7 +61,8 @@ mod tests {
     fn what_is_written_is_read() {
         let sampling = Sampling { temperature: Some(0.3), ..Sampling::default() };
         let plugins = vec!["invoice".into()];
-        let unit = Unit { name: "发票专员".into(), prompt: "{{date}}".into(), sampling, plugins, ..Unit::default() };
+        let unit =
+            Unit { name: "发票专员".into(), prompt: "{{date}}".into(), sampling, plugins, ..Unit::default() };
         let text = write(&unit);
         assert!(text.contains("\"temperature\": 0.3"), "{text}");
         assert_eq!(read(text.as_bytes()), Ok(unit));
@@ -70,7 +71,10 @@ mod tests {
     #[test]
     fn what_is_something_else_is_refused_by_name() {
         assert!(matches!(read(b"no JSON"), Err(Unreadable::Json(_))));
-        assert_eq!(read(br#"{"format":"portico.conversation.1","assistant":{}}"#), Err(Unreadable::Format("portico.conversation.1".into())));
+        assert_eq!(
+            read(br#"{"format":"portico.conversation.1","assistant":{}}"#),
+            Err(Unreadable::Format("portico.conversation.1".into()))
+        );
         let other = read(br#"{"format":"portico.assistant.1","assistant":{"name":"a","shell":"rm"}}"#);
         assert!(matches!(&other, Err(Unreadable::Json(why)) if why.contains("unknown field `shell`")), "{other:?}");
         let nameless = read(br#"{"format":"portico.assistant.1","assistant":{"name":" "}}"#);

@@ -107,9 +107,9 @@ impl Library {
             let text = std::fs::read_to_string(&file).map_err(|error| error.to_string());
             (slug, file.display().to_string(), text)
         });
-        let built_in = FILES.iter().map(|(slug, text)| {
-            ((*slug).to_owned(), format!("catalog/personas/{slug}.json"), Ok((*text).to_owned()))
-        });
+        let built_in = FILES
+            .iter()
+            .map(|(slug, text)| ((*slug).to_owned(), format!("catalog/personas/{slug}.json"), Ok((*text).to_owned())));
         for (slug, file, text) in built_in.chain(own) {
             match text.and_then(|text| read(&slug, &text)) {
                 Ok(persona) => {
@@ -168,7 +168,11 @@ mod tests {
             assert!(english.prompt.len() > 400 && zh.prompt.chars().count() > 150, "{}", persona.slug);
         }
         let consultant = library.find("insurance-claims").expect("it is there").unit("zh");
-        assert!(consultant.prompt.contains("保险理赔顾问") && consultant.prompt.contains("通俗"), "{}", consultant.prompt);
+        assert!(
+            consultant.prompt.contains("保险理赔顾问") && consultant.prompt.contains("通俗"),
+            "{}",
+            consultant.prompt
+        );
     }
 
     #[test]

@@ -11,8 +11,26 @@ use crate::fill::{BUILT_IN, Occasion, fill, named};
 
 /// The pictures there are to choose from. The pages draw them, so that no picture is fetched from anywhere.
 pub const ICONS: [&str; 20] = [
-    "bot", "book", "briefcase", "calculator", "chart", "code", "gavel", "graduation", "headset", "heart", "languages", "lightbulb",
-    "mail", "notebook", "pen", "receipt", "scale", "search", "shield", "wrench",
+    "bot",
+    "book",
+    "briefcase",
+    "calculator",
+    "chart",
+    "code",
+    "gavel",
+    "graduation",
+    "headset",
+    "heart",
+    "languages",
+    "lightbulb",
+    "mail",
+    "notebook",
+    "pen",
+    "receipt",
+    "scale",
+    "search",
+    "shield",
+    "wrench",
 ];
 
 /// What an assistant has to be known by, and works by.
@@ -140,7 +158,10 @@ impl Unit {
         }
         if self.questions.len() > LIMITS.questions || self.questions.iter().any(|one| longer(one, LIMITS.question)) {
             let Limits { questions, question, .. } = LIMITS;
-            return flaw("questions", format!("there are at most {questions} opening questions of {question} characters"));
+            return flaw(
+                "questions",
+                format!("there are at most {questions} opening questions of {question} characters"),
+            );
         }
         if self.model.as_ref().is_some_and(|model| longer(model, 200)) {
             return flaw("model", "a model's name has at most 200 characters");
@@ -262,9 +283,15 @@ mod tests {
         assert_eq!(refused(|unit| unit.prompt = "长".repeat(20_001)), "prompt: a prompt has at most 20000 characters");
         assert!(refused(|unit| unit.avatar.icon = "unicorn".into()).starts_with("avatar: "));
         assert_eq!(refused(|unit| unit.sampling.temperature = Some(2.5)), "sampling: temperature is 0 to 2");
-        assert_eq!(refused(|unit| unit.variables = variable("name")), "variables: name is filled by the portal; choose another name");
+        assert_eq!(
+            refused(|unit| unit.variables = variable("name")),
+            "variables: name is filled by the portal; choose another name"
+        );
         assert!(refused(|unit| unit.variables = variable("1st")).starts_with("variables: \"1st\" is no name"));
-        assert_eq!(refused(|unit| unit.variables = [variable("a"), variable("a")].concat()), "variables: a is there twice");
+        assert_eq!(
+            refused(|unit| unit.variables = [variable("a"), variable("a")].concat()),
+            "variables: a is there twice"
+        );
         assert!(refused(|unit| unit.questions = vec!["q".into(); 9]).starts_with("questions: "));
     }
 

@@ -20,7 +20,8 @@ pub(crate) struct Persona {
 impl Persona {
     /// The assistant's instructions, and below them the conversation's own.
     pub(crate) fn system_prompt(&self, own: Option<&str>) -> Option<String> {
-        let parts = [Some(self.instructions.as_str()), own].into_iter().flatten().filter(|text| !text.trim().is_empty());
+        let parts =
+            [Some(self.instructions.as_str()), own].into_iter().flatten().filter(|text| !text.trim().is_empty());
         Some(parts.collect::<Vec<_>>().join("\n\n")).filter(|text| !text.is_empty())
     }
 

@@ -119,7 +119,9 @@ impl Chat {
             let persona = self.house.persona(caller, Some(&conversation), None, 0).await?;
             let own = conversation.system_prompt.clone().filter(|text| !text.trim().is_empty());
             let (system, sampling) = match &persona {
-                Some(persona) => (persona.system_prompt(own.as_deref()), persona.sampling(conversation.sampling.clone())),
+                Some(persona) => {
+                    (persona.system_prompt(own.as_deref()), persona.sampling(conversation.sampling.clone()))
+                }
                 None => (own, conversation.sampling.clone()),
             };
             for (place, pair) in path.windows(2).enumerate() {

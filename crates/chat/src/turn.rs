@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{
-    AssistantId, Author, Batch, Caller, ClientBody, ConversationId, Failure, Finish, KeyBudget, KeyScope, Message, MessageId,
-    ModelError, ModelState, Priority, Prompt, Provenance, Reply, Route, Sampling, Task, Tokens, TurnEvent, TurnId,
+    AssistantId, Author, Batch, Caller, ClientBody, ConversationId, Failure, Finish, KeyBudget, KeyScope, Message,
+    MessageId, ModelError, ModelState, Priority, Prompt, Provenance, Reply, Route, Sampling, Task, Tokens, TurnEvent,
+    TurnId,
 };
 use futures_util::FutureExt;
 use ledger::{Outcome, Permit};

@@ -82,7 +82,8 @@ const ALL: &str = "SELECT a.*, v.unit AS unit FROM assistants a LEFT JOIN assist
      ON v.assistant = a.id AND v.version = a.published WHERE a.tenant = $1";
 
 /// Of those the caller sees: `$2` the person, `$3` whether they administer.
-const SEEN: &str = "(a.person = $2 OR (a.shared <> 'nobody' AND $3 = 1) OR (a.shared = 'everyone' AND a.published IS NOT NULL))";
+const SEEN: &str =
+    "(a.person = $2 OR (a.shared <> 'nobody' AND $3 = 1) OR (a.shared = 'everyone' AND a.published IS NOT NULL))";
 
 impl Store {
     /// A new one, shared with nobody. `published`: its draft is version 1 at once.
@@ -250,13 +251,12 @@ impl Store {
         if self.assistant(caller, id).await?.is_none() {
             return Ok(Vec::new());
         }
-        let rows = sqlx::query(
-            "SELECT * FROM assistant_versions WHERE assistant = $1 AND tenant = $2 ORDER BY version DESC",
-        )
-        .bind(id.to_string())
-        .bind(caller.tenant.to_string())
-        .fetch_all(&self.inner.database.read)
-        .await?;
+        let rows =
+            sqlx::query("SELECT * FROM assistant_versions WHERE assistant = $1 AND tenant = $2 ORDER BY version DESC")
+                .bind(id.to_string())
+                .bind(caller.tenant.to_string())
+                .fetch_all(&self.inner.database.read)
+                .await?;
         rows.iter().map(version).collect()
     }
 

@@ -30,7 +30,10 @@ async fn the_library_has_both_languages_and_one_of_it_is_ready_at_once() {
     let chinese = owner.get("/api/personas?language=zh-CN").await;
     let (english, chinese) = (english["items"].as_array().expect("items"), chinese["items"].as_array().expect("items"));
     assert!(english.len() >= 10 && english.len() == chinese.len());
-    assert_eq!((&english[0]["unit"]["name"], &chinese[0]["unit"]["name"]), (&json!("Insurance claims consultant"), &json!("保险理赔顾问")));
+    assert_eq!(
+        (&english[0]["unit"]["name"], &chinese[0]["unit"]["name"]),
+        (&json!("Insurance claims consultant"), &json!("保险理赔顾问"))
+    );
 
     let (path, made) = taken(owner, "insurance-claims").await;
     assert_eq!((&made["assistant"]["published"], &made["assistant"]["shared"]), (&json!(1), &json!("nobody")));
@@ -43,7 +46,10 @@ async fn the_library_has_both_languages_and_one_of_it_is_ready_at_once() {
     assert!(told.contains("Address the person as Owner") && !told.contains("{{"), "{told}");
     assert_eq!(house.scripted.latest().json()["temperature"], 0.3);
     let tree = owner.get(&format!("/api/conversations/{}", asked.conversation)).await;
-    assert_eq!((&tree["conversation"]["assistant"], &tree["conversation"]["assistant_version"]), (&json!(id), &json!(1)));
+    assert_eq!(
+        (&tree["conversation"]["assistant"], &tree["conversation"]["assistant_version"]),
+        (&json!(id), &json!(1))
+    );
     assert_eq!(tree["conversation"]["system_prompt"], Value::Null, "the prompt stays with its assistant");
 
     let own = json!({ "system_prompt": "Be brief.", "sampling": { "temperature": 1.0 } });
@@ -98,7 +104,8 @@ async fn a_draft_is_edited_published_compared_and_taken_back() {
     assert_eq!(difference["items"], json!([prompt]));
     let now = owner.post(&publish, &json!({ "revision": changed["revision"] })).await;
     let versions = now["versions"].as_array().expect("versions");
-    let told: Vec<_> = versions.iter().map(|one| json!([one["version"], one["current"], one["note"], one["by_name"]])).collect();
+    let told: Vec<_> =
+        versions.iter().map(|one| json!([one["version"], one["current"], one["note"], one["by_name"]])).collect();
     assert_eq!(told, [json!([2, true, "", "Owner"]), json!([1, false, "first", "Owner"])]);
     let last = owner.ask_on(&again, "mock;n=1").await;
     owner.events(&last.turn).await;
@@ -111,7 +118,10 @@ async fn a_draft_is_edited_published_compared_and_taken_back() {
     assert_eq!(owner.call("POST", &format!("{path}/versions/9/restore"), Some(&json!({}))).await.status, 404);
 
     let tried = owner.post(&format!("{path}/try"), &json!({ "question": "mock;n=3", "version": 2 })).await;
-    assert_eq!((system(&house).as_str(), &tried["finish"], &tried["model"]), ("Answer briefly.", &json!("stop"), &json!("mock/m")));
+    assert_eq!(
+        (system(&house).as_str(), &tried["finish"], &tried["model"]),
+        ("Answer briefly.", &json!("stop"), &json!("mock/m"))
+    );
     assert!(!tried["text"].as_str().expect("text").is_empty());
     owner.post(&format!("{path}/try"), &json!({ "question": "mock;n=1" })).await;
     assert!(system(&house).starts_with("Answer for"), "the draft");
@@ -148,12 +158,16 @@ async fn it_travels_as_a_file_and_is_shared_by_role() {
     assert_eq!(words.expect(422)["params"]["field"], "shared");
     owner.call("PATCH", &path, Some(&everyone)).await.expect(200);
     let seen = &lin.get("/api/assistants").await["items"][0];
-    assert_eq!((&seen["name"], &seen["mine"], &seen["may_edit"]), (&json!("Invoice clerk"), &json!(false), &json!(false)));
+    assert_eq!(
+        (&seen["name"], &seen["mine"], &seen["may_edit"]),
+        (&json!("Invoice clerk"), &json!(false), &json!(false))
+    );
     assert_eq!(lin.call("GET", &path, None).await.expect(403)["code"], "forbidden");
     let asked = lin.ask_with(asking).await;
     lin.events(&asked.turn).await;
 
-    let taken_in = call(lin.address, "POST", "/api/assistants/import", &[("cookie", &lin.cookie)], file.as_bytes()).await;
+    let taken_in =
+        call(lin.address, "POST", "/api/assistants/import", &[("cookie", &lin.cookie)], file.as_bytes()).await;
     let mine = taken_in.expect(200);
     assert_eq!((&mine["assistant"]["published"], &mine["assistant"]["mine"]), (&Value::Null, &json!(true)));
     assert_eq!(mine["draft"]["name"], "Invoice clerk");
@@ -184,7 +198,8 @@ async fn kept_texts_are_ones_own_and_administrators_share() {
     assert_eq!(lin.call("POST", "/api/prompts", Some(&shared)).await.status, 403);
     let ours = owner.post("/api/prompts", &shared).await;
     let listed = lin.get("/api/prompts").await;
-    let told: Vec<_> = listed["items"].as_array().expect("items").iter().map(|one| json!([one["name"], one["may_edit"]])).collect();
+    let told: Vec<_> =
+        listed["items"].as_array().expect("items").iter().map(|one| json!([one["name"], one["may_edit"]])).collect();
     assert_eq!(told, [json!(["House", false]), json!(["Kind", true])]);
     let path = |of: &Value| format!("/api/prompts/{}", of["id"].as_str().expect("an id"));
     let renamed = json!({ "name": "Kinder", "text": "Be kinder: " });

@@ -51,7 +51,10 @@ fn check_reads_the_personas_of_the_data_folder() {
     std::fs::create_dir_all(&personas).expect("a folder");
     std::fs::write(personas.join("ours.json"), "{\n  \"slug\": 7\n}").expect("written");
     let told = refused(dir.path(), &["check"]);
-    assert!(told.contains("personas/ours.json: invalid type: integer `7`, expected a string at line 2 column 11"), "{told}");
+    assert!(
+        told.contains("personas/ours.json: invalid type: integer `7`, expected a string at line 2 column 11"),
+        "{told}"
+    );
 }
 
 #[test]

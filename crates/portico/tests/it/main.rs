@@ -10,8 +10,8 @@
 
 mod adapters;
 mod aliases;
-mod assistants;
 mod architecture;
+mod assistants;
 mod bad_input;
 mod book;
 mod cli;

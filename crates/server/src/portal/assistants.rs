@@ -23,8 +23,8 @@ use crate::portal::transfer::file_name;
 use crate::portal::turns::offset;
 use crate::{Problem, Server};
 use view::{
-    AssistantDetail, AssistantList, AssistantView, DifferenceList, DifferenceView, PersonaList, PersonaView, TriedOutView,
-    UnitView,
+    AssistantDetail, AssistantList, AssistantView, DifferenceList, DifferenceView, PersonaList, PersonaView,
+    TriedOutView, UnitView,
 };
 
 /// The longest note of a version, in characters.
@@ -127,7 +127,11 @@ pub(crate) async fn share(
     })?;
     let found = editable(&server, &caller, id).await?;
     if shared == Shared::Everyone && found.published.is_none() {
-        return Err(Problem::new(StatusCode::CONFLICT, "not_published", "publish a version first: a draft answers nobody"));
+        return Err(Problem::new(
+            StatusCode::CONFLICT,
+            "not_published",
+            "publish a version first: a draft answers nobody",
+        ));
     }
     let now = server.store.share_assistant(&caller, id, shared).await?;
     audit(&server, &caller, "assistant.shared", id.to_string(), json!({ "shared": shared.as_str() })).await;

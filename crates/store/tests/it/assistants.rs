@@ -83,7 +83,8 @@ fn a_conversation_goes_on_with_what_is_published_and_without_that_with_what_it_h
         let revision = store.assistant(&anna, one.id).await.unwrap().unwrap().revision;
         let two = store.change_assistant(&anna, one.id, revision, "two".into()).await.unwrap();
         store.publish_assistant(&anna, one.id, two.revision, String::new()).await.unwrap();
-        let of = || async { store.assistant_of(&ben, asked.conversation).await.unwrap().map(|one| (one.version, one.unit)) };
+        let of =
+            || async { store.assistant_of(&ben, asked.conversation).await.unwrap().map(|one| (one.version, one.unit)) };
         assert_eq!(of().await, Some((2, "two".into())));
         let mut next = house.ask_on(&asked, "and now?");
         next.assistant_version = Some(2);
