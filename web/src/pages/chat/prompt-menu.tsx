@@ -32,12 +32,14 @@ export function matching(prompts: Prompt[], wanted: string): Prompt[] {
 export default function PromptMenu({ id, wanted, onOption, onPick, onClose, ref }: Props) {
   const t = useT("chat");
   const { data, error } = usePrompts();
-  const [at, setAt] = useState(0);
+  // Other words begin at their first match.
+  const [choice, setChoice] = useState({ wanted, at: 0 });
+  const at = choice.wanted === wanted ? choice.at : 0;
+  const setAt = (next: number) => setChoice({ wanted, at: next });
   const shown = matching(data ?? [], wanted);
   const marked = shown[Math.min(at, shown.length - 1)];
   const optionId = marked ? `${id}-${marked.id}` : null;
 
-  useEffect(() => setAt(0), [wanted]);
   useEffect(() => {
     onOption(optionId);
     if (optionId) document.getElementById(optionId)?.scrollIntoView?.({ block: "nearest" });
