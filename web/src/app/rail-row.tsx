@@ -10,6 +10,7 @@ import { useT } from "@/lib/i18n";
 import { IconButton } from "@/ui/button";
 import { Menu, type MenuEntry } from "@/ui/menu";
 
+const Rename = lazy(() => import("@/app/rail-rename"));
 /** Comes with the first conversation that has one. */
 const AssistantMark = lazy(async () => ({ default: (await import("@/pages/assistants/mark")).AssistantMark }));
 
@@ -61,7 +62,13 @@ export function ConversationRow({ conversation, open }: { conversation: Conversa
   const [menu, setMenu] = useState(false);
   const entries = useConversationEntries(conversation, () => setRenaming(true));
   const title = conversation.title || t("conversation.untitled");
-  if (renaming) return <Rename conversation={conversation} done={() => setRenaming(false)} />;
+  if (renaming) {
+    return (
+      <Suspense fallback={<li className="h-9 coarse:h-11" />}>
+        <Rename conversation={conversation} done={() => setRenaming(false)} />
+      </Suspense>
+    );
+  }
   return (
     <li className={cx("group relative rounded-control transition-colors duration-120", open ? "bg-selected" : "hover:bg-hover", menu && !open && "bg-hover")}>
       <Link
@@ -91,36 +98,6 @@ export function ConversationRow({ conversation, open }: { conversation: Conversa
           }
         />
       </span>
-    </li>
-  );
-}
-
-function Rename({ conversation, done }: { conversation: Conversation; done: () => void }) {
-  const t = useT("chat");
-  const finish = (title: string) => {
-    done();
-    const wanted = title.trim();
-    if (wanted !== "" && wanted !== conversation.title) void changeConversation(conversation.id, { title: wanted });
-  };
-  return (
-    <li>
-      <input
-        autoFocus
-        aria-label={t("conversation.rename")}
-        defaultValue={conversation.title}
-        maxLength={200}
-        onFocus={(event) => event.target.select()}
-        onBlur={(event) => finish(event.target.value)}
-        onKeyDown={(event) => {
-          if (event.nativeEvent.isComposing) return;
-          if (event.key === "Enter") finish(event.currentTarget.value);
-          if (event.key === "Escape") {
-            event.stopPropagation();
-            done();
-          }
-        }}
-        className="h-9 w-full rounded-control border border-brand bg-background px-2.5 text-ui outline-none coarse:h-11 coarse:text-[16px]"
-      />
     </li>
   );
 }
