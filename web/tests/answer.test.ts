@@ -39,6 +39,8 @@ const conversation: Conversation = {
   created_at: 0,
   updated_at: 0,
   head: null,
+  assistant: null,
+  assistant_version: null,
   running: [],
 };
 

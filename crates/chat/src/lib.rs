@@ -5,9 +5,11 @@
 mod answer;
 mod context;
 mod live;
+mod persona;
 mod replay;
 mod similarity;
 mod title;
+mod tryout;
 mod turn;
 
 use std::sync::Arc;
@@ -24,6 +26,7 @@ pub use answer::{Answer, Ending};
 pub use live::{Follow, Happened, Notice, Step, TurnChange};
 pub use replay::ReplayAsk;
 pub use title::title_of;
+pub use tryout::{TriedOut, TryOut};
 pub use turn::{Ask, Passing, Question, Request, Taken, default_model};
 
 /// Why a turn was not taken. Nothing has been stored then.
@@ -56,7 +59,7 @@ pub enum Error {
     /// The conversation or message is not there, or is another person's.
     #[error("there is no such {what}")]
     NotFound {
-        /// `conversation`, `message` or `turn`.
+        /// `conversation`, `message`, `turn` or `assistant`.
         what: &'static str,
     },
     /// The question has no text.

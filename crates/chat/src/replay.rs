@@ -116,6 +116,14 @@ impl Chat {
         for conversation in conversations {
             let Some(head) = conversation.head else { continue };
             let path = store.path(caller, head).await?;
+            let persona = self.house.persona(caller, Some(&conversation), None, 0).await?;
+            let own = conversation.system_prompt.clone().filter(|text| !text.trim().is_empty());
+            let (system, sampling) = match &persona {
+                Some(persona) => {
+                    (persona.system_prompt(own.as_deref()), persona.sampling(conversation.sampling.clone()))
+                }
+                None => (own, conversation.sampling.clone()),
+            };
             for (place, pair) in path.windows(2).enumerate() {
                 let [question, answer] = pair else { continue };
                 let answered = matches!(answer.finish, Some(Finish::Stop | Finish::Length)) && !answer.text.is_empty();
@@ -128,8 +136,8 @@ impl Chat {
                     question: question.id,
                     answer: answer.id,
                     answered: answer.text.clone(),
-                    system: conversation.system_prompt.clone().filter(|text| !text.trim().is_empty()),
-                    sampling: conversation.sampling.clone(),
+                    system: system.clone(),
+                    sampling: sampling.clone(),
                     history: before.map(|message| Message::new(message.author, message.text.clone())).collect(),
                 });
             }
@@ -231,16 +239,16 @@ impl Chat {
 
 /// The request as a client of the dialect writes it: adapters read that.
 #[derive(Serialize)]
-struct Body<'a> {
-    model: &'a str,
-    stream: bool,
-    messages: &'a [Message],
+pub(crate) struct Body<'a> {
+    pub(crate) model: &'a str,
+    pub(crate) stream: bool,
+    pub(crate) messages: &'a [Message],
     #[serde(flatten)]
-    sampling: &'a Sampling,
+    pub(crate) sampling: &'a Sampling,
 }
 
 impl Body<'_> {
-    fn bytes(&self) -> Bytes {
+    pub(crate) fn bytes(&self) -> Bytes {
         // Texts and numbers: there is nothing in it that cannot be written as JSON.
         serde_json::to_vec(self).map(Bytes::from).unwrap_or_default()
     }

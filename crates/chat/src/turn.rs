@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{
-    Author, Batch, Caller, ClientBody, ConversationId, Failure, Finish, KeyBudget, KeyScope, Message, MessageId,
-    ModelError, ModelState, Priority, Prompt, Provenance, Reply, Route, Sampling, Task, Tokens, TurnEvent, TurnId,
+    AssistantId, Author, Batch, Caller, ClientBody, ConversationId, Failure, Finish, KeyBudget, KeyScope, Message,
+    MessageId, ModelError, ModelState, Priority, Prompt, Provenance, Reply, Route, Sampling, Task, Tokens, TurnEvent,
+    TurnId,
 };
 use futures_util::FutureExt;
 use ledger::{Outcome, Permit};
@@ -44,8 +45,12 @@ pub struct Ask {
     pub system_prompt: Option<String>,
     /// Kept with a new conversation.
     pub sampling: Sampling,
-    /// The person's own instructions, where the conversation has none.
+    /// The person's own instructions, where the conversation has neither its own nor an assistant.
     pub default_system_prompt: Option<String>,
+    /// Whom a new conversation is had with. One that exists goes on with its own.
+    pub assistant: Option<AssistantId>,
+    /// Minutes by which the person's clock is ahead of UTC: an assistant's `{{date}}` is theirs.
+    pub utc_offset: i32,
 }
 
 /// What is asked.
@@ -205,7 +210,7 @@ impl Chat {
 }
 
 impl House {
-    fn card(&self, model: Option<&str>) -> Result<ModelView, Error> {
+    pub(crate) fn card(&self, model: Option<&str>) -> Result<ModelView, Error> {
         match model {
             Some(model) => self.models.find(model).ok_or_else(|| Error::NoSuchModel { model: model.to_owned() }),
             None => default_model(&self.models).ok_or(Error::NoModel),
@@ -258,7 +263,9 @@ impl House {
             }
             None => None,
         };
+        let persona = self.persona(caller, conversation.as_ref(), ask.assistant, ask.utc_offset).await?;
         let model = ask.model.as_deref().or(conversation.as_ref().and_then(|c| c.model.as_deref()));
+        let model = model.or(persona.as_ref().and_then(|persona| persona.model.as_deref()));
         let card = match self.card(model) {
             // A conversation whose model has gone goes on with the one there is, unless that one was asked for by name.
             Err(Error::NoSuchModel { .. }) if ask.model.is_none() => self.card(None)?,
@@ -290,6 +297,7 @@ impl House {
             model: ask.model.clone(),
             system_prompt: system_prompt.clone(),
             sampling: sampling.clone(),
+            assistant: persona.as_ref().map(|persona| (persona.id, persona.version)),
         });
         let asked = Asked {
             caller: *caller,
@@ -298,12 +306,18 @@ impl House {
             model: card.id.clone(),
             conversation: conversation_id,
             new,
+            assistant_version: persona.as_ref().map(|persona| persona.version),
             question: new_question,
             answer: NewAnswer { id: MessageId(self.ids.next()), parent: question_id },
             at: self.clock.now(),
         };
-        let system_prompt =
-            system_prompt.filter(|text| !text.trim().is_empty()).or_else(|| ask.default_system_prompt.clone());
+        let (system_prompt, sampling) = match &persona {
+            Some(persona) => (persona.system_prompt(system_prompt.as_deref()), persona.sampling(sampling)),
+            None => {
+                let own = system_prompt.filter(|text| !text.trim().is_empty());
+                (own.or_else(|| ask.default_system_prompt.clone()), sampling)
+            }
+        };
         Ok((asked, Work { card, system_prompt, sampling, history }))
     }
 

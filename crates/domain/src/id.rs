@@ -65,6 +65,10 @@ ids! {
     ExampleId;
     /// A training job.
     JobId;
+    /// An assistant, through all its versions.
+    AssistantId;
+    /// A text that is kept to ask with.
+    PromptId;
 }
 
 impl TenantId {

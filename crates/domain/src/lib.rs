@@ -19,8 +19,8 @@ pub use caller::{Caller, Role, Via};
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use event::{Batch, Dialect, Failure, Finish, TurnEvent, Wire};
 pub use id::{
-    ConversationId, DatasetId, ExampleId, FileId, Ids, InvitationId, JobId, KeyId, MessageId, ParseIdError, PersonId,
-    ProviderId, ReplayId, SessionId, TenantId, TurnId,
+    AssistantId, ConversationId, DatasetId, ExampleId, FileId, Ids, InvitationId, JobId, KeyId, MessageId,
+    ParseIdError, PersonId, PromptId, ProviderId, ReplayId, SessionId, TenantId, TurnId,
 };
 pub use message::{Author, Message, Rating, Verdict};
 pub use model::{

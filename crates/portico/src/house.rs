@@ -145,6 +145,7 @@ impl House {
             store: store.clone(),
             models: models.clone(),
             catalog,
+            personas: crate::personas::open(config),
             shelves: Arc::new(shelves),
             datasets,
             training: training.clone(),

@@ -10,6 +10,7 @@ mod jobs;
 mod library;
 mod machine;
 mod options;
+mod personas;
 pub mod port;
 mod reload;
 mod training;

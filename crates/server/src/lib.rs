@@ -22,6 +22,7 @@ mod sse;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use assistants::Library;
 use chat::Chat;
 use domain::{Clock, Ids};
 use identity::Identity;
@@ -61,6 +62,8 @@ pub struct Parts {
     pub models: Models,
     /// Where they are configured.
     pub catalog: Catalog,
+    /// The assistants to begin with.
+    pub personas: Library,
     /// The model files of this machine.
     pub shelves: Arc<Shelves>,
     /// What models are taught with.

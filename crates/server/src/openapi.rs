@@ -5,8 +5,8 @@ use axum::Json;
 use utoipa::OpenApi;
 
 use crate::portal::{
-    accounts, adapters, aliases, bootstrap, conversations, datasets, keys, library, models, people, ratings, replays,
-    search, training, transfer, turns,
+    accounts, adapters, aliases, assistants, bootstrap, conversations, datasets, keys, library, models, people,
+    prompts, ratings, replays, search, training, transfer, turns,
 };
 
 #[derive(OpenApi)]
@@ -112,6 +112,24 @@ use crate::portal::{
         adapters::remove,
         adapters::attach,
         adapters::detach,
+        assistants::list,
+        assistants::create,
+        assistants::import,
+        assistants::read,
+        assistants::share,
+        assistants::remove,
+        assistants::restore,
+        assistants::change,
+        assistants::publish,
+        assistants::take_back,
+        assistants::diff,
+        assistants::export,
+        assistants::try_out,
+        assistants::personas,
+        prompts::list,
+        prompts::create,
+        prompts::change,
+        prompts::remove,
         conversations::list,
         conversations::create,
         conversations::read,

@@ -3,6 +3,7 @@
 pub(crate) mod accounts;
 pub(crate) mod adapters;
 pub(crate) mod aliases;
+pub(crate) mod assistants;
 pub(crate) mod body;
 pub(crate) mod bootstrap;
 pub(crate) mod conversations;
@@ -11,6 +12,7 @@ pub(crate) mod keys;
 pub(crate) mod library;
 pub(crate) mod models;
 pub(crate) mod people;
+pub(crate) mod prompts;
 pub(crate) mod ratings;
 pub(crate) mod replays;
 pub(crate) mod search;

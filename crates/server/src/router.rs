@@ -12,8 +12,8 @@ use crate::anthropic;
 use crate::openai::{DialectProblem, completions, files, models as openai_models, tasks};
 use crate::portal::models::{capabilities, deployments, families, found, import, installed};
 use crate::portal::{
-    accounts, adapters, aliases, bootstrap, conversations, datasets, keys, library, models, people, ratings, replays,
-    search, training, transfer, turns,
+    accounts, adapters, aliases, assistants, bootstrap, conversations, datasets, keys, library, models, people,
+    prompts, ratings, replays, search, training, transfer, turns,
 };
 use crate::responses::kept;
 use crate::{Problem, Server, assets, health, live, openapi, responses};
@@ -122,6 +122,20 @@ fn portal_routes() -> Router<Server> {
         .route("/adapters/{name}", put(adapters::upload).delete(adapters::remove))
         .route("/adapters/{name}/attach", post(adapters::attach))
         .route("/adapters/{name}/detach", post(adapters::detach))
+        // assistants
+        .route("/assistants", get(assistants::list).post(assistants::create))
+        .route("/assistants/import", post(assistants::import))
+        .route("/assistants/{id}", get(assistants::read).patch(assistants::share).delete(assistants::remove))
+        .route("/assistants/{id}/restore", post(assistants::restore))
+        .route("/assistants/{id}/draft", put(assistants::change))
+        .route("/assistants/{id}/publish", post(assistants::publish))
+        .route("/assistants/{id}/versions/{version}/restore", post(assistants::take_back))
+        .route("/assistants/{id}/diff", get(assistants::diff))
+        .route("/assistants/{id}/export", get(assistants::export))
+        .route("/assistants/{id}/try", post(assistants::try_out))
+        .route("/personas", get(assistants::personas))
+        .route("/prompts", get(prompts::list).post(prompts::create))
+        .route("/prompts/{id}", put(prompts::change).delete(prompts::remove))
         // conversations
         .route("/conversations", get(conversations::list).post(conversations::create))
         .route("/conversations/import", post(transfer::import))

@@ -125,6 +125,8 @@ pub(crate) const TABLES: &[Table] = &[
             "updated_at#",
             "head",
             "deleted_at#",
+            "assistant",
+            "assistant_version#",
         ],
     ),
     table(
@@ -319,6 +321,29 @@ pub(crate) const TABLES: &[Table] = &[
     ),
     table("training_losses", "job, step", &["job", "step#", "train#", "held_out#"]),
     table("responses", "id", &["id", "tenant", "person", "previous", "items", "body", "at#"]),
+    table(
+        "assistants",
+        "id",
+        &[
+            "id",
+            "tenant",
+            "person",
+            "shared",
+            "draft",
+            "revision#",
+            "published#",
+            "persona",
+            "created_at#",
+            "updated_at#",
+            "deleted_at#",
+        ],
+    ),
+    table(
+        "assistant_versions",
+        "assistant, version",
+        &["assistant", "version#", "tenant", "unit", "note", "person", "at#"],
+    ),
+    table("prompts", "id", &["id", "tenant", "person", "name", "text", "shared#", "updated_at#"]),
 ];
 
 impl Table {

@@ -6,7 +6,8 @@ mod import;
 pub(crate) mod tree;
 
 use domain::{
-    Author, Caller, ConversationId, Failure, Finish, MessageId, Provenance, Rating, Sampling, Timestamp, TurnId, Usage,
+    AssistantId, Author, Caller, ConversationId, Failure, Finish, MessageId, Provenance, Rating, Sampling, Timestamp,
+    TurnId, Usage,
 };
 use serde::{Deserialize, Serialize};
 use sqlx::AnyConnection;
@@ -15,7 +16,7 @@ use sqlx::any::AnyRow;
 use crate::changes::{Changed, Kind};
 use crate::rows::{Columns, clean, json, owner};
 use crate::search::{self, Text};
-use crate::{Error, Store};
+use crate::{Error, Store, assistants};
 pub use import::Exported;
 
 /// Who gave a conversation its title.
@@ -66,6 +67,12 @@ pub struct Conversation {
     pub updated_at: Timestamp,
     /// The leaf last looked at.
     pub head: Option<MessageId>,
+    /// Who it is had with; absent in files of before there were any.
+    #[serde(default)]
+    pub assistant: Option<AssistantId>,
+    /// The version that the last question was asked with.
+    #[serde(default)]
+    pub assistant_version: Option<i64>,
 }
 
 /// What a new conversation starts with.
@@ -76,6 +83,8 @@ pub struct NewConversation {
     pub model: Option<String>,
     pub system_prompt: Option<String>,
     pub sampling: Sampling,
+    /// The assistant it is had with, and its version.
+    pub assistant: Option<(AssistantId, i64)>,
 }
 
 impl Default for NewConversation {
@@ -86,6 +95,7 @@ impl Default for NewConversation {
             model: None,
             system_prompt: None,
             sampling: Sampling::default(),
+            assistant: None,
         }
     }
 }
@@ -265,6 +275,8 @@ impl Store {
             created_at: now,
             updated_at: self.inner.order.after(now),
             head: None,
+            assistant: new.assistant.map(|(id, _)| id),
+            assistant_version: new.assistant.map(|(_, version)| version),
         };
         let mut tx = self.inner.database.write_tx().await?;
         insert(&mut tx, caller, &made).await?;
@@ -370,6 +382,7 @@ impl Store {
                 sqlx::query(gone).bind(id.to_string()).execute(&mut *tx).await?;
             }
         }
+        assistants::purge(&mut tx, before).await?;
         tx.commit().await?;
         Ok(rows.len() as u64)
     }
@@ -399,7 +412,8 @@ async fn insert(connection: &mut AnyConnection, caller: &Caller, made: &Conversa
     let (tenant, person) = owner(caller);
     sqlx::query(
         "INSERT INTO conversations (id, tenant, person, title, titled_by, model, system_prompt, sampling, pinned, archived, \
-         created_at, updated_at, head) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+         created_at, updated_at, head, assistant, assistant_version) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
     )
     .bind(made.id.to_string())
     .bind(tenant)
@@ -414,6 +428,8 @@ async fn insert(connection: &mut AnyConnection, caller: &Caller, made: &Conversa
     .bind(made.created_at.0)
     .bind(made.updated_at.0)
     .bind(made.head.map(|id| id.to_string()))
+    .bind(made.assistant.map(|id| id.to_string()))
+    .bind(made.assistant_version)
     .execute(connection)
     .await?;
     Ok(())
@@ -452,5 +468,7 @@ fn conversation(row: &AnyRow) -> Result<Conversation, Error> {
         created_at: row.at("created_at")?,
         updated_at: row.at("updated_at")?,
         head: row.maybe_id("head")?,
+        assistant: row.maybe_id("assistant")?,
+        assistant_version: row.maybe_int("assistant_version")?,
     })
 }

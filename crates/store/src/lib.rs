@@ -6,6 +6,7 @@
 
 mod accounts;
 mod aliases;
+mod assistants;
 mod audit;
 mod backup;
 mod catalog;
@@ -18,6 +19,7 @@ mod files;
 mod insert;
 mod look;
 mod migrate;
+mod prompts;
 mod ratings;
 mod recover;
 mod replays;
@@ -44,6 +46,7 @@ pub use accounts::{
     Tenant, Whose,
 };
 pub use aliases::{AliasRow, AliasVersion, NewAliasVersion};
+pub use assistants::{Assistant, AssistantVersion, InForce, Shared};
 pub use audit::{Chain, Entry};
 pub use backup::{BackupSummary, RestoreSummary};
 pub use catalog::{NewProvider, ProviderChange, ProviderRow};
@@ -55,6 +58,7 @@ pub use datasets::{Dataset, DatasetChange, DatasetVersion, ExampleChange, Exampl
 pub use error::Error;
 pub use files::{FileRow, Listing, NewFile};
 pub use look::Look;
+pub use prompts::{NewPrompt, PromptRow};
 pub use ratings::Rated;
 pub use recover::Recovered;
 pub use replays::{Compared, Replay, ReplayAnswer, ReplayState, Said};

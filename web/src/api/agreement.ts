@@ -1,6 +1,7 @@
 //! The words of types.ts held against the portal's own description (schema.d.ts, made from openapi.json by `npm run types`): a field that one side
 //! adds, drops or renames stops the build here. No code is left of it. The unions (states, finishes) stay ours: the description calls them strings.
 import type { components } from "@/api/schema";
+import type * as assistants from "@/api/assistants";
 import type * as ours from "@/api/types";
 
 type Theirs = components["schemas"];
@@ -77,4 +78,14 @@ export type Agreement = [
   Holds<Agree<ours.JobDetail, Theirs["JobDetail"]>>,
   Holds<Agree<ours.JobOrder, Theirs["JobBody"]>>,
   Holds<Agree<ours.DatasetVersion, Theirs["DatasetVersionView"]>>,
+  Holds<Agree<assistants.Avatar, Theirs["AvatarView"]>>,
+  Holds<Agree<assistants.Variable, Theirs["VariableView"]>>,
+  Holds<Agree<assistants.Unit, Theirs["UnitView"]>>,
+  Holds<Agree<assistants.Assistant, Theirs["AssistantView"]>>,
+  Holds<Agree<assistants.AssistantVersion, Theirs["AssistantVersionView"]>>,
+  Holds<Agree<assistants.AssistantDetail, Theirs["AssistantDetail"]>>,
+  Holds<Agree<assistants.Difference, Theirs["DifferenceView"]>>,
+  Holds<Agree<assistants.Persona, Theirs["PersonaView"]>>,
+  Holds<Agree<assistants.TriedOut, Theirs["TriedOutView"]>>,
+  Holds<Agree<assistants.Prompt, Theirs["PromptView"]>>,
 ];

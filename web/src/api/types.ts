@@ -146,6 +146,9 @@ export type Conversation = {
   created_at: number;
   updated_at: number;
   head: string | null;
+  /** The assistant it is had with, and the version that the last question was asked with. */
+  assistant: string | null;
+  assistant_version: number | null;
   running: string[];
 };
 
@@ -161,6 +164,10 @@ export type Ask = {
   model?: string;
   system_prompt?: string;
   sampling?: Sampling;
+  /** Whom a new conversation is had with. */
+  assistant?: string;
+  /** Minutes by which this clock is ahead of UTC. */
+  utc_offset?: number;
   ask_id: string;
 };
 export type Accepted = { turn: string; conversation: Conversation; question: Message; answer: Message };

@@ -1,7 +1,7 @@
 //! One conversation in the rail: opens it; renames in place; its menu pins, exports, archives and deletes.
 import { Link, useNavigate, useRouterState } from "@tanstack/react-router";
 import { Archive, Ellipsis, FileJson, FileText, Pencil, Pin, PinOff, Trash2 } from "lucide-react";
-import { useState } from "react";
+import { Suspense, lazy, useState } from "react";
 import type { Conversation } from "@/api/types";
 import { ui } from "@/app/ui";
 import { archiveConversation, changeConversation, deleteConversation, exportConversation } from "@/chat/conversations";
@@ -9,6 +9,10 @@ import { cx } from "@/lib/cx";
 import { useT } from "@/lib/i18n";
 import { IconButton } from "@/ui/button";
 import { Menu, type MenuEntry } from "@/ui/menu";
+
+const Rename = lazy(() => import("@/app/rail-rename"));
+/** Comes with the first conversation that has one. */
+const AssistantMark = lazy(async () => ({ default: (await import("@/pages/assistants/mark")).AssistantMark }));
 
 export function useConversationEntries(conversation: Conversation, onRename: () => void): MenuEntry[] {
   const t = useT("chat");
@@ -58,7 +62,13 @@ export function ConversationRow({ conversation, open }: { conversation: Conversa
   const [menu, setMenu] = useState(false);
   const entries = useConversationEntries(conversation, () => setRenaming(true));
   const title = conversation.title || t("conversation.untitled");
-  if (renaming) return <Rename conversation={conversation} done={() => setRenaming(false)} />;
+  if (renaming) {
+    return (
+      <Suspense fallback={<li className="h-9 coarse:h-11" />}>
+        <Rename conversation={conversation} done={() => setRenaming(false)} />
+      </Suspense>
+    );
+  }
   return (
     <li className={cx("group relative rounded-control transition-colors duration-120", open ? "bg-selected" : "hover:bg-hover", menu && !open && "bg-hover")}>
       <Link
@@ -70,6 +80,11 @@ export function ConversationRow({ conversation, open }: { conversation: Conversa
         className={cx("flex h-9 items-center gap-2 rounded-control px-2.5 group-focus-within:pr-9 group-hover:pr-9 coarse:h-11 coarse:pr-12", (open || menu) && "pr-9")}
       >
         {conversation.running.length > 0 ? <span role="img" aria-label={t("rail.answering")} className="size-1.5 shrink-0 animate-breathe rounded-full bg-brand" /> : null}
+        {conversation.assistant ? (
+          <Suspense fallback={<span className="size-5 shrink-0" />}>
+            <AssistantMark id={conversation.assistant} />
+          </Suspense>
+        ) : null}
         <span className="min-w-0 flex-1 truncate">{title}</span>
       </Link>
       <span className={cx("absolute top-1/2 right-1 coarse:right-0 -translate-y-1/2 focus-within:opacity-100 group-hover:opacity-100 coarse:opacity-100", menu || open ? "opacity-100" : "opacity-0")}>
@@ -83,36 +98,6 @@ export function ConversationRow({ conversation, open }: { conversation: Conversa
           }
         />
       </span>
-    </li>
-  );
-}
-
-function Rename({ conversation, done }: { conversation: Conversation; done: () => void }) {
-  const t = useT("chat");
-  const finish = (title: string) => {
-    done();
-    const wanted = title.trim();
-    if (wanted !== "" && wanted !== conversation.title) void changeConversation(conversation.id, { title: wanted });
-  };
-  return (
-    <li>
-      <input
-        autoFocus
-        aria-label={t("conversation.rename")}
-        defaultValue={conversation.title}
-        maxLength={200}
-        onFocus={(event) => event.target.select()}
-        onBlur={(event) => finish(event.target.value)}
-        onKeyDown={(event) => {
-          if (event.nativeEvent.isComposing) return;
-          if (event.key === "Enter") finish(event.currentTarget.value);
-          if (event.key === "Escape") {
-            event.stopPropagation();
-            done();
-          }
-        }}
-        className="h-9 w-full rounded-control border border-brand bg-background px-2.5 text-ui outline-none coarse:h-11 coarse:text-[16px]"
-      />
     </li>
   );
 }

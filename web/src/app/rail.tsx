@@ -1,6 +1,6 @@
 //! The rail: begin, search, the conversations by day, the person. The same in its column and in the phone's drawer.
 import { Link, useNavigate, useParams } from "@tanstack/react-router";
-import { Archive, Keyboard, LogOut, PanelLeft, Search, Settings, ShieldCheck, SquarePen, Upload } from "lucide-react";
+import { Archive, Bot, Keyboard, LogOut, PanelLeft, Search, Settings, ShieldCheck, SquarePen, Upload } from "lucide-react";
 import { useEffect, useMemo, useRef } from "react";
 import type { Conversation } from "@/api/types";
 import { signOut, useMe, useSession } from "@/app/session";
@@ -51,6 +51,10 @@ export function Rail() {
           <span className="flex-1 text-left">{t("rail.search")}</span>
           <kbd className="font-sans text-meta text-muted-foreground coarse:hidden">{shown("mod+k")}</kbd>
         </button>
+        <Link to="/assistants" onClick={ui.closeDrawer} className={ACTION}>
+          <Bot aria-hidden="true" />
+          {t("rail.assistants")}
+        </Link>
       </div>
       <ConversationList />
       <PersonMenu />

@@ -3,6 +3,7 @@ import { createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-r
 import { appRoute, rootRoute } from "@/app/parents";
 import { accountPages, signInPages } from "@/pages/account/routes";
 import { adminPages } from "@/pages/admin/routes";
+import { assistantPages } from "@/pages/assistants/routes";
 import { HomePage } from "@/pages/chat/home";
 
 const homeRoute = createRoute({
@@ -25,7 +26,7 @@ const archivedRoute = createRoute({
   component: lazyRouteComponent(() => import("@/pages/chat/archived"), "ArchivedPage"),
 });
 
-const tree = rootRoute.addChildren([appRoute.addChildren([homeRoute, conversationRoute, archivedRoute, ...accountPages]), ...signInPages, ...adminPages]);
+const tree = rootRoute.addChildren([appRoute.addChildren([homeRoute, conversationRoute, archivedRoute, ...accountPages, ...assistantPages]), ...signInPages, ...adminPages]);
 
 export const router = createRouter({ routeTree: tree, defaultPreload: "intent", defaultPendingMs: 400, scrollRestoration: false });
 

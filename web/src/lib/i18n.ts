@@ -4,13 +4,14 @@ import { useSyncExternalStore } from "react";
 import type { Language } from "@/api/types";
 import type account from "@/locales/en/account.json";
 import type admin from "@/locales/en/admin.json";
+import type assistants from "@/locales/en/assistants.json";
 import type chat from "@/locales/en/chat.json";
 import type common from "@/locales/en/common.json";
 import type engines from "@/locales/en/engines.json";
 import type library from "@/locales/en/library.json";
 import type tuning from "@/locales/en/tuning.json";
 
-type Words = { common: typeof common; chat: typeof chat; account: typeof account; admin: typeof admin; engines: typeof engines; library: typeof library; tuning: typeof tuning };
+type Words = { common: typeof common; chat: typeof chat; account: typeof account; admin: typeof admin; assistants: typeof assistants; engines: typeof engines; library: typeof library; tuning: typeof tuning };
 export type Namespace = keyof Words;
 type Unplural<K> = K extends `${infer Stem}_one` | `${infer Stem}_other` ? Stem : K;
 export type Key<N extends Namespace> = Unplural<keyof Words[N] & string>;

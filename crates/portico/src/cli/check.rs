@@ -1,4 +1,5 @@
-//! `portico check`: `ok`, or every mistake in the configuration with its line; then what is wrong with the files that it names.
+//! `portico check`: `ok`, or every mistake in the configuration with its line; then what is wrong with the files that it
+//! names, and with the personas of the data folder.
 
 use std::process::ExitCode;
 
@@ -10,7 +11,8 @@ pub(super) fn run(place: &Place) -> anyhow::Result<ExitCode> {
     if !config.keys.is_empty() {
         print::note(format_args!("warning: {TEST_KEYS}"));
     }
-    let mistakes = crate::drafts::mistakes(&config);
+    let mut mistakes = crate::drafts::mistakes(&config);
+    mistakes.extend(crate::personas::mistakes(&config));
     if !mistakes.is_empty() {
         return Err(anyhow::Error::msg(mistakes.join("\n")));
     }

@@ -45,6 +45,19 @@ fn check_says_ok_or_every_mistake() {
 }
 
 #[test]
+fn check_reads_the_personas_of_the_data_folder() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let personas = dir.path().join("data/personas");
+    std::fs::create_dir_all(&personas).expect("a folder");
+    std::fs::write(personas.join("ours.json"), "{\n  \"slug\": 7\n}").expect("written");
+    let told = refused(dir.path(), &["check"]);
+    assert!(
+        told.contains("personas/ours.json: invalid type: integer `7`, expected a string at line 2 column 11"),
+        "{told}"
+    );
+}
+
+#[test]
 fn people_and_keys_are_managed_without_a_running_portal() {
     let dir = tempfile::tempdir().expect("a folder");
     let here = dir.path();

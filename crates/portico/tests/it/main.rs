@@ -11,6 +11,7 @@
 mod adapters;
 mod aliases;
 mod architecture;
+mod assistants;
 mod bad_input;
 mod book;
 mod cli;

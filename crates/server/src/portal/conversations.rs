@@ -78,6 +78,7 @@ pub(crate) async fn create(
         model: body.model,
         system_prompt: body.system_prompt,
         sampling: body.sampling,
+        assistant: None,
     };
     let row = server.store.create(&caller, new).await?;
     Ok(Reply(Conversation::new(row, &[])))

@@ -89,7 +89,7 @@ fn branch(exported: &Exported) -> Vec<&store::Message> {
     path
 }
 
-fn file_name(title: &str) -> String {
+pub(crate) fn file_name(title: &str) -> String {
     let mut name = String::new();
     for byte in title.chars().take(60).collect::<String>().bytes() {
         match byte {

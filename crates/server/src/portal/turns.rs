@@ -5,7 +5,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use chat::{Ask, Follow, Happened, Question, Step};
-use domain::{Caller, ConversationId, MessageId, Sampling, TurnEvent, TurnId};
+use domain::{AssistantId, Caller, ConversationId, MessageId, Sampling, TurnEvent, TurnId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
@@ -38,6 +38,12 @@ pub(crate) struct AskBody {
     #[serde(default)]
     #[schema(value_type = view::Sampling)]
     sampling: Sampling,
+    /// Whom a new conversation is had with; one that exists goes on with its own.
+    #[schema(value_type = Option<String>)]
+    assistant: Option<AssistantId>,
+    /// Minutes by which the person's clock is ahead of UTC, for an assistant's `{{date}}`.
+    #[serde(default)]
+    utc_offset: i32,
     /// Made by the client, 16 to 64 letters, digits, `-` and `_`: a repeat asks nothing twice.
     ask_id: String,
 }
@@ -70,6 +76,7 @@ pub(crate) async fn ask(
         _ => return Err(Problem::invalid("text", "send either text (and the parent it follows) or regenerate")),
     };
     let me = server.identity.me(&caller).await?;
+    let utc_offset = offset(body.utc_offset)?;
     let ask = Ask {
         ask_id: body.ask_id,
         conversation: body.conversation,
@@ -78,6 +85,8 @@ pub(crate) async fn ask(
         system_prompt: body.system_prompt,
         sampling: body.sampling,
         default_system_prompt: me.settings.get("system_prompt").and_then(Value::as_str).map(str::to_owned),
+        assistant: body.assistant,
+        utc_offset,
     };
     let taken = server.chat.take(&caller, ask).await?;
     let conversation = view::conversation(&server, &caller, taken.conversation).await?;
@@ -88,6 +97,14 @@ pub(crate) async fn ask(
     let (question, answer) = (message(taken.question, "question").await?, message(taken.answer, "answer").await?);
     let body = AskedBody { turn: taken.turn, conversation, question, answer };
     Ok((StatusCode::ACCEPTED, axum::Json(body)).into_response())
+}
+
+/// From UTC-12:00 to UTC+14:00, with room.
+pub(crate) fn offset(minutes: i32) -> Result<i32, Problem> {
+    match minutes {
+        -960..=960 => Ok(minutes),
+        _ => Err(Problem::invalid("utc_offset", "utc_offset is -960 to 960 minutes")),
+    }
 }
 
 #[derive(Debug, Deserialize, IntoParams)]

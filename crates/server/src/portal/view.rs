@@ -26,6 +26,10 @@ pub(crate) struct Conversation {
     updated_at: i64,
     /// The leaf that was last looked at.
     head: Option<String>,
+    /// The assistant it is had with.
+    assistant: Option<String>,
+    /// The version of it that the last question was asked with.
+    assistant_version: Option<i64>,
     /// Turns that are being answered.
     running: Vec<String>,
 }
@@ -44,6 +48,8 @@ impl Conversation {
             created_at: row.created_at.0,
             updated_at: row.updated_at.0,
             head: row.head.map(|id| id.to_string()),
+            assistant: row.assistant.map(|id| id.to_string()),
+            assistant_version: row.assistant_version,
             running: running.iter().map(TurnId::to_string).collect(),
         }
     }

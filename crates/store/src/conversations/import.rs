@@ -48,6 +48,8 @@ impl Store {
         let messages = self.renamed(&mut made, exported.messages, &taken)?;
         made.title = clean(made.title);
         made.system_prompt = made.system_prompt.map(clean);
+        // Its assistant may be one that the caller does not see, and by a number in a file nobody comes to see one.
+        (made.assistant, made.assistant_version) = (None, None);
         made.updated_at = self.inner.order.after(self.now());
         insert(&mut tx, caller, &made).await?;
         for message in parents_first(&messages)? {

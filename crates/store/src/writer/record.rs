@@ -48,6 +48,8 @@ pub struct Asked {
     pub model: String,
     pub conversation: ConversationId,
     pub new: Option<NewConversation>,
+    /// The version of its assistant that an existing conversation goes on with; absent where it has none.
+    pub assistant_version: Option<i64>,
     pub question: Option<NewMessage>,
     pub answer: NewAnswer,
     pub at: Timestamp,

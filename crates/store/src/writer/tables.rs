@@ -23,8 +23,8 @@ static STARTED: Statement = Statement::new(
 );
 static CONVERSATIONS: Statement = Statement::new(
     "INSERT INTO conversations (id, tenant, person, title, titled_by, model, system_prompt, sampling, pinned, archived, \
-     created_at, updated_at, head) VALUES ",
-    13,
+     created_at, updated_at, head, assistant, assistant_version) VALUES ",
+    15,
     "",
 );
 static MESSAGES: Statement = Statement::new(
@@ -159,7 +159,9 @@ pub(super) async fn asked(
                 .int(false)
                 .at(asked.at)
                 .at(*updated_at)
-                .maybe_text(Some(asked.answer.id.to_string()));
+                .maybe_text(Some(asked.answer.id.to_string()))
+                .maybe_text(conversation.assistant.map(|(id, _)| id.to_string()))
+                .maybe_int(conversation.assistant.map(|(_, version)| version));
         })
         .await?;
     messages(connection, asked).await?;
@@ -184,7 +186,7 @@ pub(super) async fn asked(
 /// A question in a conversation that exists, which has to be the caller's.
 async fn go_on(connection: &mut AnyConnection, asked: &Asked, updated_at: Timestamp) -> Result<(), Error> {
     let done = sqlx::query(
-        "UPDATE conversations SET head = $1, updated_at = $2 \
+        "UPDATE conversations SET head = $1, updated_at = $2, assistant_version = COALESCE($6, assistant_version) \
          WHERE id = $3 AND tenant = $4 AND person = $5 AND deleted_at IS NULL",
     )
     .bind(asked.answer.id.to_string())
@@ -192,6 +194,7 @@ async fn go_on(connection: &mut AnyConnection, asked: &Asked, updated_at: Timest
     .bind(asked.conversation.to_string())
     .bind(asked.caller.tenant.to_string())
     .bind(asked.caller.person.to_string())
+    .bind(asked.assistant_version)
     .execute(connection)
     .await?;
     if done.rows_affected() == 0 {

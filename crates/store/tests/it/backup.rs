@@ -76,6 +76,10 @@ async fn bound_and_led(house: &House, anna: &domain::Caller, asked: &store::Aske
     };
     store.keep_replay_answer(anna, id, answer).await.unwrap();
     taught(house, anna).await;
+    let assistant = store.create_assistant(anna, "{}".into(), None, true).await.unwrap();
+    store.share_assistant(anna, assistant.id, store::Shared::Everyone).await.unwrap();
+    let kept = store::NewPrompt { name: "问候".into(), text: "你好".into(), shared: true };
+    store.create_prompt(anna, kept).await.unwrap();
 }
 
 /// A data set with a version and an edit after it, a job with a loss.
@@ -110,6 +114,9 @@ async fn same(house: &House, anna: &domain::Caller, exported: &[store::Exported]
     assert_eq!(house.store.examples(anna, set, Some(1)).await.unwrap().len(), 2);
     let job = house.store.jobs(anna).await.unwrap()[0].id;
     assert_eq!(house.store.losses(anna, job, 0).await.unwrap()[0].train, Some(4_200_000));
+    let assistant = house.store.assistants(anna).await.unwrap().remove(0);
+    assert_eq!((assistant.shared, assistant.published), (store::Shared::Everyone, Some((1, "{}".into()))));
+    assert_eq!(house.store.prompts(anna).await.unwrap()[0].text, "你好");
     for before in exported {
         let after = export(&house.store, anna, before.conversation.id).await;
         assert_eq!(serde_json::to_string(before).unwrap(), serde_json::to_string(&after).unwrap());

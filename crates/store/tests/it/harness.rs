@@ -141,6 +141,7 @@ impl House {
             model: "local/stories".into(),
             conversation: ConversationId(self.ids.next()),
             new: Some(NewConversation::default()),
+            assistant_version: None,
             question: Some(NewMessage { id: question, parent: None, text: text.into() }),
             answer: NewAnswer { id: self.message(), parent: question },
             at: self.now(),

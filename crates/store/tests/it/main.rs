@@ -4,6 +4,7 @@
 
 mod accounts;
 mod aliases;
+mod assistants;
 mod audit;
 mod backup;
 mod crash;

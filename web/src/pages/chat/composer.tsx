@@ -1,6 +1,6 @@
 //! Where a question is written. Grows with it, keeps it as a draft, gives it back when it is refused; never sends while an input method composes.
 import { ArrowUp, SlidersHorizontal, Square } from "lucide-react";
-import { type ClipboardEvent, type KeyboardEvent, type ReactNode, type Ref, useEffect, useImperativeHandle, useLayoutEffect, useRef, useState } from "react";
+import { type ClipboardEvent, type KeyboardEvent, type ReactNode, type Ref, Suspense, lazy, useEffect, useId, useImperativeHandle, useLayoutEffect, useRef, useState } from "react";
 import { ui } from "@/app/ui";
 import { composing } from "@/chat/compose";
 import { newId } from "@/lib/id";
@@ -8,8 +8,11 @@ import { useT } from "@/lib/i18n";
 import { shown } from "@/lib/keyboard";
 import { sentence } from "@/lib/problem";
 import { keep, kept } from "@/lib/storage";
+import type { PromptMenuHandle } from "@/pages/chat/prompt-menu";
 import { IconButton } from "@/ui/button";
 import { Spinner } from "@/ui/spinner";
+
+const PromptMenu = lazy(() => import("@/pages/chat/prompt-menu"));
 
 export type ComposerHandle = { focus: () => void; fill: (text: string) => void };
 
@@ -38,6 +41,13 @@ export function Composer({ draft, placeholder, blocked = false, running, stoppin
   const [text, setText] = useState(() => kept(draftName(draft)) ?? "");
   const [problem, setProblem] = useState<string | null>(null);
   const [sending, setSending] = useState(false);
+  // A slash and what a prompt is called opens the list of kept prompts, until it is dismissed.
+  const [dismissed, setDismissed] = useState(false);
+  const slash = /^\/([^\n]{0,40})$/.exec(text);
+  const wanted = slash && !dismissed ? (slash[1] ?? "") : null;
+  const [option, setOption] = useState<string | null>(null);
+  const menu = useRef<PromptMenuHandle>(null);
+  const menuId = useId();
   // The same question sent again after a lost connection carries the same id, so the portal never answers it twice.
   const ask = useRef<{ text: string; id: string } | null>(null);
 
@@ -51,6 +61,11 @@ export function Composer({ draft, placeholder, blocked = false, running, stoppin
       });
     },
   }));
+
+  const write = (next: string) => {
+    setText(next);
+    if (!next.startsWith("/")) setDismissed(false);
+  };
 
   useLayoutEffect(() => grow(box.current), [text]);
   useEffect(() => {
@@ -70,6 +85,7 @@ export function Composer({ draft, placeholder, blocked = false, running, stoppin
       ask.current = null;
       keep(draftName(draft), null);
       setText("");
+      setDismissed(false);
     } catch (error) {
       setProblem(sentence(error));
     } finally {
@@ -79,6 +95,11 @@ export function Composer({ draft, placeholder, blocked = false, running, stoppin
   };
 
   const onKeyDown = (event: KeyboardEvent<HTMLTextAreaElement>) => {
+    if (wanted !== null && !composing(event.nativeEvent) && menu.current?.key(event.key)) {
+      event.preventDefault();
+      event.stopPropagation();
+      return;
+    }
     if (event.key !== "Enter" || event.shiftKey || event.altKey || composing(event.nativeEvent)) return;
     // On a phone the return key makes a line; the button sends.
     if (window.matchMedia("(pointer: coarse)").matches && !event.metaKey && !event.ctrlKey) return;
@@ -87,11 +108,31 @@ export function Composer({ draft, placeholder, blocked = false, running, stoppin
   };
 
   return (
-    <div>
+    <div className="relative">
       {problem ? (
         <p role="alert" className="mx-2 mb-2 rounded-[12px] bg-bad-soft px-4 py-2.5 text-ui text-bad">
           {problem}
         </p>
+      ) : null}
+      {wanted !== null ? (
+        <Suspense>
+          <PromptMenu
+            ref={menu}
+            id={menuId}
+            wanted={wanted}
+            onOption={setOption}
+            onPick={(picked) => {
+              setText(picked);
+              setDismissed(picked.startsWith("/"));
+              setOption(null);
+              requestAnimationFrame(() => {
+                box.current?.focus();
+                box.current?.setSelectionRange(picked.length, picked.length);
+              });
+            }}
+            onClose={() => setDismissed(true)}
+          />
+        </Suspense>
       ) : null}
       <form
         onSubmit={(event) => {
@@ -113,7 +154,10 @@ export function Composer({ draft, placeholder, blocked = false, running, stoppin
           value={text}
           aria-label={t("composer.label")}
           placeholder={placeholder}
-          onChange={(event) => setText(event.target.value)}
+          aria-autocomplete={wanted === null ? undefined : "list"}
+          aria-controls={wanted === null ? undefined : menuId}
+          aria-activedescendant={wanted === null ? undefined : (option ?? undefined)}
+          onChange={(event) => write(event.target.value)}
           onKeyDown={onKeyDown}
           onPaste={trimPasted}
           enterKeyHint="send"

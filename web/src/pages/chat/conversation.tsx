@@ -6,6 +6,7 @@ import type { Conversation } from "@/api/types";
 import { useConversationEntries } from "@/app/rail-row";
 import { RailButton } from "@/app/shell";
 import { ui } from "@/app/ui";
+import { useAssistant, utcOffset } from "@/chat/assistants";
 import { edit } from "@/chat/editing";
 import { useCurrentModel } from "@/chat/models";
 import { type Thread, threadOf, useRunning, useRunningTurn, useThread } from "@/chat/thread";
@@ -13,6 +14,7 @@ import { copyText } from "@/lib/clipboard";
 import { useT } from "@/lib/i18n";
 import { matches } from "@/lib/keyboard";
 import { sentence } from "@/lib/problem";
+import { AssistantTag } from "@/pages/assistants/mark";
 import { Composer, type ComposerHandle } from "@/pages/chat/composer";
 import { Log } from "@/pages/chat/log";
 import { ModelHint } from "@/pages/chat/model-hint";
@@ -37,7 +39,9 @@ function Open({ id }: { id: string }) {
   const navigate = useNavigate();
   const { m: wanted } = useSearch({ from: "/app/c/$conversation" });
   const composer = useRef<ComposerHandle>(null);
-  const model = useCurrentModel(state.conversation?.model);
+  const assistant = useAssistant(state.conversation?.assistant ?? null);
+  const own = state.conversation?.model ?? null;
+  const model = useCurrentModel(own ?? assistant?.model);
   const turn = useRunningTurn(thread);
 
   useEffect(() => {
@@ -60,7 +64,9 @@ function Open({ id }: { id: string }) {
     );
   }
 
-  const send = (text: string, askId: string) => thread.ask({ text, parent: state.path.at(-1) ?? null, ask_id: askId, ...(model ? { model: model.id } : {}) });
+  // The assistant's model is its own affair: it may be another one by now.
+  const asked = model && (own !== null || !assistant?.model) ? { model: model.id } : {};
+  const send = (text: string, askId: string) => thread.ask({ text, parent: state.path.at(-1) ?? null, ask_id: askId, ...asked, ...utcOffset(state.conversation?.assistant) });
 
   return (
     <div className="flex h-full">
@@ -68,6 +74,7 @@ function Open({ id }: { id: string }) {
         <h1 className="sr-only">{state.conversation?.title || t("conversation.untitled")}</h1>
         <header className="flex h-14 shrink-0 items-center gap-1 px-2 sm:px-3">
           <RailButton />
+          {assistant ? <AssistantTag assistant={assistant} /> : null}
           <ModelPicker current={model} onPick={(picked) => void thread.change({ model: picked })} />
           <span className="flex-1" />
           {state.conversation ? <ConversationMenu conversation={state.conversation} thread={thread} /> : null}

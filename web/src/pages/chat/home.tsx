@@ -1,17 +1,18 @@
 //! The start: a greeting, the composer, a few beginnings; and what to do when there is no model yet.
-import { Link, useNavigate } from "@tanstack/react-router";
-import { Boxes } from "lucide-react";
-import { useRef } from "react";
+import { useNavigate } from "@tanstack/react-router";
+import { Suspense, lazy, useRef } from "react";
 import { RailButton } from "@/app/shell";
-import { useMe, useSession } from "@/app/session";
+import { useMe } from "@/app/session";
 import { forChat, useCurrentModel, useModels } from "@/chat/models";
 import { askParameters, useNewParameters } from "@/chat/parameters";
 import { type Key, useT } from "@/lib/i18n";
 import { Composer, type ComposerHandle } from "@/pages/chat/composer";
 import { ModelPicker } from "@/pages/chat/model-picker";
-import { ModelHint } from "@/pages/chat/model-hint";
 import { RightPanel } from "@/pages/chat/right-panel";
-import { buttonLook } from "@/ui/button";
+
+/** Comes where one is owed. */
+const ModelHint = lazy(async () => ({ default: (await import("@/pages/chat/model-hint")).ModelHint }));
+const NoModel = lazy(() => import("@/pages/chat/no-model"));
 
 const PROMPTS = ["1", "2", "3", "4"] as const;
 
@@ -41,8 +42,16 @@ export function HomePage() {
         <div className="scroll-thin min-h-0 flex-1 overflow-y-auto px-4">
           <div className="mx-auto flex min-h-full w-full max-w-[768px] flex-col justify-center pb-[max(12px,env(safe-area-inset-bottom))] sm:pb-[10vh]">
             <h1 className="mb-7 text-center max-sm:my-auto max-sm:py-10 text-[26px] leading-tight font-semibold tracking-[-0.01em]">{t(greeting(new Date().getHours()), { name: me.display_name || me.name })}</h1>
-            {none ? <NoModel /> : null}
-            <ModelHint model={model} />
+            {none ? (
+              <Suspense>
+                <NoModel />
+              </Suspense>
+            ) : null}
+            {model?.state.state === "failed" || model?.chat_template === false ? (
+              <Suspense>
+                <ModelHint model={model} />
+              </Suspense>
+            ) : null}
             <div className="max-sm:order-2">
               <Composer ref={composer} draft="new" placeholder={t("composer.placeholder")} running={false} blocked={none} onSend={send} />
             </div>
@@ -70,26 +79,4 @@ function greeting(hour: number): Key<"chat"> {
   if (hour >= 5 && hour < 12) return "home.morning";
   if (hour >= 12 && hour < 18) return "home.noon";
   return "home.evening";
-}
-
-function NoModel() {
-  const t = useT("chat");
-  const me = useMe();
-  const engine = useSession((state) => state.portal.local_engine);
-  const member = me.role === "member";
-  const text = member ? "home.no_model.member" : engine ? "home.no_model.admin" : "home.no_model.admin_engineless";
-  return (
-    <div role="status" className="mb-4 flex flex-wrap items-center gap-x-4 gap-y-3 rounded-card border bg-surface px-5 py-4">
-      <Boxes className="size-5 shrink-0 text-muted-foreground" aria-hidden="true" />
-      <div className="min-w-0 flex-1 basis-64">
-        <p className="font-medium">{t("home.no_model.title")}</p>
-        <p className="text-meta text-muted-foreground">{t(text)}</p>
-      </div>
-      {member ? null : (
-        <Link to={"/admin/models" as string} className={buttonLook("primary", "medium")}>
-          {t("home.no_model.add")}
-        </Link>
-      )}
-    </div>
-  );
 }

@@ -71,6 +71,8 @@ impl Inside {
             system_prompt: None,
             sampling: Sampling::default(),
             default_system_prompt: None,
+            assistant: None,
+            utc_offset: 0,
         };
         self.chat.take(&self.caller, ask).await.expect("taken")
     }
