@@ -17,6 +17,7 @@ mod cli;
 mod config;
 mod crash;
 mod data;
+mod documents;
 mod doors;
 mod engines;
 mod kept;
