@@ -47,8 +47,12 @@ impl Extractor {
             return Err(Error::TooLarge(format!("it has more than {} MiB", limits::FILE >> 20)));
         }
         let mut command = Command::new(&self.program);
-        // Nothing of the portal's environment is the child's business: keys may be in it.
+        // Nothing of the portal's environment is the child's business: keys may be in it. The loader's path it needs
+        // where the binary is linked with a GPU's libraries.
         command.args(["extract", "-"]).env_clear().current_dir("/").process_group(0).kill_on_drop(true);
+        if let Some(path) = std::env::var_os("LD_LIBRARY_PATH") {
+            command.env("LD_LIBRARY_PATH", path);
+        }
         command.stdin(Stdio::from(file)).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(failed)?;
         let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {

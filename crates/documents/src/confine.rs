@@ -2,7 +2,7 @@
 //! where the kernel has Landlock, every path and port.
 
 use landlock::{
-    ABI, Access as _, AccessFs, AccessNet, CompatLevel, Compatible as _, Ruleset, RulesetAttr as _, RulesetStatus,
+    ABI, Access as _, AccessFs, AccessNet, CompatLevel, Compatible as _, Ruleset, RulesetAttr as _, RulesetStatus, Scope,
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -43,11 +43,12 @@ pub fn confine(written: u64) -> std::io::Result<Confined> {
 
 /// No rule is added: everything that the kernel's Landlock handles is refused.
 fn landlock() -> Result<Confined, landlock::RulesetError> {
-    let abi = ABI::V5;
+    let abi = ABI::V6;
     let status = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(abi))?
         .handle_access(AccessNet::from_all(abi))?
+        .scope(Scope::from_all(abi))?
         .create()?
         .restrict_self()?;
     Ok(match status.ruleset {
