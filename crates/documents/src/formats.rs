@@ -21,7 +21,7 @@ pub struct Format {
 }
 
 /// All of them; the first that recognises a file reads it.
-pub const FORMATS: [Format; 8] = [
+pub static FORMATS: [Format; 8] = [
     Format { name: "pdf", is: pdf::is, read: pdf::read },
     Format { name: "docx", is: docx::is, read: docx::read },
     Format { name: "xlsx", is: xlsx::is, read: xlsx::read },

@@ -8,6 +8,8 @@ const LINES: usize = 4;
 const FILLED: f64 = 0.6;
 /// How narrow a gutter may be, in points.
 const GUTTER: f64 = 8.0;
+/// Places that lines begin at: more is no page of columns.
+const STARTS: usize = 300;
 /// How often columns are looked for inside columns.
 const DEEP: usize = 4;
 
@@ -55,6 +57,9 @@ fn gutter(lines: &[Line]) -> Option<f64> {
     let mut starts: Vec<f64> = lines.iter().filter(|line| line.table.is_none()).map(|line| line.x0).collect();
     starts.sort_by(f64::total_cmp);
     starts.dedup_by(|a, b| *a - *b < 2.0);
+    if starts.len() > STARTS {
+        return None;
+    }
     let mut best: Option<(usize, f64)> = None;
     for start in starts {
         let edge = start - 0.5;

@@ -75,7 +75,7 @@ struct Grid {
 impl Grid {
     /// A grid has at least two cells.
     fn of(rules: &[Rule]) -> Option<Grid> {
-        let (upright, level): (Vec<Rule>, Vec<Rule>) = rules.iter().partition(|rule| rule.x1 - rule.x0 < rule.y1 - rule.y0);
+        let (upright, level): (Vec<Rule>, Vec<Rule>) = rules.iter().copied().partition(|rule: &Rule| rule.x1 - rule.x0 < rule.y1 - rule.y0);
         let xs = places(upright.iter().map(|rule| rule.x0));
         let ys = places(level.iter().map(|rule| rule.y0));
         let cells = xs.len().saturating_sub(1) * ys.len().saturating_sub(1);
