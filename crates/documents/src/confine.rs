@@ -2,7 +2,8 @@
 //! where the kernel has Landlock, every path and port.
 
 use landlock::{
-    ABI, Access as _, AccessFs, AccessNet, CompatLevel, Compatible as _, Ruleset, RulesetAttr as _, RulesetStatus, Scope,
+    ABI, Access as _, AccessFs, AccessNet, CompatLevel, Compatible as _, Ruleset, RulesetAttr as _, RulesetStatus,
+    Scope,
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 

@@ -7,12 +7,36 @@ use crate::{Block, Error, Kind, Out, limits, text};
 use tokens::{Token, Tokens};
 
 /// Elements whose content is no text of the page.
-const SILENT: [&str; 9] =
-    ["script", "style", "noscript", "template", "svg", "iframe", "object", "select", "textarea"];
+const SILENT: [&str; 9] = ["script", "style", "noscript", "template", "svg", "iframe", "object", "select", "textarea"];
 /// Elements that begin a block of their own.
 const BLOCKS: [&str; 27] = [
-    "address", "article", "aside", "blockquote", "body", "br", "dd", "div", "dl", "dt", "fieldset", "figcaption", "figure",
-    "footer", "form", "header", "hr", "html", "main", "nav", "ol", "p", "section", "ul", "title", "caption", "details",
+    "address",
+    "article",
+    "aside",
+    "blockquote",
+    "body",
+    "br",
+    "dd",
+    "div",
+    "dl",
+    "dt",
+    "fieldset",
+    "figcaption",
+    "figure",
+    "footer",
+    "form",
+    "header",
+    "hr",
+    "html",
+    "main",
+    "nav",
+    "ol",
+    "p",
+    "section",
+    "ul",
+    "title",
+    "caption",
+    "details",
 ];
 
 pub(super) fn is(bytes: &[u8]) -> bool {
@@ -21,7 +45,8 @@ pub(super) fn is(bytes: &[u8]) -> bool {
     let head = head.trim_start();
     head.starts_with("<!doctype html")
         || head.starts_with("<html")
-        || (head.starts_with('<') && ["<html", "<body", "<head>", "<div", "<p>", "<table", "<h1"].iter().any(|tag| head.contains(tag)))
+        || (head.starts_with('<')
+            && ["<html", "<body", "<head>", "<div", "<p>", "<table", "<h1"].iter().any(|tag| head.contains(tag)))
 }
 
 pub(super) fn read(bytes: Vec<u8>, out: &mut Out<'_>) -> Result<(), Error> {

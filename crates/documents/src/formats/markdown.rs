@@ -44,7 +44,8 @@ pub(super) fn read(bytes: Vec<u8>, out: &mut Out<'_>) -> Result<(), Error> {
             open = Some(Block::new(Kind::ListItem { level }, item));
         } else if bare.is_empty() || is_rule(bare) {
             close(&mut open, out)?;
-        } else if let Some(level) = underline(bare).filter(|_| matches!(&open, Some(Block { kind: Kind::Paragraph, .. })))
+        } else if let Some(level) =
+            underline(bare).filter(|_| matches!(&open, Some(Block { kind: Kind::Paragraph, .. })))
         {
             if let Some(block) = &mut open {
                 block.kind = Kind::Heading { level };

@@ -26,7 +26,7 @@ impl Package {
     }
 
     pub(super) fn names(&self) -> Vec<String> {
-        self.zip.file_names().map(str::to_owned).collect()
+        self.zip.file_names().filter_map(|name| Some(name.ok()?.into_owned())).collect()
     }
 
     /// A part as text; `None` where there is none of this name.

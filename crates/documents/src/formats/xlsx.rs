@@ -17,8 +17,12 @@ pub(super) fn read(bytes: Vec<u8>, out: &mut Out<'_>) -> Result<(), Error> {
     let mut package = Package::open(bytes.clone())?;
     package.check_sizes()?;
     let mut book: Xlsx<_> = Xlsx::new(Cursor::new(bytes)).map_err(error)?;
-    let sheets: Vec<String> =
-        book.sheets_metadata().iter().filter(|sheet| sheet.visible == SheetVisible::Visible).map(|sheet| sheet.name.clone()).collect();
+    let sheets: Vec<String> = book
+        .sheets_metadata()
+        .iter()
+        .filter(|sheet| sheet.visible == SheetVisible::Visible)
+        .map(|sheet| sheet.name.clone())
+        .collect();
     if sheets.len() > limits::PAGES {
         return Err(Error::TooLarge(format!("it has more than {} sheets", limits::PAGES)));
     }
@@ -132,7 +136,9 @@ fn comments(text: &str) -> Result<Vec<String>, Error> {
     let mut xml = Reader::new(text);
     while let Some(bit) = xml.next()? {
         match bit {
-            Bit::Start(tag) if tag.name == "comment" => open = Some(format!("{}: ", tag.get("ref").unwrap_or_default())),
+            Bit::Start(tag) if tag.name == "comment" => {
+                open = Some(format!("{}: ", tag.get("ref").unwrap_or_default()))
+            }
             Bit::Start(tag) if tag.name == "t" => is_text = true,
             Bit::Text(text) if is_text => open.iter_mut().for_each(|open| open.push_str(&text)),
             Bit::End(name) if name == "t" => is_text = false,

@@ -74,7 +74,24 @@ fn bytes_turned_over_are_blocks_or_a_sentence() {
 #[test]
 fn texts_of_any_bytes_are_blocks_or_a_sentence() {
     let mut dice = Dice(7);
-    let pieces = ["<table><tr><td>", "</table>", "|a|b|\n|-|-|\n", "# x\n", "\"", ",", "\n", "\t", "&#x41;", "&", "<", "甲", "\u{c}", "```", "- ", "a\n=\n"];
+    let pieces = [
+        "<table><tr><td>",
+        "</table>",
+        "|a|b|\n|-|-|\n",
+        "# x\n",
+        "\"",
+        ",",
+        "\n",
+        "\t",
+        "&#x41;",
+        "&",
+        "<",
+        "甲",
+        "\u{c}",
+        "```",
+        "- ",
+        "a\n=\n",
+    ];
     for head in ["<html>", "# a\n", "a,b\n1,2\n", "", "%PDF-1.4\n", "PK\u{3}\u{4}"] {
         for _ in 0..100 {
             let mut text = head.to_owned();

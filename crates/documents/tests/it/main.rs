@@ -22,4 +22,5 @@ fn fixture(name: &str) -> Vec<u8> {
 }
 
 /// All fixtures; made by `make-fixtures.sh`.
-const FIXTURES: [&str; 6] = ["contract.docx", "contract.pdf", "columns.pdf", "encrypted.pdf", "staff.xlsx", "lesson.pptx"];
+const FIXTURES: [&str; 6] =
+    ["contract.docx", "contract.pdf", "columns.pdf", "encrypted.pdf", "staff.xlsx", "lesson.pptx"];

@@ -37,7 +37,15 @@ fn markdown_is_headings_lists_tables_and_code() {
     let text = "# 说明\n\n本页介绍\n文件。\n\n- 一\n  - 二\n1. three\n\n| a | b |\n|---|---|\n| 1 | x \\| y |\n\n```sh\nls -l\n```\n";
     check(
         text.as_bytes(),
-        &["h1: 说明", "p: 本页介绍文件。", "li0: 一", "li1: 二", "li0: 1. three", "table2x2: a⇥b⏎1⇥x | y", "code: ls -l"],
+        &[
+            "h1: 说明",
+            "p: 本页介绍文件。",
+            "li0: 一",
+            "li1: 二",
+            "li0: 1. three",
+            "table2x2: a⇥b⏎1⇥x | y",
+            "code: ls -l",
+        ],
     );
 }
 
@@ -90,13 +98,16 @@ const FIRST: &str = "第一条　甲方向乙方采购下列设备，乙方应�
 const GOODS: &str = "名称⇥型号⇥数量⇥单价（元）⏎服务器⇥R740⇥12⇥48,000.00⏎交换机⇥S5735⇥4⇥9,600.00⏎不间断电源，含电池组及配套机柜⇥UPS-10K⇥2⇥31,500.00";
 const SECOND: &str = "第二条　甲方应当在验收合格后十五日内支付合同总价的百分之九十五，其余百分之五作为质量保证金，在质量保证期届满且无质量争议时无息支付给乙方。";
 const THIRD: &str = "第三条　任何一方不履行合同义务或者履行合同义务不符合约定的，应当承担继续履行、采取补救措施或者赔偿损失等违约责任；乙方逾期交付的，每逾期一日应当按照逾期部分价款的万分之五向甲方支付违约金。";
-const FOURTH: &str = "第四条　因本合同发生的争议，双方应当协商解决；协商不成的，任何一方可以向甲方所在地人民法院提起诉讼。";
+const FOURTH: &str =
+    "第四条　因本合同发生的争议，双方应当协商解决；协商不成的，任何一方可以向甲方所在地人民法院提起诉讼。";
 
 #[test]
 fn a_contract_in_word_has_its_table_and_its_notes() {
     let blocks = read(fixture("contract.docx")).expect("blocks");
     let texts: Vec<String> = blocks.iter().map(|block| block.text.replace('\n', "⏎").replace('\t', "⇥")).collect();
-    let first = format!("{FIRST}内将全部设备运至甲方指定地点，并负责安装、调试以及对甲方操作人员的培训，所需费用已经包含在合同总价之内。");
+    let first = format!(
+        "{FIRST}内将全部设备运至甲方指定地点，并负责安装、调试以及对甲方操作人员的培训，所需费用已经包含在合同总价之内。"
+    );
     assert_eq!(
         texts,
         [
@@ -138,7 +149,10 @@ fn a_contract_in_pdf_has_its_table_and_its_pages() {
     ] {
         assert!(told.iter().any(|one| one == line), "{line} is not in {told:#?}");
     }
-    assert!(told.iter().any(|one| one.starts_with(&format!("1 p: {FIRST}")) && one.ends_with("合同总价之内。")), "{told:#?}");
+    assert!(
+        told.iter().any(|one| one.starts_with(&format!("1 p: {FIRST}")) && one.ends_with("合同总价之内。")),
+        "{told:#?}"
+    );
     let area = blocks[0].area.expect("a box");
     assert!(area.0 > 70.0 && area.2 < 525.0 && area.1 > 60.0 && area.3 < 120.0, "{area:?}");
 }

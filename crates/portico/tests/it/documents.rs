@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use documents::{Block, Error, Extractor, Kind, limits};
 
-const FIXTURES: [&str; 6] = ["contract.docx", "contract.pdf", "columns.pdf", "encrypted.pdf", "staff.xlsx", "lesson.pptx"];
+const FIXTURES: [&str; 6] =
+    ["contract.docx", "contract.pdf", "columns.pdf", "encrypted.pdf", "staff.xlsx", "lesson.pptx"];
 
 fn fixture(name: &str) -> Vec<u8> {
     let path = format!("{}/../documents/tests/fixtures/{name}", env!("CARGO_MANIFEST_DIR"));
@@ -83,7 +84,10 @@ fn the_verb_writes_a_line_for_each_block() {
     let done = verb("notes.exe", "# 说明\n\n一段文字。\n".as_bytes());
     assert!(done.status.success());
     let text = String::from_utf8(done.stdout).expect("UTF-8");
-    assert_eq!(text, "{\"kind\":\"heading\",\"level\":1,\"text\":\"说明\"}\n{\"kind\":\"paragraph\",\"text\":\"一段文字。\"}\n");
+    assert_eq!(
+        text,
+        "{\"kind\":\"heading\",\"level\":1,\"text\":\"说明\"}\n{\"kind\":\"paragraph\",\"text\":\"一段文字。\"}\n"
+    );
 }
 
 #[test]
@@ -100,7 +104,11 @@ fn the_verb_writes_to_a_file_too() {
 #[test]
 fn what_cannot_be_read_is_a_sentence_and_a_code() {
     for (bytes, code, sentence) in [
-        (fixture("encrypted.pdf"), 10, "portico: the file is protected by a password; take the password off and send it again"),
+        (
+            fixture("encrypted.pdf"),
+            10,
+            "portico: the file is protected by a password; take the password off and send it again",
+        ),
         (Vec::new(), 13, "portico: the file cannot be read here: it is empty"),
         (fixture("contract.docx")[..5000].to_vec(), 11, "portico: the file is damaged or cut short: "),
     ] {
@@ -190,6 +198,7 @@ fn script(folder: &tempfile::TempDir, text: &str) -> std::path::PathBuf {
 #[test]
 fn a_file_without_an_end_is_too_large() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_portico"));
-    let done = command.args(["extract", "-"]).stdin(File::open("/dev/zero").expect("zeros")).output().expect("portico runs");
+    let done =
+        command.args(["extract", "-"]).stdin(File::open("/dev/zero").expect("zeros")).output().expect("portico runs");
     assert_eq!(done.status.code(), Some(12), "{done:?}");
 }

@@ -114,7 +114,8 @@ impl<'a> Story<'a> {
             }
             "comment" | "footnote" | "endnote" => {
                 // Separators are notes too, of a type of their own.
-                self.note = tag.get("id").filter(|_| tag.get("type").is_none_or(|kind| kind == "normal")).map(str::to_owned);
+                self.note =
+                    tag.get("id").filter(|_| tag.get("type").is_none_or(|kind| kind == "normal")).map(str::to_owned);
             }
             "commentReference" => self.refer("commentReference", tag),
             "footnoteReference" => self.refer("footnoteReference", tag),

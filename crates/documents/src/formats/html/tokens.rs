@@ -105,10 +105,34 @@ fn named(name: &str) -> Option<char> {
         return code.and_then(char::from_u32);
     }
     const NAMES: [(&str, char); 28] = [
-        ("amp", '&'), ("lt", '<'), ("gt", '>'), ("quot", '"'), ("apos", '\''), ("nbsp", ' '), ("ensp", ' '), ("emsp", ' '),
-        ("copy", '©'), ("reg", '®'), ("trade", '™'), ("hellip", '…'), ("mdash", '—'), ("ndash", '–'), ("ldquo", '“'),
-        ("rdquo", '”'), ("lsquo", '‘'), ("rsquo", '’'), ("laquo", '«'), ("raquo", '»'), ("middot", '·'), ("bull", '•'),
-        ("yen", '¥'), ("euro", '€'), ("sect", '§'), ("times", '×'), ("deg", '°'), ("shy", '\u{ad}'),
+        ("amp", '&'),
+        ("lt", '<'),
+        ("gt", '>'),
+        ("quot", '"'),
+        ("apos", '\''),
+        ("nbsp", ' '),
+        ("ensp", ' '),
+        ("emsp", ' '),
+        ("copy", '©'),
+        ("reg", '®'),
+        ("trade", '™'),
+        ("hellip", '…'),
+        ("mdash", '—'),
+        ("ndash", '–'),
+        ("ldquo", '“'),
+        ("rdquo", '”'),
+        ("lsquo", '‘'),
+        ("rsquo", '’'),
+        ("laquo", '«'),
+        ("raquo", '»'),
+        ("middot", '·'),
+        ("bull", '•'),
+        ("yen", '¥'),
+        ("euro", '€'),
+        ("sect", '§'),
+        ("times", '×'),
+        ("deg", '°'),
+        ("shy", '\u{ad}'),
     ];
     NAMES.iter().find(|(one, _)| *one == name).map(|(_, c)| *c)
 }

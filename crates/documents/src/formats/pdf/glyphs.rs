@@ -66,7 +66,9 @@ impl Page {
     /// The four sides of a frame.
     fn frame(&mut self, area: Rect) {
         let Rect { x0, y0, x1, y1 } = area;
-        for side in [Rect::new(x0, y0, x1, y0), Rect::new(x0, y1, x1, y1), Rect::new(x0, y0, x0, y1), Rect::new(x1, y0, x1, y1)] {
+        for side in
+            [Rect::new(x0, y0, x1, y0), Rect::new(x0, y1, x1, y1), Rect::new(x0, y0, x0, y1), Rect::new(x1, y0, x1, y1)]
+        {
             self.rule(side);
         }
     }

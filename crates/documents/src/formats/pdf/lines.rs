@@ -31,17 +31,40 @@ impl Line {
 /// Lines from top to bottom, the parts of one from left to right.
 pub(super) fn of(mut glyphs: Vec<Glyph>) -> Vec<Line> {
     glyphs.sort_by(|a, b| a.y.total_cmp(&b.y));
-    let mut lines = Vec::new();
-    let mut row: Vec<Glyph> = Vec::new();
+    let mut rows: Vec<Vec<Glyph>> = Vec::new();
     for glyph in glyphs {
-        // A base line may waver within a line, by a superscript.
-        if row.last().is_some_and(|last| glyph.y - last.y > 0.3 * last.size.min(glyph.size)) {
-            parts(std::mem::take(&mut row), &mut lines);
+        match rows.last_mut().and_then(|row| Some((row.last()?.clone(), row))) {
+            Some((last, row)) if glyph.y - last.y <= 0.3 * last.size.min(glyph.size) => row.push(glyph),
+            _ => rows.push(vec![glyph]),
         }
-        row.push(glyph);
     }
-    parts(row, &mut lines);
+    let mut lines = Vec::new();
+    let mut rows = rows.into_iter().peekable();
+    while let Some(mut row) = rows.next() {
+        // What is raised or lowered beside larger letters belongs to their line.
+        while let Some(next) = rows.next_if(|next| is_raised(&row, next) || is_lowered(&row, next)) {
+            row.extend(next);
+        }
+        parts(row, &mut lines);
+    }
     lines
+}
+
+/// Whether a row is the superscripts of the next.
+fn is_raised(row: &[Glyph], next: &[Glyph]) -> bool {
+    let ((y, size), (next_y, next_size)) = (measures(row), measures(next));
+    size < 0.8 * next_size && next_y - y < 0.6 * next_size
+}
+
+/// Whether the next row is the subscripts of this one.
+fn is_lowered(row: &[Glyph], next: &[Glyph]) -> bool {
+    let ((y, size), (next_y, next_size)) = (measures(row), measures(next));
+    next_size < 0.8 * size && next_y - y < 0.35 * size
+}
+
+/// The lowest base line and the largest letter of a row.
+fn measures(row: &[Glyph]) -> (f64, f64) {
+    row.iter().fold((0.0, 0.0), |(y, size): (f64, f64), glyph| (y.max(glyph.y), size.max(glyph.size)))
 }
 
 fn parts(mut row: Vec<Glyph>, lines: &mut Vec<Line>) {
@@ -50,7 +73,9 @@ fn parts(mut row: Vec<Glyph>, lines: &mut Vec<Line>) {
     for glyph in row {
         if glyph.text.trim().is_empty() && !part.is_empty() {
             // A space says that there is one, not how wide the gap may be.
-            if let Some(last) = part.last_mut().filter(|last| !last.text.ends_with(' ') && glyph.x0 < last.x1 + last.size) {
+            if let Some(last) =
+                part.last_mut().filter(|last| !last.text.ends_with(' ') && glyph.x0 < last.x1 + last.size)
+            {
                 last.text.push(' ');
             }
             continue;

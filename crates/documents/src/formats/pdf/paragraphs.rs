@@ -122,11 +122,14 @@ fn is_item(text: &str) -> bool {
         Some('•' | '·' | '▪' | '■' | '●' | '○' | '◦' | '‣' | '\u{f0b7}' | '➢' | '✓' | '–') => true,
         Some('（' | '(') => {
             let inside: Vec<char> = chars.take_while(|c| !matches!(c, '）' | ')')).take(4).collect();
-            !inside.is_empty() && inside.len() < 4 && inside.iter().all(|c| c.is_ascii_digit() || "一二三四五六七八九十".contains(*c))
+            !inside.is_empty()
+                && inside.len() < 4
+                && inside.iter().all(|c| c.is_ascii_digit() || "一二三四五六七八九十".contains(*c))
         }
         Some(digit) if digit.is_ascii_digit() => {
             let rest = text.trim_start_matches(|c: char| c.is_ascii_digit());
-            text.len() - rest.len() <= 2 && (rest.starts_with(['、', '．']) || rest.starts_with(". ") || rest.starts_with(") "))
+            text.len() - rest.len() <= 2
+                && (rest.starts_with(['、', '．']) || rest.starts_with(". ") || rest.starts_with(") "))
         }
         _ => false,
     }

@@ -41,7 +41,8 @@ fn groups(rules: &[Rule]) -> Vec<Vec<Rule>> {
         let (mut bounds, mut members) = (*rule, vec![*rule]);
         let mut at = 0;
         while at < groups.len() {
-            let touches = overlap(&groups[at].0, &bounds) && groups[at].1.iter().any(|one| members.iter().any(|two| overlap(one, two)));
+            let touches = overlap(&groups[at].0, &bounds)
+                && groups[at].1.iter().any(|one| members.iter().any(|two| overlap(one, two)));
             if touches {
                 let (other, more) = groups.swap_remove(at);
                 bounds = Rule {
@@ -75,7 +76,8 @@ struct Grid {
 impl Grid {
     /// A grid has at least two cells.
     fn of(rules: &[Rule]) -> Option<Grid> {
-        let (upright, level): (Vec<Rule>, Vec<Rule>) = rules.iter().copied().partition(|rule: &Rule| rule.x1 - rule.x0 < rule.y1 - rule.y0);
+        let (upright, level): (Vec<Rule>, Vec<Rule>) =
+            rules.iter().copied().partition(|rule: &Rule| rule.x1 - rule.x0 < rule.y1 - rule.y0);
         let xs = places(upright.iter().map(|rule| rule.x0));
         let ys = places(level.iter().map(|rule| rule.y0));
         let cells = xs.len().saturating_sub(1) * ys.len().saturating_sub(1);
@@ -91,12 +93,23 @@ impl Grid {
         let column = self.xs.windows(2).position(|pair| x >= pair[0] && x < pair[1])?;
         let row = self.ys.windows(2).position(|pair| y >= pair[0] && y < pair[1])?;
         // The first cell of those that no line parts.
-        let (middle, centre) = (f64::midpoint(self.ys[row], self.ys[row + 1]), f64::midpoint(self.xs[column], self.xs[column + 1]));
+        let (middle, centre) =
+            (f64::midpoint(self.ys[row], self.ys[row + 1]), f64::midpoint(self.xs[column], self.xs[column + 1]));
         let mut first = (row, column);
-        while first.1 > 0 && !self.upright.iter().any(|rule| (rule.x0 - self.xs[first.1]).abs() <= NEAR && spans(rule.y0, rule.y1, middle)) {
+        while first.1 > 0
+            && !self
+                .upright
+                .iter()
+                .any(|rule| (rule.x0 - self.xs[first.1]).abs() <= NEAR && spans(rule.y0, rule.y1, middle))
+        {
             first.1 -= 1;
         }
-        while first.0 > 0 && !self.level.iter().any(|rule| (rule.y0 - self.ys[first.0]).abs() <= NEAR && spans(rule.x0, rule.x1, centre)) {
+        while first.0 > 0
+            && !self
+                .level
+                .iter()
+                .any(|rule| (rule.y0 - self.ys[first.0]).abs() <= NEAR && spans(rule.x0, rule.x1, centre))
+        {
             first.0 -= 1;
         }
         Some(first)
@@ -119,7 +132,8 @@ impl Grid {
             text
         };
         let rows: Vec<Vec<String>> = cells.into_iter().map(|row| row.into_iter().map(text).collect()).collect();
-        let rows: Vec<Vec<String>> = rows.into_iter().filter(|row: &Vec<String>| row.iter().any(|cell| !cell.is_empty())).collect();
+        let rows: Vec<Vec<String>> =
+            rows.into_iter().filter(|row: &Vec<String>| row.iter().any(|cell| !cell.is_empty())).collect();
         let (x0, y0) = (*self.xs.first()?, *self.ys.first()?);
         let (x1, y1) = (*self.xs.last()?, *self.ys.last()?);
         (!rows.is_empty()).then_some(Table { rows, x0, y0, x1, y1 })
