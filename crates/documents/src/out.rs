@@ -1,6 +1,6 @@
 //! Where blocks go, and no more of them than the limit.
 
-use crate::{Block, Error, limits};
+use crate::{Block, Error, Kind, limits};
 
 /// Takes the blocks of one file.
 pub struct Out<'a> {
@@ -16,7 +16,9 @@ impl<'a> Out<'a> {
 
     /// Hands a block on; one without text is none.
     pub(crate) fn push(&mut self, mut block: Block) -> Result<(), Error> {
-        let text = block.text.trim_matches(|c: char| c.is_whitespace() && c != '\t').trim_end();
+        // The first cell of a table may be empty.
+        let is_table = matches!(block.kind, Kind::Table { .. });
+        let text = if is_table { block.text.as_str() } else { block.text.trim() };
         if text.trim().is_empty() {
             return Ok(());
         }

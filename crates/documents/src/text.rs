@@ -33,8 +33,8 @@ fn wide(bytes: &[u8]) -> Option<&'static Encoding> {
     let head = &bytes[..bytes.len().min(4096)];
     let zeros = |from: usize| head.iter().skip(from).step_by(2).filter(|byte| **byte == 0).count() * 4 > head.len();
     match (zeros(0), zeros(1)) {
-        (true, false) => Some(UTF_16BE),
-        (false, true) => Some(UTF_16LE),
+        (true, false) if !head.iter().skip(1).step_by(2).any(|byte| *byte == 0) => Some(UTF_16BE),
+        (false, true) if !head.iter().step_by(2).any(|byte| *byte == 0) => Some(UTF_16LE),
         _ => None,
     }
 }
@@ -42,6 +42,10 @@ fn wide(bytes: &[u8]) -> Option<&'static Encoding> {
 /// Whether it is text at all: no control characters but those of lines and pages.
 pub(crate) fn is_text(bytes: &[u8]) -> bool {
     let head = &bytes[..bytes.len().min(64 << 10)];
+    // Archives and old Office files may look like anything further on.
+    if head.starts_with(b"PK\x03\x04") || head.starts_with(&[0xd0, 0xcf, 0x11, 0xe0]) {
+        return false;
+    }
     if Encoding::for_bom(head).is_some() || wide(head).is_some() {
         return true;
     }

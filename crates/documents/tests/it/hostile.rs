@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use documents::Error;
 
-use crate::{FIXTURES, fixture, read};
+use crate::{FIXTURES, fixture, package, read};
 
 /// Longer than any of these may take, unoptimised and beside other tests.
 const SOON: Duration = Duration::from_secs(20);
@@ -111,16 +111,6 @@ fn an_encrypted_pdf_says_so() {
 /// A Word file with this text of its document.
 fn word(document: &[u8]) -> Vec<u8> {
     package(&[("word/document.xml", document)])
-}
-
-fn package(parts: &[(&str, &[u8])]) -> Vec<u8> {
-    use std::io::Write as _;
-    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-    for (name, bytes) in parts {
-        zip.start_file(*name, zip::write::SimpleFileOptions::default()).expect("a part begins");
-        zip.write_all(bytes).expect("a part is written");
-    }
-    zip.finish().expect("a package is written").into_inner()
 }
 
 #[test]

@@ -24,3 +24,14 @@ fn fixture(name: &str) -> Vec<u8> {
 /// All fixtures; made by `make-fixtures.sh`.
 const FIXTURES: [&str; 6] =
     ["contract.docx", "contract.pdf", "columns.pdf", "encrypted.pdf", "staff.xlsx", "lesson.pptx"];
+
+/// An Office file of these parts.
+fn package(parts: &[(&str, &[u8])]) -> Vec<u8> {
+    use std::io::Write as _;
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, bytes) in parts {
+        zip.start_file(*name, zip::write::SimpleFileOptions::default()).expect("a part begins");
+        zip.write_all(bytes).expect("a part is written");
+    }
+    zip.finish().expect("a package is written").into_inner()
+}

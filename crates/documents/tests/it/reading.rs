@@ -2,7 +2,7 @@
 
 use documents::{Block, Kind, Note};
 
-use crate::{fixture, read};
+use crate::{fixture, package, read};
 
 /// Blocks in one line each: page, kind, text.
 fn told(blocks: &[Block]) -> Vec<String> {
@@ -78,20 +78,44 @@ fn a_sheet_is_a_heading_and_its_table() {
 }
 
 #[test]
-fn a_slide_is_its_title_its_points_and_what_is_said() {
+fn text_boxes_of_slides_are_paragraphs() {
     check(
         &fixture("lesson.pptx"),
-        &[
-            "1 h1: 合同法入门",
-            "1 li0: 要约与承诺",
-            "1 li0: 合同的效力",
-            "1 speaker: 先问学生见过哪些合同。",
-            "2 h1: 违约责任",
-            "2 li0: 继续履行",
-            "2 li0: 赔偿损失",
-            "2 speaker: 举逾期交付的例子。",
-        ],
+        &["1 p: 合同法入门", "1 p: 要约与承诺", "1 p: 合同的效力", "2 p: 违约责任", "2 p: 继续履行", "2 p: 赔偿损失"],
     );
+}
+
+#[test]
+fn a_slide_is_its_title_its_points_its_table_and_what_is_said() {
+    let shape = |kind: &str, text: &str| {
+        format!(
+            "<p:sp><p:nvPr><p:ph{kind}/></p:nvPr><p:txBody><a:p><a:r><a:t>{text}</a:t></a:r></a:p></p:txBody></p:sp>"
+        )
+    };
+    let cell = |text: &str| format!("<a:tc><a:txBody><a:p><a:r><a:t>{text}</a:t></a:r></a:p></a:txBody></a:tc>");
+    let slide = format!(
+        "<p:sld>{}{}{}<a:tbl><a:tr>{}{}</a:tr></a:tbl></p:sld>",
+        shape(" type=\"title\"", "合同 &amp; 担保"),
+        shape(" idx=\"1\"", "要约"),
+        shape(" type=\"sldNum\"", "7"),
+        cell("甲"),
+        cell("乙"),
+    );
+    let notes = format!("<p:notes>{}{}</p:notes>", shape(" type=\"sldImg\"", "x"), shape(" type=\"body\"", "先问。"));
+    let show = "<p:presentation><p:sldIdLst><p:sldId id=\"256\" r:id=\"r2\"/></p:sldIdLst></p:presentation>";
+    let relation = |id: &str, kind: &str, target: &str| {
+        format!(
+            "<Relationships><Relationship Id=\"{id}\" Type=\"http://x/{kind}\" Target=\"{target}\"/></Relationships>"
+        )
+    };
+    let bytes = package(&[
+        ("ppt/presentation.xml", show.as_bytes()),
+        ("ppt/_rels/presentation.xml.rels", relation("r2", "slide", "slides/slide9.xml").as_bytes()),
+        ("ppt/slides/slide9.xml", slide.as_bytes()),
+        ("ppt/slides/_rels/slide9.xml.rels", relation("r1", "notesSlide", "../notesSlides/n.xml").as_bytes()),
+        ("ppt/notesSlides/n.xml", notes.as_bytes()),
+    ]);
+    check(&bytes, &["1 h1: 合同 & 担保", "1 li0: 要约", "1 table1x2: 甲⇥乙", "1 speaker: 先问。"]);
 }
 
 const FIRST: &str = "第一条　甲方向乙方采购下列设备，乙方应当在本合同生效之日起三十个工作日";

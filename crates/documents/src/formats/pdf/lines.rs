@@ -6,7 +6,7 @@ use crate::text::is_cjk;
 
 /// A gap of so much of the letter size is a space, and one of so much the end of a line's part.
 const SPACE: f64 = 0.16;
-const APART: f64 = 1.7;
+const APART: f64 = 1.05;
 
 /// A part of a line, or a table, which stands among them.
 #[derive(Debug, Clone)]
@@ -72,11 +72,13 @@ fn parts(mut row: Vec<Glyph>, lines: &mut Vec<Line>) {
     let mut part: Vec<Glyph> = Vec::new();
     for glyph in row {
         if glyph.text.trim().is_empty() && !part.is_empty() {
-            // A space says that there is one, not how wide the gap may be.
-            if let Some(last) =
-                part.last_mut().filter(|last| !last.text.ends_with(' ') && glyph.x0 < last.x1 + last.size)
+            // It is part of the line, and so is its width, once: more spaces than that are a gap.
+            if let Some(last) = part.last_mut()
+                && !last.text.ends_with([' ', '\u{3000}'])
+                && glyph.x0 < last.x1 + last.size
             {
-                last.text.push(' ');
+                last.text.push(if glyph.text.contains('\u{3000}') { '\u{3000}' } else { ' ' });
+                last.x1 = last.x1.max(glyph.x1);
             }
             continue;
         }
@@ -111,7 +113,7 @@ fn line(part: Vec<Glyph>) -> Option<Line> {
     for glyph in &part {
         if let (Some(last), Some(next)) = (text.chars().next_back(), glyph.text.chars().next())
             && glyph.x0 - end > SPACE * size
-            && last != ' '
+            && !last.is_whitespace()
             // Justified Chinese has gaps that mean nothing.
             && !(is_cjk(last) && is_cjk(next) && glyph.x0 - end < size)
         {
