@@ -1,5 +1,7 @@
 //! Documents through the front door of the crate: what comes out of files as people have them, and of such as are broken.
 
+#![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests fail a test by panicking")]
+
 mod hostile;
 mod reading;
 
