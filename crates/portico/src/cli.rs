@@ -8,6 +8,7 @@ mod check;
 mod doctor;
 #[cfg(feature = "engine")]
 mod engine;
+mod extract;
 mod house;
 mod key;
 mod model;
@@ -49,6 +50,8 @@ enum Verb {
     #[cfg(feature = "engine")]
     #[command(subcommand)]
     Adapter(adapter::Verb),
+    /// Read a document into blocks of text, confined; the portal starts one per file by itself.
+    Extract(extract::ExtractArgs),
     /// Read the configuration and say what is wrong with it.
     Check(Place),
     /// Look at this machine and this installation, and say what to do.
@@ -106,6 +109,7 @@ pub fn main() -> ExitCode {
         Verb::Train(args) => train::run(&args),
         #[cfg(feature = "engine")]
         Verb::Adapter(verb) => adapter::run(&verb),
+        Verb::Extract(args) => extract::run(&args),
         Verb::Check(place) => check::run(&place),
         Verb::Doctor(place) => doctor::run(&place),
         Verb::User(verb) => user::run(&verb),

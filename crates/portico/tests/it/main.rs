@@ -18,6 +18,7 @@ mod cli;
 mod config;
 mod crash;
 mod data;
+mod documents;
 mod doors;
 mod engines;
 mod kept;
