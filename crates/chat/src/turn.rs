@@ -166,6 +166,8 @@ impl Chat {
             model: meant.id,
             task,
             messages: Vec::new(),
+            tools: Vec::new(),
+            rounds: Vec::new(),
             sampling: Sampling::default(),
             stream: request.stream,
             body: Some(request.body),

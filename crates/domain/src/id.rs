@@ -65,6 +65,8 @@ ids! {
     ExampleId;
     /// A training job.
     JobId;
+    /// A plugin that is installed.
+    PluginId;
 }
 
 impl TenantId {
