@@ -18,6 +18,7 @@ mod files;
 mod insert;
 mod look;
 mod migrate;
+mod plugins;
 mod ratings;
 mod recover;
 mod replays;
@@ -55,6 +56,7 @@ pub use datasets::{Dataset, DatasetChange, DatasetVersion, ExampleChange, Exampl
 pub use error::Error;
 pub use files::{FileRow, Listing, NewFile};
 pub use look::Look;
+pub use plugins::{NewPlugin, PluginCall, PluginChange, PluginRow};
 pub use ratings::Rated;
 pub use recover::Recovered;
 pub use replays::{Compared, Replay, ReplayAnswer, ReplayState, Said};
