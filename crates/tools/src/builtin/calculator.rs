@@ -35,6 +35,11 @@ fn evaluate(text: &str) -> Result<Fraction, String> {
     if text.len() > LONGEST {
         return Err(format!("it is longer than {LONGEST} bytes"));
     }
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let joins = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric() || c == '.');
+    if let Some(pair) = words.windows(2).find(|pair| joins(pair[0].chars().last()) && joins(pair[1].chars().next())) {
+        return Err(format!("there is no operator between {:?} and {:?}", pair[0], pair[1]));
+    }
     // As they are written in Chinese texts and on keyboards.
     let plain: Vec<char> = text
         .chars()
@@ -333,7 +338,7 @@ mod tests {
             ("1..2", "! \"1..2\" is no number"),
             ("2 +", "! it ends too early"),
             ("(1", "! a ) is missing"),
-            ("1 2", "12"),
+            ("1 2", "! there is no operator between \"1\" and \"2\""),
             ("pi", "! \"pi\" is no number"),
             ("sin(1)", "! sin with 1 values is not known; there are abs, min, max and round"),
             ("2**3", "! a power is written ^"),
