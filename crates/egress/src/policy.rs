@@ -41,6 +41,11 @@ impl Origin {
         &self.host
     }
 
+    /// Whether the host is an address or this machine, and no name that leads somewhere.
+    pub fn is_written_out(&self) -> bool {
+        is_localhost(&self.host) || self.host.parse::<IpAddr>().is_ok()
+    }
+
     /// The port, the scheme's own where none was given.
     pub fn port(&self) -> u16 {
         self.port

@@ -1,6 +1,7 @@
 //! OpenAPI 3.0 and 3.1 documents: each chosen operation is a tool. Parameters become arguments by their names, a JSON body the
 //! argument `body`. A `$ref` is followed inside the document; nothing is fetched.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use domain::ToolSpec;
@@ -121,6 +122,7 @@ fn one(
     operation: &Value,
 ) -> Result<Operation, String> {
     let (mut properties, mut required, mut params) = (Map::new(), Vec::new(), Vec::<Param>::new());
+    let inlined = Inlined::new(document);
     // Those of the operation come last: they stand in place of the path's.
     let shared = item["parameters"].as_array().into_iter().flatten();
     for written in shared.chain(operation["parameters"].as_array().into_iter().flatten()) {
@@ -133,7 +135,7 @@ fn one(
             Some("header") => ParamPlace::Header,
             _ => continue,
         };
-        let mut schema = inlined(document, &param["schema"], 0);
+        let mut schema = inlined.schema(&param["schema"], 0);
         if let (Value::Object(schema), Some(said)) = (&mut schema, param["description"].as_str()) {
             schema.entry("description").or_insert_with(|| said.into());
         }
@@ -151,7 +153,7 @@ fn one(
         match json {
             Some((_, media)) => {
                 body = true;
-                properties.insert("body".to_owned(), inlined(document, &media["schema"], 0));
+                properties.insert("body".to_owned(), inlined.schema(&media["schema"], 0));
                 if wanted["required"] == true {
                     required.push("body".to_owned());
                 }
@@ -216,19 +218,47 @@ fn resolved<'d>(document: &'d Value, mut value: &'d Value) -> &'d Value {
     &Value::Null
 }
 
-/// A schema with its references put in. One that leads to itself is left open where it does so too deep.
-fn inlined(document: &Value, schema: &Value, depth: usize) -> Value {
-    if depth > DEPTH {
-        return json!({});
+/// How many pieces all schemas of one operation may come to: one that leads to itself several times grows without end.
+const PIECES: u32 = 4_000;
+
+/// Puts the references of schemas in. What leads to itself is left open where it does so too deep or too often.
+struct Inlined<'d> {
+    document: &'d Value,
+    left: Cell<u32>,
+}
+
+impl<'d> Inlined<'d> {
+    fn new(document: &'d Value) -> Self {
+        Inlined { document, left: Cell::new(PIECES) }
     }
-    match resolved(document, schema) {
-        Value::Object(words) => {
-            let keep = |name: &str| !matches!(name, "example" | "examples" | "xml" | "externalDocs" | "discriminator");
-            let words = words.iter().filter(|(name, _)| keep(name));
-            Value::Object(words.map(|(name, value)| (name.clone(), inlined(document, value, depth + 1))).collect())
+
+    fn schema(&self, schema: &Value, depth: usize) -> Value {
+        if depth > DEPTH || self.left.get() == 0 {
+            return json!({});
         }
-        Value::Array(items) => Value::Array(items.iter().map(|item| inlined(document, item, depth + 1)).collect()),
-        Value::Null if schema.get("$ref").is_some() => json!({}),
-        other => other.clone(),
+        self.left.set(self.left.get() - 1);
+        match resolved(self.document, schema) {
+            Value::Object(words) => {
+                let keep =
+                    |name: &str| !matches!(name, "example" | "examples" | "xml" | "externalDocs" | "discriminator");
+                let words = words.iter().filter(|(name, _)| keep(name));
+                Value::Object(words.map(|(name, value)| (name.clone(), self.word(name, value, depth + 1))).collect())
+            }
+            Value::Null if schema.get("$ref").is_some() => json!({}),
+            other => other.clone(),
+        }
+    }
+
+    fn word(&self, name: &str, value: &Value, depth: usize) -> Value {
+        match (name, value) {
+            ("properties", Value::Object(fields)) => {
+                Value::Object(fields.iter().map(|(name, value)| (name.clone(), self.schema(value, depth))).collect())
+            }
+            ("items" | "additionalProperties" | "not", Value::Object(_)) => self.schema(value, depth),
+            ("allOf" | "anyOf" | "oneOf", Value::Array(parts)) => {
+                Value::Array(parts.iter().map(|part| self.schema(part, depth)).collect())
+            }
+            _ => value.clone(),
+        }
     }
 }
