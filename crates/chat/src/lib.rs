@@ -5,7 +5,9 @@
 mod answer;
 mod context;
 mod live;
+mod prompted;
 mod replay;
+mod rounds;
 mod similarity;
 mod title;
 mod turn;
@@ -19,6 +21,7 @@ use models::Models;
 use store::Store;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tools::Gateway;
 
 pub use answer::{Answer, Ending};
 pub use live::{Follow, Happened, Notice, Step, TurnChange};
@@ -88,6 +91,7 @@ struct House {
     store: Store,
     models: Models,
     ledger: Ledger,
+    tools: Gateway,
     clock: Arc<dyn Clock>,
     ids: Ids,
     live: live::Turns,
@@ -102,7 +106,14 @@ struct House {
 impl Chat {
     /// Joins the parts and starts the tick that writes what running answers have gained (every 100 ms, all of them in one
     /// record).
-    pub fn start(store: Store, models: Models, ledger: Ledger, clock: Arc<dyn Clock>, ids: Ids) -> Chat {
+    pub fn start(
+        store: Store,
+        models: Models,
+        ledger: Ledger,
+        tools: Gateway,
+        clock: Arc<dyn Clock>,
+        ids: Ids,
+    ) -> Chat {
         let chat = Chat {
             house: Arc::new(House {
                 live: live::Turns::new(),
@@ -114,6 +125,7 @@ impl Chat {
                 store,
                 models,
                 ledger,
+                tools,
                 clock,
                 ids,
             }),
