@@ -467,7 +467,8 @@ impl House {
     /// Whether a test of the model found that it cannot call tools.
     async fn knows_no_tools(&self, caller: &Caller, model: &str) -> bool {
         let found = self.store.capabilities(caller.tenant, model).await.ok().flatten();
-        found.is_some_and(|(_, matrix)| matrix["tools"]["result"] == "no")
+        let rows = found.map(|(_, matrix)| matrix).and_then(|matrix| matrix.as_array().cloned()).unwrap_or_default();
+        rows.iter().any(|row| row["capability"] == "tools" && row["answer"] == "no")
     }
 
     /// Assembles the context, holds its tokens and asks the model. Where the model finds the prompt too long after all (its

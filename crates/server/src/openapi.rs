@@ -5,8 +5,8 @@ use axum::Json;
 use utoipa::OpenApi;
 
 use crate::portal::{
-    accounts, adapters, aliases, bootstrap, conversations, datasets, keys, library, models, people, ratings, replays,
-    search, training, transfer, turns,
+    accounts, adapters, aliases, bootstrap, conversations, datasets, keys, library, models, people, plugins, ratings,
+    replays, search, training, transfer, turns,
 };
 
 #[derive(OpenApi)]
@@ -112,6 +112,13 @@ use crate::portal::{
         adapters::remove,
         adapters::attach,
         adapters::detach,
+        plugins::list,
+        plugins::check,
+        plugins::install,
+        plugins::change,
+        plugins::remove,
+        plugins::attempt,
+        plugins::calls,
         conversations::list,
         conversations::create,
         conversations::read,

@@ -12,8 +12,8 @@ use crate::anthropic;
 use crate::openai::{DialectProblem, completions, files, models as openai_models, tasks};
 use crate::portal::models::{capabilities, deployments, families, found, import, installed};
 use crate::portal::{
-    accounts, adapters, aliases, bootstrap, conversations, datasets, keys, library, models, people, ratings, replays,
-    search, training, transfer, turns,
+    accounts, adapters, aliases, bootstrap, conversations, datasets, keys, library, models, people, plugins, ratings,
+    replays, search, training, transfer, turns,
 };
 use crate::responses::kept;
 use crate::{Problem, Server, assets, health, live, openapi, responses};
@@ -122,6 +122,12 @@ fn portal_routes() -> Router<Server> {
         .route("/adapters/{name}", put(adapters::upload).delete(adapters::remove))
         .route("/adapters/{name}/attach", post(adapters::attach))
         .route("/adapters/{name}/detach", post(adapters::detach))
+        // plugins
+        .route("/plugins", get(plugins::list).post(plugins::install))
+        .route("/plugins/check", post(plugins::check))
+        .route("/plugins/{name}", patch(plugins::change).delete(plugins::remove))
+        .route("/plugins/{name}/try", post(plugins::attempt))
+        .route("/plugins/{name}/calls", get(plugins::calls))
         // conversations
         .route("/conversations", get(conversations::list).post(conversations::create))
         .route("/conversations/import", post(transfer::import))

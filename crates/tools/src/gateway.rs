@@ -293,7 +293,8 @@ impl Gateway {
         files: Vec<Attachment>,
     ) -> Answered {
         let plugin = self.acting(caller).into_iter().find(|plugin| plugin.find(&call.name).is_some());
-        let Some((plugin, tool)) = plugin.and_then(|plugin| Some((PluginTool::of(&plugin, &call.name)?, plugin)).map(|(t, p)| (p, t))) else {
+        let found = plugin.and_then(|plugin| PluginTool::of(&plugin, &call.name).map(|tool| (plugin, tool)));
+        let Some((plugin, tool)) = found else {
             let error = ToolError::NotFound { name: call.name.clone() };
             let step = ToolStep {
                 plugin: String::new(),
@@ -327,23 +328,47 @@ impl Gateway {
     ) -> Vec<Answered> {
         let mut all = Vec::new();
         for plugin in self.acting(caller) {
-            for file in files {
-                // Who may not read files is not even told that there is one.
-                let Some(operation) =
-                    plugin.taking(file).filter(|_| plugin.grants.contains(&Permission::ReadFiles))
-                else {
-                    continue;
-                };
-                let input = ToolInput { arguments: json!({}), files: vec![file.clone()] };
-                let shown = log::shown(&input);
-                let work = plugin.run(operation, input);
-                all.push(self.written_down(caller, turn, &plugin, &operation.spec.name, shown, work).await);
-            }
-            if let Some(endpoint) = plugin.asked_by(question) {
-                let shown = json!({ "text": question }).to_string();
-                let work = plugin.look_up(endpoint, question);
-                all.push(self.written_down(caller, turn, &plugin, "message", shown, work).await);
-            }
+            all.extend(self.consult_with(&plugin, caller, turn, question, files).await);
+        }
+        all
+    }
+
+    /// The same of one plugin alone.
+    pub async fn consult_one(
+        &self,
+        caller: &Caller,
+        name: &str,
+        turn: Option<TurnId>,
+        question: &str,
+        files: &[Attachment],
+    ) -> Vec<Answered> {
+        let acting = self.acting(caller);
+        let Some(plugin) = acting.iter().find(|plugin| plugin.manifest.name == name) else { return Vec::new() };
+        self.consult_with(plugin, caller, turn, question, files).await
+    }
+
+    async fn consult_with(
+        &self,
+        plugin: &Plugin,
+        caller: &Caller,
+        turn: Option<TurnId>,
+        question: &str,
+        files: &[Attachment],
+    ) -> Vec<Answered> {
+        let mut all = Vec::new();
+        for file in files {
+            // Who may not read files is not even told that there is one.
+            let reads = plugin.grants.contains(&Permission::ReadFiles);
+            let Some(operation) = plugin.taking(file).filter(|_| reads) else { continue };
+            let input = ToolInput { arguments: json!({}), files: vec![file.clone()] };
+            let shown = log::shown(&input);
+            let work = plugin.run(operation, input);
+            all.push(self.written_down(caller, turn, plugin, &operation.spec.name, shown, work).await);
+        }
+        if let Some(endpoint) = plugin.asked_by(question) {
+            let shown = json!({ "text": question }).to_string();
+            let work = plugin.look_up(endpoint, question);
+            all.push(self.written_down(caller, turn, plugin, "message", shown, work).await);
         }
         all
     }
