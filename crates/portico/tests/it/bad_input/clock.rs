@@ -12,6 +12,7 @@ use ledger::Ledger;
 use models::testing::Scripted;
 use models::{ModelConfig, Models, Options, ProviderConfig};
 use store::{Page, Shelf, Store};
+use tools::{Gateway, Vault};
 
 use crate::portal::{PASSWORD, ask_id};
 
