@@ -31,7 +31,8 @@ pub(crate) fn messages(rounds: &[ToolRound]) -> Vec<Message> {
     for round in rounds {
         let mut said = round.text.clone();
         for call in &round.calls {
-            let arguments: Value = serde_json::from_str(&call.arguments).unwrap_or_else(|_| call.arguments.clone().into());
+            let arguments: Value =
+                serde_json::from_str(&call.arguments).unwrap_or_else(|_| call.arguments.clone().into());
             let _ = write!(said, "{OPEN}\n{}\n{CLOSE}\n", json!({ "name": call.name, "arguments": arguments }));
         }
         let mut answer = String::new();

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use domain::{Author, Caller, Message, TurnEvent, ToolCall, ToolRound, ToolStep, Usage};
+use domain::{Author, Caller, Message, ToolCall, ToolRound, ToolStep, TurnEvent, Usage};
 use tools::Answered;
 
 use crate::House;
@@ -208,7 +208,10 @@ mod tests {
 
     #[test]
     fn parallel_calls_are_put_together_from_their_pieces() {
-        let round = ToolRound { calls: vec![ToolCall { id: "x".into(), name: "x".into(), arguments: String::new() }], ..ToolRound::default() };
+        let round = ToolRound {
+            calls: vec![ToolCall { id: "x".into(), name: "x".into(), arguments: String::new() }],
+            ..ToolRound::default()
+        };
         let mut heard = Heard::after(&[round], false);
         let told = heard.take(vec![
             TurnEvent::Delta { text: "let me see".into() },
@@ -220,7 +223,11 @@ mod tests {
         ]);
         assert_eq!(told[1], called(1, Some("a"), Some("clock"), "{\"time_"), "the turn's calls are counted through");
         assert!(heard.end().is_empty());
-        let call = |id: &str, name: &str, arguments: &str| ToolCall { id: id.into(), name: name.into(), arguments: arguments.into() };
+        let call = |id: &str, name: &str, arguments: &str| ToolCall {
+            id: id.into(),
+            name: name.into(),
+            arguments: arguments.into(),
+        };
         assert_eq!(heard.calls, [call("a", "clock", "{\"time_zone\":\"UTC\"}"), call("call_2", "calculator", "{}")]);
         assert_eq!(heard.text, "let me see");
     }

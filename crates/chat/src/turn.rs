@@ -438,13 +438,7 @@ impl House {
     }
 
     /// Reads one answer to its end, and tells the turn's readers.
-    async fn read(
-        &self,
-        live: &Arc<LiveTurn>,
-        permit: &mut Permit,
-        mut answer: Answer,
-        heard: &mut Heard,
-    ) -> Ending {
+    async fn read(&self, live: &Arc<LiveTurn>, permit: &mut Permit, mut answer: Answer, heard: &mut Heard) -> Ending {
         loop {
             let batch = tokio::select! {
                 biased;
@@ -541,11 +535,18 @@ impl Work {
         };
         let estimate = |text: &str| Tokens::estimate(text);
         let mut tokens: Tokens = (self.rounds.iter())
-            .flat_map(|round| round.answers.iter().chain(round.calls.iter().map(|call| &call.arguments)).chain([&round.text]))
+            .flat_map(|round| {
+                round.answers.iter().chain(round.calls.iter().map(|call| &call.arguments)).chain([&round.text])
+            })
             .map(|text| estimate(text))
             .sum();
         if !self.in_words {
-            tokens = tokens + self.offered.iter().map(|tool| estimate(&format!("{}{}", tool.description, tool.parameters))).sum();
+            tokens = tokens
+                + self
+                    .offered
+                    .iter()
+                    .map(|tool| estimate(&format!("{}{}", tool.description, tool.parameters)))
+                    .sum::<Tokens>();
         }
         let mut context = context::assemble(system.as_deref(), self.history.clone(), budget.saturating_sub(tokens.0));
         context.tokens = context.tokens + tokens;

@@ -202,7 +202,9 @@ impl Policy {
                 self.check_found(&origin.host, address)?;
             }
         }
-        let listed = self.confined.is_some() || self.configured.iter().any(|rule| rule.covers(origin, address)) || self.has_added(origin);
+        let listed = self.confined.is_some()
+            || self.configured.iter().any(|rule| rule.covers(origin, address))
+            || self.has_added(origin);
         if !listed {
             return Err("it is not on the list of allowed hosts".to_owned());
         }

@@ -229,5 +229,3 @@ fn provider(row: &AnyRow) -> Result<ProviderRow, Error> {
         created_at: row.at("created_at")?,
     })
 }
-
-/// Bytes as TEXT: BLOB and BYTEA are not one word for both databases.

@@ -202,12 +202,13 @@ impl Store {
 
     /// The newest calls of a tenant's plugin, everybody's, newest first.
     pub async fn plugin_calls(&self, tenant: TenantId, plugin: &str, limit: u32) -> Result<Vec<PluginCall>, Error> {
-        let rows = sqlx::query("SELECT * FROM plugin_calls WHERE tenant = $1 AND plugin = $2 ORDER BY id DESC LIMIT $3")
-            .bind(tenant.to_string())
-            .bind(plugin)
-            .bind(i64::from(limit))
-            .fetch_all(&self.inner.database.read)
-            .await?;
+        let rows =
+            sqlx::query("SELECT * FROM plugin_calls WHERE tenant = $1 AND plugin = $2 ORDER BY id DESC LIMIT $3")
+                .bind(tenant.to_string())
+                .bind(plugin)
+                .bind(i64::from(limit))
+                .fetch_all(&self.inner.database.read)
+                .await?;
         rows.iter().map(call).collect()
     }
 }

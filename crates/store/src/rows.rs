@@ -149,7 +149,7 @@ pub(crate) fn owner(caller: &Caller) -> (String, String) {
     (caller.tenant.to_string(), caller.person.to_string())
 }
 
-/// Bytes as both databases keep them in TEXT.
+/// Bytes as TEXT: BLOB and BYTEA are not one word for both databases.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

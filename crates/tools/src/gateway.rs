@@ -296,12 +296,8 @@ impl Gateway {
         let found = plugin.and_then(|plugin| PluginTool::of(&plugin, &call.name).map(|tool| (plugin, tool)));
         let Some((plugin, tool)) = found else {
             let error = ToolError::NotFound { name: call.name.clone() };
-            let step = ToolStep {
-                plugin: String::new(),
-                tool: call.name.clone(),
-                error: Some(error.code().into()),
-                ms: 0,
-            };
+            let step =
+                ToolStep { plugin: String::new(), tool: call.name.clone(), error: Some(error.code().into()), ms: 0 };
             return Answered { text: failed(&error), step };
         };
         let read = read_arguments(&call.arguments);

@@ -47,7 +47,8 @@ impl Heard {
     /// What it says, or why it says nothing that can be used.
     pub(crate) fn text(self) -> Result<String, ToolError> {
         let kind = self.content_type.to_ascii_lowercase();
-        let readable = kind.is_empty() || ["text/", "json", "xml", "yaml", "csv"].iter().any(|part| kind.contains(part));
+        let readable =
+            kind.is_empty() || ["text/", "json", "xml", "yaml", "csv"].iter().any(|part| kind.contains(part));
         let text = match String::from_utf8(self.body.to_vec()) {
             Ok(text) if readable => text,
             _ => return Err(ToolError::Failed { reason: format!("it answered with {kind:?}, which is no text") }),
@@ -104,7 +105,8 @@ impl Line {
     async fn read(&self, mut body: egress::Body) -> Result<Bytes, ToolError> {
         let mut all = BytesMut::new();
         while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|error| ToolError::Failed { reason: format!("its answer broke off: {error}") })?;
+            let frame =
+                frame.map_err(|error| ToolError::Failed { reason: format!("its answer broke off: {error}") })?;
             let Ok(data) = frame.into_data() else { continue };
             if all.len() + data.len() > LARGEST_ANSWER {
                 return Err(ToolError::TooLarge { what: "the answer", limit: LARGEST_ANSWER });

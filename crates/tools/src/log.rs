@@ -28,7 +28,8 @@ pub(crate) fn shown(input: &ToolInput) -> String {
     if input.files.is_empty() {
         return input.arguments.to_string();
     }
-    let file = |file: &domain::Attachment| json!({ "name": file.name, "type": file.media_type, "bytes": file.bytes.len() });
+    let file =
+        |file: &domain::Attachment| json!({ "name": file.name, "type": file.media_type, "bytes": file.bytes.len() });
     json!({ "arguments": input.arguments, "files": input.files.iter().map(file).collect::<Vec<Value>>() }).to_string()
 }
 

@@ -132,9 +132,14 @@ pub(crate) enum Work {
         body: bool,
     },
     /// The arguments as they are, posted (LobeChat).
-    Post { url: Uri },
+    Post {
+        url: Uri,
+    },
     /// A file is posted to the first address, and what that answered to the second.
-    Extract { upload: Uri, extract: Uri },
+    Extract {
+        upload: Uri,
+        extract: Uri,
+    },
 }
 
 #[derive(Debug, Clone)]
@@ -222,11 +227,7 @@ impl Manifest {
 
     /// Its tools, as a model reads them.
     pub fn tools(&self) -> Vec<&ToolSpec> {
-        self.operations
-            .iter()
-            .filter(|one| !matches!(one.work, Work::Extract { .. }))
-            .map(|one| &one.spec)
-            .collect()
+        self.operations.iter().filter(|one| !matches!(one.work, Work::Extract { .. })).map(|one| &one.spec).collect()
     }
 }
 
@@ -311,7 +312,8 @@ fn tool_name(plugin: &str, own: &str) -> String {
 
 /// The plugin's part of what a person may have written as a name, so that an `operationId` in Chinese still gives one.
 fn slug(text: &str) -> String {
-    let words: String = text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
+    let words: String =
+        text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
     let words: Vec<&str> = words.split('-').filter(|word| !word.is_empty()).collect();
     words.join("-").chars().take(40).collect()
 }

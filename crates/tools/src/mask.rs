@@ -64,7 +64,8 @@ mod tests {
     #[test]
     fn secrets_are_not_shown_by_name_or_by_value() {
         let text = r#"{"user":"anna","Password":"p","nested":[{"API-Key":"k","note":"uses sk-live-1"}],"token":null}"#;
-        let expected = r#"{"Password":"***","nested":[{"API-Key":"***","note":"uses ***"}],"token":null,"user":"anna"}"#;
+        let expected =
+            r#"{"Password":"***","nested":[{"API-Key":"***","note":"uses ***"}],"token":null,"user":"anna"}"#;
         assert_eq!(
             serde_json::from_str::<Value>(&masked(text, &["sk-live-1"])).unwrap(),
             serde_json::from_str::<Value>(expected).unwrap()

@@ -78,7 +78,8 @@ mod tests {
 
     #[test]
     fn a_permission_reads_as_it_is_written() {
-        for text in ["read:files", "write:files", "read:knowledge", "net:localhost", "net:::1", "db:read", "exec:code"] {
+        for text in ["read:files", "write:files", "read:knowledge", "net:localhost", "net:::1", "db:read", "exec:code"]
+        {
             assert_eq!(text.parse::<Permission>().unwrap().to_string(), text);
         }
         for text in ["", "read", "net:", "net:a/b", "read:everything", "READ:FILES"] {

@@ -179,7 +179,9 @@ impl Plugin {
         if self.manifest.kind != Kind::LobeChat || settings.is_empty() {
             return Ok(sent);
         }
-        let text = serde_json::Value::Object(settings.into_iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect());
+        let text = serde_json::Value::Object(
+            settings.into_iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect(),
+        );
         let mut ascii = String::new();
         for c in text.to_string().chars() {
             match c.is_ascii() {

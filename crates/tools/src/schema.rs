@@ -183,7 +183,10 @@ mod tests {
             "$defs": { "tag": { "type": "string", "minLength": 1 } }
         });
         for (value, expected) in [
-            (json!({ "id": 1, "name": "abc", "kind": "a", "tags": ["x"], "when": null, "old": null, "either": 1 }), "fits"),
+            (
+                json!({ "id": 1, "name": "abc", "kind": "a", "tags": ["x"], "when": null, "old": null, "either": 1 }),
+                "fits",
+            ),
             (json!({ "id": 2.0 }), "fits"),
             (json!([]), "arguments: it must be of type \"object\""),
             (json!({}), "id: it is missing"),

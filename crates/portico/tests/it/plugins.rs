@@ -38,7 +38,12 @@ impl Upstream {
             .route("/v1/chat/completions", axum::routing::post(chat))
             .route("/service/slow", axum::routing::get(slow))
             .route("/service/lookup", axum::routing::post(lookup))
-            .route("/service/file/{*rest}", axum::routing::post(|body: String| async move { axum::Json(json!({ "text": format!("{} bytes", body.len()) })) }))
+            .route(
+                "/service/file/{*rest}",
+                axum::routing::post(|body: String| async move {
+                    axum::Json(json!({ "text": format!("{} bytes", body.len()) }))
+                }),
+            )
             .with_state(Arc::clone(&seen));
         let mut running = JoinSet::new();
         running.spawn(async move { axum::serve(listener, router).await.expect("it serves") });
@@ -92,7 +97,11 @@ async fn chat(State(seen): State<Arc<Mutex<Vec<Value>>>>, axum::Json(asked): axu
         deltas.push(json!({ "content": format!("In words: {question}") }));
         finish = "stop";
     } else if plain {
-        for piece in ["One moment. <tool", "_call>{\"name\": \"calculator\", \"arguments\"", ": {\"expression\": \"2/8\"}}</tool_call>"] {
+        for piece in [
+            "One moment. <tool",
+            "_call>{\"name\": \"calculator\", \"arguments\"",
+            ": {\"expression\": \"2/8\"}}</tool_call>",
+        ] {
             deltas.push(json!({ "content": piece }));
         }
         finish = "stop";
@@ -100,16 +109,21 @@ async fn chat(State(seen): State<Arc<Mutex<Vec<Value>>>>, axum::Json(asked): axu
         deltas.extend(call(0, "service__slow", json!({})).map(|piece| json!({ "tool_calls": [piece] })));
     } else if question.contains("again and again") || answers.is_empty() && asked.get("tools").is_some() {
         deltas.push(json!({ "content": "Let me see. " }));
-        let calls = [call(0, "calculator", json!({ "expression": "19.99*3" })), call(1, "clock", json!({ "time_zone": "Mars/Base" }))];
+        let calls = [
+            call(0, "calculator", json!({ "expression": "19.99*3" })),
+            call(1, "clock", json!({ "time_zone": "Mars/Base" })),
+        ];
         deltas.extend(calls.into_iter().flatten().map(|piece| json!({ "tool_calls": [piece] })));
     } else {
-        let said = if answers.is_empty() { format!("No tools: {question}") } else { format!("They said: {}", answers.join(" and ")) };
+        let said = if answers.is_empty() {
+            format!("No tools: {question}")
+        } else {
+            format!("They said: {}", answers.join(" and "))
+        };
         deltas.push(json!({ "content": said }));
         finish = "stop";
     }
-    let chunk = |delta: &Value, finish: Value| {
-        json!({ "id": "x", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [{ "index": 0, "delta": delta, "finish_reason": finish }] })
-    };
+    let chunk = |delta: &Value, finish: Value| json!({ "id": "x", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [{ "index": 0, "delta": delta, "finish_reason": finish }] });
     let mut body: String = deltas.iter().map(|delta| format!("data: {}\n\n", chunk(delta, Value::Null))).collect();
     let usage = json!({ "id": "x", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [], "usage": { "prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110 } });
     body.push_str(&format!("data: {}\n\ndata: {usage}\n\ndata: [DONE]\n\n", chunk(&json!({}), finish.into())));
@@ -154,11 +168,16 @@ async fn a_kept_turn_has_tools_called_side_by_side_and_goes_on_with_what_they_an
     assert_eq!((row.usage.prompt.0, row.usage.completion.0), (200, 20));
 
     let sent = upstream.seen();
-    let names: Vec<&Value> = sent[0]["tools"].as_array().expect("tools").iter().map(|tool| &tool["function"]["name"]).collect();
+    let names: Vec<&Value> =
+        sent[0]["tools"].as_array().expect("tools").iter().map(|tool| &tool["function"]["name"]).collect();
     assert_eq!(names, ["calculator", "clock"]);
-    let said: Vec<Value> = sent[1]["messages"].as_array().expect("messages").iter().map(|one| one["role"].clone()).collect();
+    let said: Vec<Value> =
+        sent[1]["messages"].as_array().expect("messages").iter().map(|one| one["role"].clone()).collect();
     assert_eq!(said, ["user", "assistant", "tool", "tool"]);
-    assert_eq!(sent[1]["messages"][1]["tool_calls"][0]["function"], json!({ "name": "calculator", "arguments": "{\"expression\":\"19.99*3\"}" }));
+    assert_eq!(
+        sent[1]["messages"][1]["tool_calls"][0]["function"],
+        json!({ "name": "calculator", "arguments": "{\"expression\":\"19.99*3\"}" })
+    );
     assert_eq!(sent[1]["messages"][2]["tool_call_id"], "c0");
     let calls = house.owner.get("/api/plugins/calculator/calls").await;
     assert_eq!((&calls[0]["outcome"], &calls[0]["turn"]), (&json!("done"), &json!(asked.turn)));
@@ -219,7 +238,10 @@ async fn a_question_sets_a_plugin_off_and_its_word_stands_marked_before_it() {
         "api": { "baseUrl": format!("{}/service", upstream.url) },
         "triggers": [{ "on": "message", "pattern": "ticket \\d+", "endpoint": "/lookup" }] });
     let made = install(&house, manifest).await;
-    assert_eq!((&made[0]["permissions"], &made[0]["triggers"][0]["on"]), (&json!(["net:127.0.0.1"]), &json!("message")));
+    assert_eq!(
+        (&made[0]["permissions"], &made[0]["triggers"][0]["on"]),
+        (&json!(["net:127.0.0.1"]), &json!("message"))
+    );
     let asked = house.owner.ask_with(json!({ "text": "what of ticket 7?", "model": "up/m" })).await;
     let heard = house.owner.events(&asked.turn).await;
     let said = told(&heard);
@@ -238,11 +260,15 @@ async fn the_file_analysers_manifest_installs_as_it_stands_and_is_administered()
     let house = upstream.house().await;
     let owner = &house.owner;
     // The very list of the requirement; nobody listens on its port here, which is told.
-    let fixture: Value = serde_json::from_str(include_str!("../../../../catalog/plugins/file-analyzer.json")).expect("JSON");
+    let fixture: Value =
+        serde_json::from_str(include_str!("../../../../catalog/plugins/file-analyzer.json")).expect("JSON");
     let looked = owner.post("/api/plugins/check", &json!({ "manifest": fixture })).await;
     assert_eq!(looked[0]["permissions"], json!(["read:files", "net:localhost"]));
     let made = install(&house, fixture.clone()).await;
-    assert_eq!((&made[0]["icon"], &made[0]["enabled"], &made[0]["kind"]), (&json!("📄"), &json!(true), &json!("service")));
+    assert_eq!(
+        (&made[0]["icon"], &made[0]["enabled"], &made[0]["kind"]),
+        (&json!("📄"), &json!(true), &json!("service"))
+    );
     let again = owner.call("POST", "/api/plugins", Some(&json!({ "manifest": fixture }))).await.expect(409);
     assert_eq!(again["code"], "name_taken");
     owner.do_it("DELETE", "/api/plugins/file-analyzer").await;
@@ -270,12 +296,21 @@ async fn the_file_analysers_manifest_installs_as_it_stands_and_is_administered()
         assert_eq!(refused["code"], code, "{method} {path} {body}: {refused}");
     }
     let member = owner.invite("mia").await;
-    for (method, path) in [("GET", "/api/plugins"), ("DELETE", "/api/plugins/file-analyzer"), ("GET", "/api/plugins/file-analyzer/calls")] {
+    for (method, path) in
+        [("GET", "/api/plugins"), ("DELETE", "/api/plugins/file-analyzer"), ("GET", "/api/plugins/file-analyzer/calls")]
+    {
         assert_eq!(member.call(method, path, None).await.expect(403)["code"], "forbidden", "{method} {path}");
     }
     let store = house.portal.place.store().await;
     let node = store.audit_chains().await.expect("chains").remove(0).node;
-    let verbs: Vec<String> = store.audit(&node, 0, 1000).await.expect("lines").into_iter().map(|line| line.verb).filter(|verb| verb.starts_with("plugin.") || verb.starts_with("tool.")).collect();
+    let verbs: Vec<String> = store
+        .audit(&node, 0, 1000)
+        .await
+        .expect("lines")
+        .into_iter()
+        .map(|line| line.verb)
+        .filter(|verb| verb.starts_with("plugin.") || verb.starts_with("tool."))
+        .collect();
     assert_eq!(verbs, ["plugin.installed", "plugin.removed", "plugin.installed", "tool.called", "plugin.changed"]);
     store.close().await;
 }

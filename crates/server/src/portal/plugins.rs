@@ -108,9 +108,7 @@ impl From<&Manifest> for ManifestView {
             parameters: tool.parameters.clone(),
         };
         let trigger = |trigger: &Trigger| match trigger {
-            Trigger::FileUploaded { types } => {
-                TriggerView { on: "file.uploaded", types: types.clone(), pattern: None }
-            }
+            Trigger::FileUploaded { types } => TriggerView { on: "file.uploaded", types: types.clone(), pattern: None },
             Trigger::Message { pattern, .. } => {
                 TriggerView { on: "message", types: Vec::new(), pattern: Some(pattern.as_str().to_owned()) }
             }

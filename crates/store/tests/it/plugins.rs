@@ -34,8 +34,7 @@ fn a_plugin_is_its_tenants_and_its_calls_are_kept_for_ninety_days() {
         house.clock.advance(std::time::Duration::from_secs(5));
         let change = PluginChange { grants: Some(Vec::new()), sealed: Some(None), ..PluginChange::default() };
         let changed = store.change_plugin(&anna, "file-analyzer", change).await.unwrap();
-        let expected =
-            store::PluginRow { grants: Vec::new(), sealed: None, updated_at: house.now(), ..made.clone() };
+        let expected = store::PluginRow { grants: Vec::new(), sealed: None, updated_at: house.now(), ..made.clone() };
         assert_eq!(changed, expected);
         assert_eq!(store.plugins(anna.tenant).await.unwrap(), [expected]);
 

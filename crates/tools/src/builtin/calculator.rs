@@ -76,8 +76,7 @@ impl Fraction {
         if d == 0 {
             return Err("it divides by zero".to_owned());
         }
-        let (n, d) =
-            if d < 0 { (n.checked_neg().ok_or(LARGE)?, d.checked_neg().ok_or(LARGE)?) } else { (n, d) };
+        let (n, d) = if d < 0 { (n.checked_neg().ok_or(LARGE)?, d.checked_neg().ok_or(LARGE)?) } else { (n, d) };
         let by = gcd(n.unsigned_abs(), d.unsigned_abs());
         let by = i128::try_from(by).map_err(|_| LARGE)?.max(1);
         Ok(Fraction { n: n / by, d: d / by })

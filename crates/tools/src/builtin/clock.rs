@@ -31,7 +31,7 @@ pub(super) fn call(clock: &Arc<dyn Clock>, arguments: &Value) -> Result<String, 
         None => Timestamp::from_millisecond(clock.now().0)
             .map_err(|error| ToolError::Failed { reason: error.to_string() })?,
     };
-    let there = moment.to_zoned(zone);
+    let there = moment.to_zoned_datetime(zone);
     let told = json!({
         "time": there.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
         "weekday": there.strftime("%A").to_string(),
@@ -56,10 +56,14 @@ mod tests {
         let there = told(&json!({ "time_zone": "Asia/Shanghai" })).unwrap();
         assert_eq!((&there["time"], &there["weekday"]), (&json!("2026-11-23T20:00:00+08:00"), &json!("Monday")));
         // Summer time, and an offset of half hours.
-        let at = |zone: &str| told(&json!({ "time_zone": zone, "at": "2026-07-01T00:00:00Z" })).unwrap()["time"].clone();
+        let at =
+            |zone: &str| told(&json!({ "time_zone": zone, "at": "2026-07-01T00:00:00Z" })).unwrap()["time"].clone();
         assert_eq!(at("Europe/Berlin"), "2026-07-01T02:00:00+02:00");
         assert_eq!(at("Asia/Kolkata"), "2026-07-01T05:30:00+05:30");
-        assert_eq!(told(&json!({ "time_zone": "Mars/Base" })).unwrap_err(), "time_zone: \"Mars/Base\" is no IANA time zone");
+        assert_eq!(
+            told(&json!({ "time_zone": "Mars/Base" })).unwrap_err(),
+            "time_zone: \"Mars/Base\" is no IANA time zone"
+        );
         assert!(told(&json!({ "at": "yesterday" })).is_err());
     }
 }

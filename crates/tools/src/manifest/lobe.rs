@@ -16,7 +16,10 @@ pub(super) fn read(document: &Value, choices: &Choices, flaws: &mut Vec<Flaw>) -
         flaws.push(Flaw::new("identifier", "it must be a text with letters or digits"));
     }
     if let Some(kind) = document["type"].as_str().filter(|kind| !matches!(*kind, "default" | "markdown")) {
-        flaws.push(Flaw::new("type", format!("plugins of type {kind:?} draw pages of their own, which is not done here")));
+        flaws.push(Flaw::new(
+            "type",
+            format!("plugins of type {kind:?} draw pages of their own, which is not done here"),
+        ));
     }
     let entries = document["api"].as_array().map(Vec::as_slice).unwrap_or_default();
     if entries.is_empty() {
@@ -54,11 +57,8 @@ pub(super) fn read(document: &Value, choices: &Choices, flaws: &mut Vec<Flaw>) -
     let required: Vec<&str> =
         document["settings"]["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let settings = document["settings"]["properties"].as_object();
-    let secrets: BTreeMap<String, bool> = settings
-        .into_iter()
-        .flatten()
-        .map(|(name, _)| (name.clone(), required.contains(&name.as_str())))
-        .collect();
+    let secrets: BTreeMap<String, bool> =
+        settings.into_iter().flatten().map(|(name, _)| (name.clone(), required.contains(&name.as_str()))).collect();
     let meta = |name: &str| document["meta"][name].as_str().or(document[name].as_str()).unwrap_or_default().to_owned();
     Some(Manifest {
         name: slug(identifier),

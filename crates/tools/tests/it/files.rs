@@ -74,8 +74,5 @@ async fn triggers_choose_by_type_and_by_pattern_in_the_order_of_installing() {
     assert!(consulted("hello", &[text]).await.is_empty());
     assert_eq!(consulted("", &[picture]).await, ["POST /file/upload", "POST /file/extract"]);
     assert_eq!(consulted("where is invoice 77?", &[]).await, ["POST /file/lookup"]);
-    assert_eq!(
-        consulted("发票金额", &[pdf()]).await,
-        ["POST /file/upload", "POST /file/extract", "POST /file/lookup"]
-    );
+    assert_eq!(consulted("发票金额", &[pdf()]).await, ["POST /file/upload", "POST /file/extract", "POST /file/lookup"]);
 }

@@ -25,7 +25,10 @@ fn flaws_name_their_fields() {
         document
     };
     for (document, expected) in [
-        (json!("x"), "manifest: it is none of the kinds there are: a service (id, api.baseUrl), an OpenAPI 3 document (openapi), a LobeChat plugin (identifier, api)"),
+        (
+            json!("x"),
+            "manifest: it is none of the kinds there are: a service (id, api.baseUrl), an OpenAPI 3 document (openapi), a LobeChat plugin (identifier, api)",
+        ),
         (json!({ "id": "a" }), "api.baseUrl: it is missing"),
         (
             json!({ "id": "a b", "enabled": "yes", "permissions": ["read:all"], "api": { "baseUrl": "http://a.example", "endpoints": { "upload": "up" } } }),
@@ -48,17 +51,29 @@ fn flaws_name_their_fields() {
         ),
         (json!({ "swagger": "2.0" }), "openapi: version \"2.0\" is not read; 3.0 and 3.1 are"),
         (openapi(json!({ "servers": [] })), "servers: there is none; say which base_url to ask"),
-        (openapi(json!({ "servers": [{ "url": "/v1" }] })), "servers.0.url: \"/v1\" names no host; say which base_url to ask"),
+        (
+            openapi(json!({ "servers": [{ "url": "/v1" }] })),
+            "servers.0.url: \"/v1\" names no host; say which base_url to ask",
+        ),
         (openapi(json!({ "paths": {} })), "paths: there is no operation that can be a tool"),
-        (openapi(json!({ "paths": { "/{id}": { "get": {} } } })), "paths: there is no operation that can be a tool: GET /{id}: its path has a parameter \"id\" that is not described"),
+        (
+            openapi(json!({ "paths": { "/{id}": { "get": {} } } })),
+            "paths: there is no operation that can be a tool: GET /{id}: its path has a parameter \"id\" that is not described",
+        ),
         (openapi(json!({})), "a OpenApi a__x"),
         (json!({ "identifier": "x", "openapi_url": "u" }), "api: there are none"),
-        (json!({ "identifier": "x", "type": "standalone", "api": [{ "name": "n", "url": "nowhere" }] }), "type: plugins of type \"standalone\" draw pages of their own, which is not done here\napi.0.url: \"nowhere\" is no address to ask: \"\" is not an address that can be asked: it must begin with http:// or https://"),
+        (
+            json!({ "identifier": "x", "type": "standalone", "api": [{ "name": "n", "url": "nowhere" }] }),
+            "type: plugins of type \"standalone\" draw pages of their own, which is not done here\napi.0.url: \"nowhere\" is no address to ask: \"\" is not an address that can be asked: it must begin with http:// or https://",
+        ),
         (json!({ "builtin": "oracle" }), "builtin: the house has no tool \"oracle\""),
     ] {
         assert_eq!(told(&document, &Choices::default()), expected, "{document}");
     }
-    let chosen = |names: &[&str]| Choices { operations: Some(names.iter().map(|name| (*name).to_owned()).collect()), ..Choices::default() };
+    let chosen = |names: &[&str]| Choices {
+        operations: Some(names.iter().map(|name| (*name).to_owned()).collect()),
+        ..Choices::default()
+    };
     assert_eq!(told(&openapi(json!({})), &chosen(&["GET /x"])), "a OpenApi a__x");
     assert_eq!(told(&openapi(json!({})), &chosen(&["x", "y"])), "operations.1: there is no operation \"y\"");
 }

@@ -31,7 +31,11 @@ async fn without_read_files_no_byte_of_a_file_is_handed_over() {
     assert!(!log.contains("合同"), "not even its name: {log}");
     assert!(service.lines().is_empty());
 
-    house.gateway.change(&house.admin, "file-analyzer", grants(&["net:127.0.0.1", "read:files"])).await.expect("granted");
+    house
+        .gateway
+        .change(&house.admin, "file-analyzer", grants(&["net:127.0.0.1", "read:files"]))
+        .await
+        .expect("granted");
     assert_eq!(house.gateway.consult(&house.admin, None, "", &[pdf()]).await.len(), 1);
     assert_eq!(service.lines().len(), 2);
     house.gateway.change(&house.admin, "file-analyzer", grants(&["net:127.0.0.1"])).await.expect("taken back");
@@ -80,7 +84,9 @@ async fn private_addresses_behind_a_name_and_metadata_services_are_refused_when_
         let refused = house.refused(metadata).await;
         assert!(refused.contains("may not be contacted"), "{url}: {refused}");
     }
-    for url in ["file:///etc/passwd", "gopher://127.0.0.1/", "http://user:pw@example.com/", "ftp://example.com", "example.com"] {
+    for url in
+        ["file:///etc/passwd", "gopher://127.0.0.1/", "http://user:pw@example.com/", "ftp://example.com", "example.com"]
+    {
         let refused = house.refused(order(description(url))).await;
         assert!(refused.starts_with("servers.0.url: "), "{url}: {refused}");
     }

@@ -82,7 +82,14 @@ async fn answer(State(seen): State<Arc<Mutex<Vec<Seen>>>>, request: Request) -> 
         "/moved" => redirect("/orders/1"),
         "/away" => redirect("http://169.254.169.254/latest/meta-data"),
         "/around" => redirect("/around"),
-        "/sideways" => redirect(&format!("http://localhost:{}/orders/1", head.headers.get("host").and_then(|host| host.to_str().ok()).and_then(|host| host.rsplit(':').next()).unwrap_or("1"))),
+        "/sideways" => redirect(&format!(
+            "http://localhost:{}/orders/1",
+            head.headers
+                .get("host")
+                .and_then(|host| host.to_str().ok())
+                .and_then(|host| host.rsplit(':').next())
+                .unwrap_or("1")
+        )),
         path => axum::Json(json!({ "path": path, "query": head.uri.query(), "sent": sent })).into_response(),
     }
 }
