@@ -8,6 +8,8 @@ use domain::{Batch, Clock, Failure, Finish, ModelError, Reply, Task, Tokens, Tur
 use futures_util::StreamExt;
 use ledger::Permit;
 
+use crate::rounds::joined;
+
 /// How an answer ended.
 #[derive(Debug, Clone)]
 pub struct Ending {
@@ -28,6 +30,8 @@ pub struct Ending {
 pub struct Answer {
     reply: Reply,
     meter: Meter,
+    /// What the parts of the same turn before it used.
+    before: Usage,
     ended: Option<(Finish, Option<Failure>)>,
 }
 
@@ -47,7 +51,13 @@ impl Answer {
             delivered: false,
             reported: None,
         };
-        Answer { reply, meter, ended: None }
+        Answer { reply, meter, before: Usage::default(), ended: None }
+    }
+
+    /// The same, after parts of its turn that used so much.
+    pub(crate) fn after(mut self, before: Usage) -> Self {
+        self.before = before;
+        self
     }
 
     /// The same, to a request for this.
@@ -82,7 +92,7 @@ impl Answer {
             };
             self.take(&mut batch);
             // An answer that has come to its end is spent: it is handed over and booked, not withheld and booked.
-            if let Err(over) = permit.delivered(self.meter.usage())
+            if let Err(over) = permit.delivered(joined(self.before, self.meter.usage()))
                 && self.ended.is_none()
             {
                 let message = over.to_string();

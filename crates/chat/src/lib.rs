@@ -6,7 +6,9 @@ mod answer;
 mod context;
 mod live;
 mod persona;
+mod prompted;
 mod replay;
+mod rounds;
 mod similarity;
 mod title;
 mod tryout;
@@ -21,6 +23,7 @@ use models::Models;
 use store::Store;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tools::Gateway;
 
 pub use answer::{Answer, Ending};
 pub use live::{Follow, Happened, Notice, Step, TurnChange};
@@ -91,6 +94,7 @@ struct House {
     store: Store,
     models: Models,
     ledger: Ledger,
+    tools: Gateway,
     clock: Arc<dyn Clock>,
     ids: Ids,
     live: live::Turns,
@@ -105,7 +109,14 @@ struct House {
 impl Chat {
     /// Joins the parts and starts the tick that writes what running answers have gained (every 100 ms, all of them in one
     /// record).
-    pub fn start(store: Store, models: Models, ledger: Ledger, clock: Arc<dyn Clock>, ids: Ids) -> Chat {
+    pub fn start(
+        store: Store,
+        models: Models,
+        ledger: Ledger,
+        tools: Gateway,
+        clock: Arc<dyn Clock>,
+        ids: Ids,
+    ) -> Chat {
         let chat = Chat {
             house: Arc::new(House {
                 live: live::Turns::new(),
@@ -117,6 +128,7 @@ impl Chat {
                 store,
                 models,
                 ledger,
+                tools,
                 clock,
                 ids,
             }),

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use domain::{
     AssistantId, Author, Batch, Caller, ClientBody, ConversationId, Failure, Finish, KeyBudget, KeyScope, Message,
-    MessageId, ModelError, ModelState, Priority, Prompt, Provenance, Reply, Route, Sampling, Task, Tokens, TurnEvent,
-    TurnId,
+    MessageId, ModelError, ModelState, Priority, Prompt, Provenance, Reply, Route, Sampling, Task, Tokens, ToolRound,
+    ToolSpec, ToolStep, TurnEvent, TurnId, Usage,
 };
 use futures_util::FutureExt;
 use ledger::{Outcome, Permit};
@@ -17,9 +17,10 @@ use store::{Asked, FinalAnswer, NewAnswer, NewConversation, NewMessage, Record, 
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::answer::{self, Answer, Ending};
-use crate::context;
+use crate::context::{self, Context};
 use crate::live::{Follow, Happened, LiveTurn, Notice, Place, TurnChange};
-use crate::{Chat, Error, House};
+use crate::rounds::{Heard, ROUNDS, joined};
+use crate::{Chat, Error, House, prompted};
 
 /// The door's name in usage rows and metrics.
 const PORTAL: &str = "portal";
@@ -112,6 +113,12 @@ struct Work {
     system_prompt: Option<String>,
     sampling: Sampling,
     history: Vec<Message>,
+    /// What the model may call.
+    offered: Vec<ToolSpec>,
+    /// Whether it is told of them in its instructions: it has no words of its own for them.
+    in_words: bool,
+    /// What it called so far.
+    rounds: Vec<ToolRound>,
 }
 
 /// What is kept with an answer beside what was said and measured.
@@ -121,6 +128,8 @@ struct Noted {
     trimmed: Option<(u32, u32)>,
     /// Absent as long as nobody has answered.
     provenance: Option<Provenance>,
+    /// What tools did.
+    steps: Vec<ToolStep>,
 }
 
 impl Chat {
@@ -171,6 +180,8 @@ impl Chat {
             model: meant.id,
             task,
             messages: Vec::new(),
+            tools: Vec::new(),
+            rounds: Vec::new(),
             sampling: Sampling::default(),
             stream: request.stream,
             body: Some(request.body),
@@ -318,7 +329,9 @@ impl House {
                 (own.or_else(|| ask.default_system_prompt.clone()), sampling)
             }
         };
-        Ok((asked, Work { card, system_prompt, sampling, history }))
+        let (offered, rounds) = (self.tools.offered(caller), Vec::new());
+        let in_words = !offered.is_empty() && self.knows_no_tools(caller, &card.id).await;
+        Ok((asked, Work { card, system_prompt, sampling, history, offered, in_words, rounds }))
     }
 
     /// The messages from the root to `leaf`, as the model reads them.
@@ -363,7 +376,11 @@ impl House {
             ..answer::never_began(Finish::Interrupted, None)
         });
         let (text, thought) = live.close();
-        let Noted { trimmed, provenance } = noted;
+        let Noted { trimmed, provenance, steps } = noted;
+        let provenance = match provenance {
+            None if steps.is_empty() => None,
+            known => Some(Provenance { steps, ..known.unwrap_or_default() }),
+        };
         let stored = FinalAnswer { id: live.place.answer, text, thought, trimmed, provenance };
         let finished = |unsaved| Happened::Finished {
             finish: ending.finish,
@@ -386,22 +403,55 @@ impl House {
         self.live.announce(&live, TurnChange::Finished);
     }
 
-    /// Context, model, reply: what can be stopped.
-    async fn answer(&self, live: &Arc<LiveTurn>, permit: &mut Permit, work: Work, noted: &mut Noted) -> Ending {
+    /// Plugins, context, model, reply, and round by round what the model has tools do: what can be stopped.
+    async fn answer(&self, live: &Arc<LiveTurn>, permit: &mut Permit, mut work: Work, noted: &mut Noted) -> Ending {
         let asked = self.clock.monotonic();
         self.live.tell(live, vec![TurnEvent::Started { turn: live.turn, model: work.card.id.clone() }]);
         permit.answered_by(&work.card.provider);
-        let opening = self.open(live, permit, work, noted);
-        let opened = tokio::select! {
+        let caller = *permit.caller();
+        let stopped = answer::never_began(Finish::Stopped, None);
+        let room = context::prompt_budget(work.card.context, work.sampling.max_tokens) / 2;
+        noted.steps = tokio::select! {
             biased;
-            () = live.stop.cancelled() => return answer::never_began(Finish::Stopped, None),
-            opened = opening => opened,
+            () = live.stop.cancelled() => return stopped,
+            steps = self.consult(live, &caller, &mut work.history, room) => steps,
         };
-        let (reply, prompt) = match opened {
-            Ok(opened) => opened,
-            Err(failure) => return answer::never_began(Finish::Failed, Some(failure)),
-        };
-        let mut answer = Answer::new(reply, Arc::clone(&self.clock), asked, prompt);
+        let mut so_far: Option<Ending> = None;
+        loop {
+            let used = so_far.as_ref().map_or_else(Usage::default, |ending| ending.usage);
+            let opened = tokio::select! {
+                biased;
+                () = live.stop.cancelled() => return followed(so_far, stopped),
+                opened = self.open(live, permit, &mut work, noted) => opened,
+            };
+            let (reply, prompt) = match opened {
+                Ok(opened) => opened,
+                Err(failure) => return followed(so_far, answer::never_began(Finish::Failed, Some(failure))),
+            };
+            let answer = Answer::new(reply, Arc::clone(&self.clock), asked, prompt).after(used);
+            let mut heard = Heard::after(&work.rounds, work.in_words);
+            let ending = followed(so_far, self.read(live, permit, answer, &mut heard).await);
+            let calls = !work.offered.is_empty() && !heard.calls.is_empty();
+            if !calls || !matches!(ending.finish, Finish::ToolCalls | Finish::Stop) {
+                return ending;
+            }
+            if work.rounds.len() == ROUNDS {
+                let message = format!("the model called tools {ROUNDS} times without coming to an answer");
+                let failure = Some(Failure { code: "tool_limit".into(), message });
+                return Ending { finish: Finish::Failed, failure, ..ending };
+            }
+            let round = tokio::select! {
+                biased;
+                () = live.stop.cancelled() => return Ending { finish: Finish::Stopped, ..ending },
+                round = self.call_tools(live, &caller, heard, &mut noted.steps) => round,
+            };
+            work.rounds.push(round);
+            so_far = Some(ending);
+        }
+    }
+
+    /// Reads one answer to its end, and tells the turn's readers.
+    async fn read(&self, live: &Arc<LiveTurn>, permit: &mut Permit, mut answer: Answer, heard: &mut Heard) -> Ending {
         loop {
             let batch = tokio::select! {
                 biased;
@@ -411,11 +461,21 @@ impl House {
                 }
                 batch = answer.next(permit) => batch,
             };
-            match batch {
-                Some(Batch { events, .. }) => self.live.tell(live, events),
-                None => return answer.ending(),
-            }
+            let Some(Batch { events, .. }) = batch else { break };
+            self.live.tell(live, heard.take(events));
         }
+        let rest = heard.end();
+        if !rest.is_empty() {
+            self.live.tell(live, rest);
+        }
+        answer.ending()
+    }
+
+    /// Whether a test of the model found that it cannot call tools.
+    async fn knows_no_tools(&self, caller: &Caller, model: &str) -> bool {
+        let found = self.store.capabilities(caller.tenant, model).await.ok().flatten();
+        let rows = found.map(|(_, matrix)| matrix).and_then(|matrix| matrix.as_array().cloned()).unwrap_or_default();
+        rows.iter().any(|row| row["capability"] == "tools" && row["answer"] == "no")
     }
 
     /// Assembles the context, holds its tokens and asks the model. Where the model finds the prompt too long after all (its
@@ -424,13 +484,13 @@ impl House {
         &self,
         live: &Arc<LiveTurn>,
         permit: &mut Permit,
-        mut work: Work,
+        work: &mut Work,
         noted: &mut Noted,
     ) -> Result<(Reply, Tokens), Failure> {
         let mut budget = context::prompt_budget(work.card.context, work.sampling.max_tokens);
         let mut attempts = 0;
         loop {
-            let context = context::assemble(work.system_prompt.as_deref(), work.history.clone(), budget);
+            let mut context = work.context(budget);
             if context.trimmed != noted.trimmed {
                 noted.trimmed = context.trimmed;
                 if let Some((messages, tokens)) = context.trimmed {
@@ -448,7 +508,7 @@ impl House {
                 }
             }
             let more = context.messages.len() > 1 + usize::from(work.system_prompt.is_some());
-            let mut prompt = Prompt::chat(context.messages, work.sampling.clone());
+            let mut prompt = work.prompt(std::mem::take(&mut context.messages));
             prompt.model.clone_from(&work.card.id);
             let conversation = Some(live.place.conversation);
             let errand = Errand { conversation, priority: Priority::Interactive, longest: None };
@@ -458,7 +518,7 @@ impl House {
             match self.models.open_along(&caller, errand, prompt, &mut route, &mut notice).await {
                 Ok(reply) => {
                     permit.answered_by(&reply.route.provider);
-                    noted.provenance = Some(Provenance { route: reply.route.clone(), dropped: reply.dropped.clone() });
+                    noted.provenance = Some(provenance(reply.route.clone(), reply.dropped.clone()));
                     return Ok((reply, context.tokens));
                 }
                 Err(ModelError::Rejected { code: Some(code), .. })
@@ -467,14 +527,69 @@ impl House {
                     budget = context.tokens.0.min(budget) * 6 / 10;
                     attempts += 1;
                 }
+                // It says that it takes no tools: it is told of them in words.
+                Err(ModelError::Rejected { message, .. }) if work.refused_tools(&message) => work.in_words = true,
                 Err(error) => {
                     // Nobody answered: who was asked is worth knowing all the more.
-                    noted.provenance = Some(Provenance { route, dropped: Vec::new() });
+                    noted.provenance = Some(provenance(route, Vec::new()));
                     return Err(answer::failure_of(&error));
                 }
             }
         }
     }
+}
+
+impl Work {
+    /// What the model gets to read, tools and rounds counted in.
+    fn context(&self, budget: u32) -> Context {
+        let system = match self.in_words {
+            true => Some(prompted::instructions(self.system_prompt.as_deref(), &self.offered)),
+            false => self.system_prompt.clone(),
+        };
+        let estimate = |text: &str| Tokens::estimate(text);
+        let mut tokens: Tokens = (self.rounds.iter())
+            .flat_map(|round| {
+                round.answers.iter().chain(round.calls.iter().map(|call| &call.arguments)).chain([&round.text])
+            })
+            .map(|text| estimate(text))
+            .sum();
+        if !self.in_words {
+            tokens = tokens
+                + self
+                    .offered
+                    .iter()
+                    .map(|tool| estimate(&format!("{}{}", tool.description, tool.parameters)))
+                    .sum::<Tokens>();
+        }
+        let mut context = context::assemble(system.as_deref(), self.history.clone(), budget.saturating_sub(tokens.0));
+        context.tokens = context.tokens + tokens;
+        context
+    }
+
+    fn prompt(&self, mut messages: Vec<Message>) -> Prompt {
+        if self.in_words {
+            messages.extend(prompted::messages(&self.rounds));
+            return Prompt::chat(messages, self.sampling.clone());
+        }
+        let (tools, rounds) = (self.offered.clone(), self.rounds.clone());
+        Prompt { tools, rounds, ..Prompt::chat(messages, self.sampling.clone()) }
+    }
+
+    /// Whether a refusal is of the tools on offer (Ollama, vLLM without a parser for them).
+    fn refused_tools(&self, message: &str) -> bool {
+        let message = message.to_ascii_lowercase();
+        !self.offered.is_empty() && !self.in_words && message.contains("tool")
+    }
+}
+
+fn provenance(route: Route, dropped: Vec<String>) -> Provenance {
+    Provenance { route, dropped, steps: Vec::new() }
+}
+
+/// How a turn ended whose answer came in parts: as the last did, after all that was used.
+fn followed(first: Option<Ending>, then: Ending) -> Ending {
+    let Some(first) = first else { return then };
+    Ending { usage: joined(first.usage, then.usage), ttft_ms: first.ttft_ms.or(then.ttft_ms), ..then }
 }
 
 /// A passing turn's answer, read by its door. Dropping it before [`Passing::settle`] is a client that left: the back end is told

@@ -131,7 +131,7 @@ pub enum TurnEvent {
     },
     /// A piece of a tool call by the model.
     ToolCalled {
-        /// Which of the parallel calls.
+        /// Which of the turn's calls; parallel ones follow each other.
         index: u32,
         /// The call's id, on its first piece.
         id: Option<String>,
@@ -139,6 +139,22 @@ pub enum TurnEvent {
         name: Option<String>,
         /// A piece of the JSON arguments.
         arguments: String,
+    },
+    /// A tool was asked before the model, by a file or by the question; its answer stands in the context.
+    Consulted {
+        /// What was done.
+        step: crate::ToolStep,
+        /// The beginning of what it answered, or why it failed.
+        text: String,
+    },
+    /// A tool's answer to a call; the model goes on with it.
+    ToolAnswered {
+        /// The `index` of its call.
+        index: u32,
+        /// What was done.
+        step: crate::ToolStep,
+        /// The beginning of what it answered, or why it failed.
+        text: String,
     },
     /// What it used. At most one, before `Finished`.
     Used {

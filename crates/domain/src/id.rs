@@ -69,6 +69,8 @@ ids! {
     AssistantId;
     /// A text that is kept to ask with.
     PromptId;
+    /// A plugin that is installed.
+    PluginId;
 }
 
 impl TenantId {

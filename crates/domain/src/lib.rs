@@ -12,6 +12,7 @@ mod message;
 mod model;
 mod prompt;
 mod scope;
+mod tool;
 mod usage;
 
 pub use act::Act;
@@ -20,7 +21,7 @@ pub use clock::{Clock, SystemClock, Timestamp};
 pub use event::{Batch, Dialect, Failure, Finish, TurnEvent, Wire};
 pub use id::{
     AssistantId, ConversationId, DatasetId, ExampleId, FileId, Ids, InvitationId, JobId, KeyId, MessageId,
-    ParseIdError, PersonId, PromptId, ProviderId, ReplayId, SessionId, TenantId, TurnId,
+    ParseIdError, PersonId, PluginId, PromptId, ProviderId, ReplayId, SessionId, TenantId, TurnId,
 };
 pub use message::{Author, Message, Rating, Verdict};
 pub use model::{
@@ -28,6 +29,7 @@ pub use model::{
 };
 pub use prompt::{ClientBody, OnBehalf, Priority, Prompt, Sampling, Task};
 pub use scope::{KeyBudget, KeyScope};
+pub use tool::{Attachment, Tool, ToolCall, ToolError, ToolInput, ToolRound, ToolSpec, ToolStep};
 pub use usage::{Confidence, Tokens, Usage};
 
 #[cfg(feature = "testing")]

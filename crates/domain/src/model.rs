@@ -284,6 +284,9 @@ pub struct Provenance {
     pub route: Route,
     /// As [`Reply::dropped`].
     pub dropped: Vec<String>,
+    /// What tools did for it, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<crate::ToolStep>,
 }
 
 impl Reply {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::{Dialect, Message, Wire};
+use crate::{Dialect, Message, ToolRound, ToolSpec, Wire};
 
 /// What a model is asked for. Each is one endpoint of the OpenAI dialect, and all of them take the same line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -133,6 +133,10 @@ pub struct Prompt {
     pub task: Task,
     /// The conversation, oldest first. Empty where `body` carries the client's own.
     pub messages: Vec<Message>,
+    /// The tools on offer.
+    pub tools: Vec<ToolSpec>,
+    /// What was called already for the last of `messages`, oldest first.
+    pub rounds: Vec<ToolRound>,
     /// How tokens are chosen. Not looked at where `body` carries the client's own.
     pub sampling: Sampling,
     /// Whether the back end is asked to stream.
@@ -147,6 +151,7 @@ impl Prompt {
     /// A streamed chat from its messages; the router fills in the model.
     pub fn chat(messages: Vec<Message>, sampling: Sampling) -> Self {
         let (model, task) = (String::new(), Task::Chat);
-        Prompt { model, task, messages, sampling, stream: true, body: None, on_behalf: None }
+        let (tools, rounds) = (Vec::new(), Vec::new());
+        Prompt { model, task, messages, tools, rounds, sampling, stream: true, body: None, on_behalf: None }
     }
 }

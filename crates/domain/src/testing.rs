@@ -9,8 +9,10 @@ use uuid::Uuid;
 use crate::{Caller, Clock, PersonId, Role, TenantId, Timestamp, Via};
 
 mod provider;
+mod tool;
 
 pub use provider::{MODEL, Offers, Stage, model_provider_suite};
+pub use tool::tool_suite;
 
 /// A member of the first tenant, one for each number.
 pub const fn somebody(number: u128) -> Caller {

@@ -22,7 +22,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use tower_service::Service;
 
-use crate::policy::{Policy, is_localhost};
+use crate::policy::{Opening, Policy, is_localhost};
 use crate::pool::{Body, Pool, Trouble};
 use crate::record::Record;
 use crate::{Contact, Error, Origin, Rule};
@@ -82,6 +82,14 @@ impl Egress {
     /// errand may reach is open to nobody else, and is gone with it.
     pub fn errand(&self) -> Egress {
         let policy = Arc::new(self.policy.configured_alone());
+        let dialer = Dialer::new(policy.clone(), self.tls.clone(), self.dialer.timeout);
+        Egress::over(dialer, policy, self.tls.clone(), self.record.clone(), self.clock.clone())
+    }
+
+    /// A client for a program that is not the house's own, in the same record: it reaches these origins and no others, whatever
+    /// the configuration lists, and private addresses only where an opening says so.
+    pub fn confined(&self, openings: Vec<Opening>) -> Egress {
+        let policy = Arc::new(self.policy.confined(openings));
         let dialer = Dialer::new(policy.clone(), self.tls.clone(), self.dialer.timeout);
         Egress::over(dialer, policy, self.tls.clone(), self.record.clone(), self.clock.clone())
     }
@@ -254,7 +262,8 @@ impl Service<Name> for Resolver {
     }
 
     fn call(&mut self, name: Name) -> Self::Future {
-        if is_localhost(&name.as_str().to_ascii_lowercase()) {
+        let host = name.as_str().trim_end_matches('.').to_ascii_lowercase();
+        if is_localhost(&host) {
             let near: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
             let addresses: Vec<SocketAddr> = near.iter().map(|ip| SocketAddr::new(*ip, 0)).collect();
             return Box::pin(std::future::ready(Ok(addresses.into_iter())));
@@ -265,7 +274,7 @@ impl Service<Name> for Resolver {
             let mut refused = None;
             let mut allowed = Vec::new();
             for address in found.await? {
-                match policy.check_address(address.ip()) {
+                match policy.check_found(&host, address.ip()) {
                     Ok(()) => allowed.push(address),
                     Err(reason) => refused = Some(reason),
                 }

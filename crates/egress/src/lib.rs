@@ -11,6 +11,6 @@ mod record;
 
 pub use client::{Egress, Options};
 pub use error::Error;
-pub use policy::{Origin, Rule};
+pub use policy::{Opening, Origin, Rule};
 pub use pool::Body;
 pub use record::Contact;

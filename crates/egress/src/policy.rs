@@ -41,6 +41,11 @@ impl Origin {
         &self.host
     }
 
+    /// Whether the host is an address or this machine, and no name that leads somewhere.
+    pub fn is_written_out(&self) -> bool {
+        is_localhost(&self.host) || self.host.parse::<IpAddr>().is_ok()
+    }
+
     /// The port, the scheme's own where none was given.
     pub fn port(&self) -> u16 {
         self.port
@@ -144,17 +149,33 @@ pub(crate) struct Policy {
     configured: Vec<Rule>,
     /// Added at run time: a provider is allowed by being added.
     added: RwLock<Vec<Origin>>,
+    /// Of a confined client: all that it may reach. The lists above open nothing for it then.
+    confined: Option<Vec<Opening>>,
     offline: bool,
+}
+
+/// One origin that a confined client may reach.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opening {
+    /// Scheme, host and port.
+    pub origin: Origin,
+    /// Whether it may lie in this machine or in a private network, also where a name leads there.
+    pub private: bool,
 }
 
 impl Policy {
     pub(crate) fn new(configured: Vec<Rule>, offline: bool) -> Self {
-        Policy { configured, added: RwLock::new(Vec::new()), offline }
+        Policy { configured, added: RwLock::new(Vec::new()), confined: None, offline }
     }
 
     /// The same rules without what was added at run time.
     pub(crate) fn configured_alone(&self) -> Self {
         Policy::new(self.configured.clone(), self.offline)
+    }
+
+    /// A policy of these openings and no others.
+    pub(crate) fn confined(&self, openings: Vec<Opening>) -> Self {
+        Policy { confined: Some(openings), ..self.configured_alone() }
     }
 
     pub(crate) fn allow(&self, origin: Origin) {
@@ -171,7 +192,19 @@ impl Policy {
     /// Whether a request may be sent to this origin. A name's addresses are looked at when it has been resolved.
     pub(crate) fn check(&self, origin: &Origin) -> Result<(), String> {
         let address: Option<IpAddr> = origin.host.parse().ok();
-        let listed = self.configured.iter().any(|rule| rule.covers(origin, address)) || self.has_added(origin);
+        if let Some(openings) = &self.confined {
+            let opening = openings.iter().find(|opening| opening.origin == *origin);
+            let opening = opening.ok_or_else(|| "it is none of the addresses that were allowed for this".to_owned())?;
+            if is_localhost(&origin.host) && !opening.private {
+                return Err("it is this machine, which was not allowed".to_owned());
+            }
+            if let Some(address) = address {
+                self.check_found(&origin.host, address)?;
+            }
+        }
+        let listed = self.confined.is_some()
+            || self.configured.iter().any(|rule| rule.covers(origin, address))
+            || self.has_added(origin);
         if !listed {
             return Err("it is not on the list of allowed hosts".to_owned());
         }
@@ -182,6 +215,20 @@ impl Policy {
             }
             None => Ok(()),
         }
+    }
+
+    /// Whether a connection may be made to this address, which a name led to.
+    pub(crate) fn check_found(&self, host: &str, address: IpAddr) -> Result<(), String> {
+        if let Some(openings) = &self.confined {
+            let private = openings.iter().any(|opening| opening.private && opening.origin.host == host);
+            let within = inner(address);
+            if !private && !is_public(within) {
+                return Err(format!("{address} is not a public address, and private ones were not allowed"));
+            }
+            // However it is wrapped, what is never meant is never meant.
+            self.check_address(within)?;
+        }
+        self.check_address(address)
     }
 
     /// Whether a connection may be made to this address, however it was found.
@@ -215,6 +262,33 @@ fn is_near(address: IpAddr) -> bool {
             v4.is_loopback() || v4.is_private() || v4.is_link_local() || shared
         }
         IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
+    }
+}
+
+/// The IPv4 address inside an IPv6 one: mapped (RFC 4291), NAT64 (RFC 6052), 6to4 (RFC 3056); else the address itself.
+fn inner(address: IpAddr) -> IpAddr {
+    let IpAddr::V6(v6) = address.to_canonical() else { return address.to_canonical() };
+    let v4 = |high: u16, low: u16| IpAddr::V4(((u32::from(high) << 16) | u32::from(low)).into());
+    match v6.segments() {
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => v4(high, low),
+        [0x2002, high, low, ..] => v4(high, low),
+        [0, 0, 0, 0, 0, 0, high, low] if high != 0 => v4(high, low),
+        _ => IpAddr::V6(v6),
+    }
+}
+
+/// Whether an address lies in the public network: neither near nor kept for documentation, tests or the future (RFC 6890).
+fn is_public(address: IpAddr) -> bool {
+    if is_near(address) || never(address).is_some() {
+        return false;
+    }
+    match address {
+        IpAddr::V4(v4) => match v4.octets() {
+            [0 | 240..=255, ..] | [192, 0, 0, _] | [198, 18 | 19, ..] => false,
+            _ => !v4.is_documentation(),
+        },
+        // Global unicast alone; the rest is local or kept.
+        IpAddr::V6(v6) => v6.segments()[0] & 0xe000 == 0x2000 && v6.segments()[..2] != [0x2001, 0xdb8],
     }
 }
 

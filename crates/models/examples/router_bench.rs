@@ -77,6 +77,8 @@ async fn choices(models: &Models, alias: &str, requests: u32) -> Result<Duration
         model: alias.to_owned(),
         task: Task::Chat,
         messages: Vec::new(),
+        tools: Vec::new(),
+        rounds: Vec::new(),
         sampling: Sampling::default(),
         stream: false,
         body: Some(ClientBody::json(body.into(), false)),

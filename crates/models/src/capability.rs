@@ -282,6 +282,8 @@ impl Test<'_> {
             model: self.model.to_owned(),
             task,
             messages: Vec::new(),
+            tools: Vec::new(),
+            rounds: Vec::new(),
             sampling: Sampling::default(),
             stream,
             body: Some(ClientBody::json(bytes.into_bytes().into(), false)),

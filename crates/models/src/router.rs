@@ -239,6 +239,8 @@ async fn question(place: &Place, asked: &Asked<'_>, notice: Notice<'_>) -> Resul
         model: deployment.name.clone(),
         task: prompt.task,
         messages: prompt.messages.clone(),
+        tools: prompt.tools.clone(),
+        rounds: prompt.rounds.clone(),
         sampling: prompt.sampling.clone(),
         stream: prompt.stream,
         body: prompt.body.clone(),

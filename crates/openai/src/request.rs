@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 
-use domain::{Message, Prompt, Sampling, Task};
+use domain::{Author, Message, Prompt, Sampling, Task, ToolCall, ToolRound};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use crate::{Error, ToolCallPiece};
+use crate::{Error, FunctionPiece, ToolCallPiece};
 
 /// The body of `POST /v1/chat/completions`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -226,9 +226,38 @@ impl ChatRequest {
 
     /// The request for a prompt made in the house; asks for usage where it streams.
     pub fn of(prompt: &Prompt) -> ChatRequest {
-        let messages = prompt.messages.iter().map(ChatMessage::from).collect();
-        ChatRequest { model: prompt.model.clone(), messages, params: Params::of(prompt), ..ChatRequest::default() }
+        let mut messages: Vec<ChatMessage> = prompt.messages.iter().map(ChatMessage::from).collect();
+        prompt.rounds.iter().for_each(|round| messages.extend(said_and_answered(round)));
+        let mut params = Params::of(prompt);
+        if !prompt.tools.is_empty() {
+            let tools = prompt.tools.iter().map(|tool| json!({ "type": "function", "function": tool })).collect();
+            params.extra.insert("tools".to_owned(), Value::Array(tools));
+        }
+        ChatRequest { model: prompt.model.clone(), messages, params, ..ChatRequest::default() }
     }
+}
+
+/// A round of calls as the dialect says it: what the model asked for, and a message for each answer.
+fn said_and_answered(round: &ToolRound) -> Vec<ChatMessage> {
+    let call = |call: &ToolCall| ToolCallPiece {
+        id: Some(call.id.clone()),
+        kind: Some("function".to_owned()),
+        function: FunctionPiece { name: Some(call.name.clone()), arguments: call.arguments.clone() },
+        ..ToolCallPiece::default()
+    };
+    let said = ChatMessage {
+        role: Author::Assistant.as_str().to_owned(),
+        content: Some(Content::Text(round.text.clone())).filter(|_| !round.text.is_empty()),
+        tool_calls: round.calls.iter().map(call).collect(),
+        ..ChatMessage::default()
+    };
+    let answer = |(call, text): (&ToolCall, &String)| {
+        let mut extra = Map::new();
+        extra.insert("tool_call_id".to_owned(), call.id.clone().into());
+        let (role, content) = (Author::Tool.as_str().to_owned(), Some(Content::Text(text.clone())));
+        ChatMessage { role, content, extra, ..ChatMessage::default() }
+    };
+    std::iter::once(said).chain(round.calls.iter().zip(&round.answers).map(answer)).collect()
 }
 
 impl CompletionRequest {

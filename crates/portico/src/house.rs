@@ -19,6 +19,7 @@ use store::{Place, Store};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tools::{Gateway, Vault};
 use tuning::{Datasets, Jobs};
 
 use crate::config::{Config, Database, Metrics, Mistakes};
@@ -115,7 +116,11 @@ impl House {
         let datasets = Datasets::new(store.clone());
         let (folder_of_jobs, trainer) = (crate::training::folder(config), crate::training::trainer());
         let training = Jobs::new(store.clone(), datasets.clone(), folder_of_jobs, trainer);
-        let chat = Chat::start(store.clone(), models.clone(), ledger.clone(), Arc::clone(&clock), ids.clone());
+        let vault = Box::new(Sealing(Envelope::new(&key.0)));
+        let tools = Gateway::new(store.clone(), Arc::clone(&egress), vault, Arc::clone(&clock));
+        tools.reload(TenantId::FIRST).await?;
+        let (now, new) = (Arc::clone(&clock), ids.clone());
+        let chat = Chat::start(store.clone(), models.clone(), ledger.clone(), tools.clone(), now, new);
 
         let own_port = listener.local_addr()?.port();
         let public_url = config.url(listener.local_addr()?);
@@ -149,6 +154,7 @@ impl House {
             shelves: Arc::new(shelves),
             datasets,
             training: training.clone(),
+            tools,
             ledger,
             clock,
             ids,
@@ -247,6 +253,19 @@ impl House {
             }
         }
         Ok(())
+    }
+}
+
+/// The secrets of plugins, sealed with the key of this house.
+struct Sealing(Envelope);
+
+impl Vault for Sealing {
+    fn seal(&self, label: &str, plain: &[u8]) -> Option<Vec<u8>> {
+        self.0.seal(label, plain).ok()
+    }
+
+    fn open(&self, label: &str, sealed: &[u8]) -> Option<Vec<u8>> {
+        self.0.open(label, sealed).ok()
     }
 }
 

@@ -32,6 +32,7 @@ use models::Models;
 use store::Store;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tools::Gateway;
 use tuning::{Datasets, Jobs};
 
 pub use catalog::{Catalog, CatalogError, Fixed};
@@ -70,6 +71,8 @@ pub struct Parts {
     pub datasets: Datasets,
     /// What teaches them.
     pub training: Jobs,
+    /// What plugins there are.
+    pub tools: Gateway,
     /// What is used.
     pub ledger: Ledger,
     /// What time it is.

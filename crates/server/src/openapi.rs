@@ -6,7 +6,7 @@ use utoipa::OpenApi;
 
 use crate::portal::{
     accounts, adapters, aliases, assistants, bootstrap, conversations, datasets, keys, library, models, people,
-    prompts, ratings, replays, search, training, transfer, turns,
+    plugins, prompts, ratings, replays, search, training, transfer, turns,
 };
 
 #[derive(OpenApi)]
@@ -130,6 +130,13 @@ use crate::portal::{
         prompts::create,
         prompts::change,
         prompts::remove,
+        plugins::list,
+        plugins::check,
+        plugins::install,
+        plugins::change,
+        plugins::remove,
+        plugins::attempt,
+        plugins::calls,
         conversations::list,
         conversations::create,
         conversations::read,

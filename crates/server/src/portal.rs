@@ -12,6 +12,7 @@ pub(crate) mod keys;
 pub(crate) mod library;
 pub(crate) mod models;
 pub(crate) mod people;
+pub(crate) mod plugins;
 pub(crate) mod prompts;
 pub(crate) mod ratings;
 pub(crate) mod replays;

@@ -13,7 +13,7 @@ use crate::openai::{DialectProblem, completions, files, models as openai_models,
 use crate::portal::models::{capabilities, deployments, families, found, import, installed};
 use crate::portal::{
     accounts, adapters, aliases, assistants, bootstrap, conversations, datasets, keys, library, models, people,
-    prompts, ratings, replays, search, training, transfer, turns,
+    plugins, prompts, ratings, replays, search, training, transfer, turns,
 };
 use crate::responses::kept;
 use crate::{Problem, Server, assets, health, live, openapi, responses};
@@ -136,6 +136,12 @@ fn portal_routes() -> Router<Server> {
         .route("/personas", get(assistants::personas))
         .route("/prompts", get(prompts::list).post(prompts::create))
         .route("/prompts/{id}", put(prompts::change).delete(prompts::remove))
+        // plugins
+        .route("/plugins", get(plugins::list).post(plugins::install))
+        .route("/plugins/check", post(plugins::check))
+        .route("/plugins/{name}", patch(plugins::change).delete(plugins::remove))
+        .route("/plugins/{name}/try", post(plugins::attempt))
+        .route("/plugins/{name}/calls", get(plugins::calls))
         // conversations
         .route("/conversations", get(conversations::list).post(conversations::create))
         .route("/conversations/import", post(transfer::import))

@@ -5,7 +5,7 @@ use serde_json::Value;
 use sqlx::any::AnyRow;
 
 use crate::changes::Changed;
-use crate::rows::{Columns, clean, corrupt, json};
+use crate::rows::{Columns, clean, corrupt, hex, json, unhex};
 use crate::{Error, Store};
 
 /// A provider as it is stored.
@@ -228,14 +228,4 @@ fn provider(row: &AnyRow) -> Result<ProviderRow, Error> {
         enabled: row.flag("enabled")?,
         created_at: row.at("created_at")?,
     })
-}
-
-/// Bytes as TEXT: BLOB and BYTEA are not one word for both databases.
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let pairs = text.as_bytes().chunks(2);
-    pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
 }

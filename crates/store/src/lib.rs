@@ -19,6 +19,7 @@ mod files;
 mod insert;
 mod look;
 mod migrate;
+mod plugins;
 mod prompts;
 mod ratings;
 mod recover;
@@ -58,6 +59,7 @@ pub use datasets::{Dataset, DatasetChange, DatasetVersion, ExampleChange, Exampl
 pub use error::Error;
 pub use files::{FileRow, Listing, NewFile};
 pub use look::Look;
+pub use plugins::{NewPlugin, PluginCall, PluginChange, PluginRow};
 pub use prompts::{NewPrompt, PromptRow};
 pub use ratings::Rated;
 pub use recover::Recovered;

@@ -148,3 +148,13 @@ pub(crate) fn json<T: Serialize>(value: &T) -> Result<String, Error> {
 pub(crate) fn owner(caller: &Caller) -> (String, String) {
     (caller.tenant.to_string(), caller.person.to_string())
 }
+
+/// Bytes as TEXT: BLOB and BYTEA are not one word for both databases.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
+    let pairs = text.as_bytes().chunks(2);
+    pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
+}

@@ -252,6 +252,8 @@ fn chat(more: Value, stream: bool) -> Prompt {
         model: MODEL.to_owned(),
         task: Task::Chat,
         messages: Vec::new(),
+        tools: Vec::new(),
+        rounds: Vec::new(),
         sampling: Sampling::default(),
         stream,
         body: Some(body),

@@ -2,6 +2,7 @@
 
 #![expect(clippy::expect_used, reason = "a failed expectation is how a test says so, in its helpers too")]
 
+mod confined;
 mod tls;
 
 use std::net::SocketAddr;

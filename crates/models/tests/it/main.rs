@@ -101,6 +101,8 @@ fn asked(body: Value) -> Prompt {
         model: "mock/m".into(),
         task: if body.get("prompt").is_some() { Task::Completion } else { Task::Chat },
         messages: Vec::new(),
+        tools: Vec::new(),
+        rounds: Vec::new(),
         sampling: domain::Sampling::default(),
         stream,
         body: Some(ClientBody::json(bytes, wants_usage)),

@@ -23,6 +23,7 @@ mod doors;
 mod engines;
 mod kept;
 mod library;
+mod plugins;
 mod portal;
 mod queue;
 mod scopes;

@@ -124,6 +124,19 @@ pub(crate) struct ProvenanceView {
     queued_ms: u32,
     /// Parameters that the deployment's dialect has no word for and that were left out.
     dropped: Vec<String>,
+    /// What tools did for it, in order; absent where none did anything.
+    steps: Option<Vec<StepView>>,
+}
+
+/// [`domain::ToolStep`] in the description of the API.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct StepView {
+    plugin: String,
+    tool: String,
+    /// Why it failed; absent where it did not.
+    error: Option<String>,
+    ms: u32,
 }
 
 /// [`domain::Tried`] in the description of the API.

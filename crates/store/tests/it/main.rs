@@ -13,6 +13,7 @@ mod files;
 mod full_disk;
 mod harness;
 mod isolation;
+mod plugins;
 mod responses;
 mod schema;
 mod search;

@@ -12,6 +12,7 @@ use ledger::Ledger;
 use models::testing::Scripted;
 use models::{ModelConfig, Models, Options, ProviderConfig};
 use store::{Page, Shelf, Store};
+use tools::{Gateway, Vault};
 
 use crate::portal::{PASSWORD, ask_id};
 
@@ -44,7 +45,9 @@ async fn inside(scripted: &Scripted) -> Inside {
     let caller = identity.caller_by_session(&session).await.expect("known").expect("signed in");
     let ledger = Ledger::open(store.clone(), clock.clone(), Some(100_000)).await.expect("a ledger");
     let way_out = Egress::new(egress::Options::default(), clock.clone()).expect("a client");
-    let models = Models::new(Options::default(), Arc::new(way_out));
+    let way_out = Arc::new(way_out);
+    let tools = Gateway::new(store.clone(), Arc::clone(&way_out), Box::new(Nothing), clock.clone());
+    let models = Models::new(Options::default(), way_out);
     models.configure(vec![ProviderConfig {
         slug: "mock".into(),
         name: "Mock".into(),
@@ -57,8 +60,21 @@ async fn inside(scripted: &Scripted) -> Inside {
         max_concurrent: None,
         warm_up: false,
     }]);
-    let chat = Chat::start(store.clone(), models, ledger.clone(), clock, ids);
+    let chat = Chat::start(store.clone(), models, ledger.clone(), tools, clock, ids);
     Inside { clock: manual, store, identity, ledger, chat, caller, session }
+}
+
+/// No plugin is installed here, so nothing is sealed.
+struct Nothing;
+
+impl Vault for Nothing {
+    fn seal(&self, _: &str, _: &[u8]) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn open(&self, _: &str, _: &[u8]) -> Option<Vec<u8>> {
+        None
+    }
 }
 
 impl Inside {
