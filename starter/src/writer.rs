@@ -121,11 +121,11 @@ impl Writer {
         Ok(writer)
     }
 
-    /// Conversation `number` of a leg. In the first leg most of them teach nothing but copying: without it, nothing is found in a passage.
+    /// Conversation `number` of a leg. In the first leg a third of them teach nothing but copying.
     pub fn of_leg(&self, leg: u64, seed: u64, number: u64) -> Conversation {
         let mut dice = Dice::new(seed, number);
         match leg {
-            1 if dice.percent(85) => self.copying(&mut dice),
+            1 if dice.percent(35) => self.copying(&mut dice),
             _ => self.conversation(seed, number),
         }
     }
