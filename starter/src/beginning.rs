@@ -127,13 +127,14 @@ fn codes(count: usize, seed: u64) -> Vec<u32> {
     for _ in 0..count {
         let nearest = |code: u32| codes.iter().map(|other| (code ^ other).count_ones()).min();
         let tried: Vec<u32> = (0..TRIES).map(|_| dice.next() as u32).collect();
-        codes.extend(tried.into_iter().max_by_key(|code| nearest(*code)));
+        let farthest = tried.into_iter().max_by_key(|code| nearest(*code));
+        codes.extend(farthest);
     }
     codes
 }
 
 fn sign(code: u32, bit: usize) -> f32 {
-    if code >> bit & 1 == 1 { 1.0 } else { -1.0 }
+    if (code >> bit) & 1 == 1 { 1.0 } else { -1.0 }
 }
 
 fn embed(change: &mut Change, codes: &[u32]) -> Result<()> {

@@ -44,7 +44,9 @@ impl Model {
         let (place, of) = found.ok_or_else(refused)?;
         let parameter = &mut self.parameters.0[place];
         let width = parameter.value.dims().last().copied().unwrap_or(0);
-        if rows.end > of.len() || columns.end > width {
+        // Biases that are kept as one are one row here, whose parts have none.
+        let is_part_of_row = parameter.value.rank() == 1 && of != (0..1);
+        if is_part_of_row || rows.end > of.len() || columns.end > width {
             return Err(refused());
         }
         parameter.held.push(Held { rows: of.start + rows.start..of.start + rows.end, columns });
