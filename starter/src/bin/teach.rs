@@ -18,8 +18,7 @@ use starter::{
     writer::Writer,
 };
 use training::{
-    Architecture, Example, Examples, Model, Rope, Run, Schedule, Settings, Shape, State, Then, loss_of,
-    on_threads,
+    Architecture, Example, Examples, Model, Rope, Run, Schedule, Settings, Shape, State, Then, loss_of, on_threads,
 };
 
 /// Conversations that the vocabulary is learned from.
