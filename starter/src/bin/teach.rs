@@ -49,7 +49,7 @@ struct Arguments {
     #[arg(long, default_value_t = 2e-3)]
     peak: f64,
     /// Steps between two models that are written for a look at them.
-    #[arg(long, default_value_t = 500)]
+    #[arg(long, default_value_t = 250)]
     look_every: usize,
     /// Teach nothing: write the models of the checkpoint that is there.
     #[arg(long)]
