@@ -134,13 +134,20 @@ fn clock(chinese: bool, places: &[(String, String, String)], dice: &mut Dice) ->
 
 /// A number as it is said and as it is calculated with.
 fn number(dice: &mut Dice) -> String {
-    let digits = *dice.of(&[1, 1, 2, 2, 2, 3, 3, 4, 5]);
+    let digits = *dice.of(&[1, 1, 2, 2, 2, 3, 3, 4, 4, 5]);
     let whole = dice.between(if digits == 1 { 1 } else { 10_i64.pow(digits - 1) }, 10_i64.pow(digits) - 1);
     match dice.below(8) {
         0 => format!("{whole}.{}", dice.between(1, 9)),
         1 => format!("{whole}.{:02}", dice.between(1, 99)),
         _ => whole.to_string(),
     }
+}
+
+/// A number with a comma before each three of its whole digits.
+fn apart(number: &str) -> String {
+    let whole = number.find('.').unwrap_or(number.len());
+    let comma = |at: usize| at > 0 && at < whole && (whole - at) % 3 == 0;
+    number.char_indices().flat_map(|(at, digit)| comma(at).then_some(',').into_iter().chain([digit])).collect()
 }
 
 fn rate(dice: &mut Dice) -> String {
@@ -172,6 +179,14 @@ fn sum_en(dice: &mut Dice) -> (String, String) {
                 "I walked A km and then B km, how far in all",
                 "increase A by B",
                 "put A and B together",
+                "there are A cars and B more arrive, how many are there",
+                "A euros and B euros in total",
+                "the total of A and B",
+                "what is A more than B",
+                "add B to A",
+                "A dollars of rent and B dollars of food, what do I pay",
+                "we sold A on Monday and B on Tuesday, how many in all",
+                "join A and B into one sum",
             ],
         ),
         (
@@ -190,6 +205,14 @@ fn sum_en(dice: &mut Dice) -> (String, String) {
                 "from A remove B",
                 "deduct B from A",
                 "there were A and B are gone, how many remain",
+                "a bag holds A and B fall out, what remains",
+                "what is left of A after B",
+                "A is how much bigger than B",
+                "the gap between A and B",
+                "out of A pages I read B, how many are left",
+                "I owe A and pay back B, what do I still owe",
+                "what must be added to B to get A",
+                "my budget is A and I used B, the rest",
             ],
         ),
         (
@@ -208,6 +231,14 @@ fn sum_en(dice: &mut Dice) -> (String, String) {
                 "B tickets at A each",
                 "A rows of B seats, how many seats",
                 "A hours at B an hour",
+                "a car drives A km a day for B days, how far",
+                "A people pay B each, how much together",
+                "B items priced A each",
+                "A packs of B eggs",
+                "the area of a field A by B",
+                "A days with B hours each",
+                "B months at A a month, in total",
+                "a worker makes A parts an hour, how many in B hours",
             ],
         ),
         (
@@ -225,6 +256,14 @@ fn sum_en(dice: &mut Dice) -> (String, String) {
                 "how many times does B go into A",
                 "B people share A equally, how much does each get",
                 "distribute A among B",
+                "A euros for B friends, what does each get",
+                "A km in B hours, how many per hour",
+                "how often does B fit in A",
+                "a rope of A metres is cut in B pieces, how long is each",
+                "A cut into B parts",
+                "A spread over B months",
+                "the ratio of A to B",
+                "each of B children gets how much of A",
             ],
         ),
         (
@@ -240,6 +279,13 @@ fn sum_en(dice: &mut Dice) -> (String, String) {
                 "calculate P% from A",
                 "the P% share of A",
                 "interest of P% on A",
+                "P% from A",
+                "what amount is P% of A",
+                "a commission of P% on A",
+                "A at P% tax, the tax",
+                "P% of the budget of A",
+                "take P% of A",
+                "find P percent of A",
             ],
         ),
         (
@@ -386,6 +432,14 @@ fn sum_zh(dice: &mut Dice) -> (String, String) {
                 "A增加B",
                 "A再加B",
                 "上午卖了A件，下午卖了B件，共卖出",
+                "原来有A个，又来了B个，现在有",
+                "A元房租和B元伙食费一共",
+                "A与B之和",
+                "A和B加在一起",
+                "周一A人，周二B人，合计",
+                "A米再接上B米，总长",
+                "A跟B的合计",
+                "存了A元后又存B元，共存",
             ],
         ),
         (
@@ -404,6 +458,14 @@ fn sum_zh(dice: &mut Dice) -> (String, String) {
                 "原有A个，用掉B个，剩下",
                 "A减少B",
                 "从A中扣掉B",
+                "A页的书看了B页，还剩",
+                "欠A元还了B元，还欠",
+                "A和B相差",
+                "预算A元用了B元，剩余",
+                "A与B差",
+                "A比B大",
+                "库存A件卖出B件，剩",
+                "B加上几等于A",
             ],
         ),
         (
@@ -422,6 +484,14 @@ fn sum_zh(dice: &mut Dice) -> (String, String) {
                 "每天A，B天共",
                 "A排每排B个座位，共有",
                 "时薪A元，工作B小时",
+                "每月A元，B个月共",
+                "每人A元，B人一共",
+                "长A宽B的面积",
+                "A箱货每箱B件，总件数",
+                "每小时走A公里，B小时走",
+                "A和B相乘",
+                "买B个单价A元的东西",
+                "B个A是",
             ],
         ),
         (
@@ -438,6 +508,13 @@ fn sum_zh(dice: &mut Dice) -> (String, String) {
                 "A元分给B个人，每人得",
                 "A里有几个B",
                 "A分成B等份",
+                "A公里走了B小时，平均每小时",
+                "A米的绳子剪成B段，每段",
+                "A个苹果分给B个孩子，每人",
+                "A除B份",
+                "B个月共A元，平均每月",
+                "A比B的比值",
+                "A元买了B件，每件",
             ],
         ),
         (
@@ -527,6 +604,8 @@ fn framed(sums: &[(&str, &[&str])], frames: &[&str], dice: &mut Dice) -> (String
     let (expression, wordings) = sums[kind];
     let (a, b, c, p) = (number(dice), number(dice), number(dice), rate(dice));
     let parts = [a.as_str(), b.as_str(), c.as_str(), p.as_str()];
-    let said = fill(wordings[dice.below(wordings.len())], parts);
+    // Thousands are set apart in many a question; a calculation has no such commas.
+    let shown = parts.map(|part| if dice.percent(35) { apart(part) } else { part.to_owned() });
+    let said = fill(wordings[dice.below(wordings.len())], shown.each_ref().map(String::as_str));
     (dice.of(frames).replace("<>", &said), fill(expression, parts))
 }

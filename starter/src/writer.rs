@@ -3,13 +3,15 @@
 
 use std::{collections::HashMap, path::Path};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
 use crate::{dice::Dice, pattern::Pattern, sums, values};
 
 /// Choices that are tried for a value that differs from those beside it.
 const TRIES: usize = 8;
+/// Questions of a hundred that are put in a frame that known and unknown ones share.
+const FRAMED: usize = 50;
 
 /// One conversation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +35,14 @@ pub struct Writer {
 struct Fact {
     answers: [String; 2],
     questions: [Vec<Pattern>; 2],
+    asked: [Asked; 2],
+}
+
+/// What one may ask about in the frames that all questions share: what is to be done, and things.
+#[derive(Default)]
+struct Asked {
+    to_do: Vec<Pattern>,
+    things: Vec<Pattern>,
 }
 
 struct Passages {
@@ -89,13 +99,17 @@ impl Writer {
         }
         let wordings = text("text/facts.txt")?;
         let mut wordings: HashMap<&str, Vec<&str>> = sections(&wordings, "# ").into_iter().collect();
+        let asks = text("text/asks.txt")?;
+        let mut asks: HashMap<&str, Vec<&str>> = sections(&asks, "# ").into_iter().collect();
         for fact in told.facts {
             let lines = wordings.remove(fact.id.as_str()).with_context(|| format!("no wording of {}", fact.id))?;
             let of = |chinese: bool| {
                 lines.iter().filter(|line| is_chinese(line) == chinese).map(|line| Pattern::read(line)).collect()
             };
+            let asks = asks.remove(fact.id.as_str()).with_context(|| format!("nothing to ask about {}", fact.id))?;
             writer.facts.push(Fact {
                 answers: [fact.en, fact.zh],
+                asked: [asked(&asks, false)?, asked(&asks, true)?],
                 questions: [of(false), of(true)]
                     .into_iter()
                     .collect::<Result<Vec<_>>>()?
@@ -103,15 +117,15 @@ impl Writer {
                     .map_err(|_| anyhow::anyhow!("two languages"))?,
             });
         }
-        ensure!(wordings.is_empty(), "wordings of no fact: {:?}", wordings.keys());
+        ensure!(wordings.is_empty() && asks.is_empty(), "of no fact: {:?} {:?}", wordings.keys(), asks.keys());
         Ok(writer)
     }
 
-    /// Conversation `number` of a leg. In the first leg most of them teach nothing but copying: without it, nothing is found in a passage.
+    /// Conversation `number` of a leg. In the first leg a third of them teach nothing but copying.
     pub fn of_leg(&self, leg: u64, seed: u64, number: u64) -> Conversation {
         let mut dice = Dice::new(seed, number);
         match leg {
-            1 if dice.percent(85) => self.copying(&mut dice),
+            1 if dice.percent(35) => self.copying(&mut dice),
             _ => self.conversation(seed, number),
         }
     }
@@ -137,7 +151,9 @@ impl Writer {
                     (0..1 + dice.below(5)).map(|_| self.say(dice.of::<&str>(&kinds), dice)).collect();
                 let text = parts.join([", ", "，"][language]);
                 let order = self.say(["repeat_en", "repeat_zh"][language], dice);
-                (order + &text, text)
+                let question = order + &text;
+                let answer = as_it_stands(&question, &text);
+                (question, answer)
             }
         };
         Conversation { kind: format!("copy-{}", LANGUAGES[language]), system: None, turns: vec![turn] }
@@ -170,8 +186,27 @@ impl Writer {
 
     fn fact(&self, language: usize, dice: &mut Dice) -> (String, String) {
         let fact = dice.of(&self.facts);
-        let said = dice.of(&fact.questions[language]).say(dice, &mut |slot, dice| self.fill(slot, dice));
+        let asked = &fact.asked[language];
+        let to_do = dice.percent(60) && !asked.to_do.is_empty();
+        let of = if to_do { &asked.to_do } else { &asked.things };
+        let said = match dice.percent(FRAMED) && !of.is_empty() {
+            true => {
+                let phrase = dice.of(of).say(dice, &mut |slot, dice| self.fill(slot, dice));
+                self.framed_ask(to_do, &phrase, language, dice)
+            }
+            false => dice.of(&fact.questions[language]).say(dice, &mut |slot, dice| self.fill(slot, dice)),
+        };
         (self.dressed(&said, language, dice), fact.answers[language].clone())
+    }
+
+    /// A phrase in one of the frames that tell nothing of whether the answer is known.
+    fn framed_ask(&self, to_do: bool, phrase: &str, language: usize, dice: &mut Dice) -> String {
+        let name = [["ask_thing_en", "ask_do_en"], ["ask_thing_zh", "ask_do_zh"]][language][usize::from(to_do)];
+        let fill = &mut |slot: &str, dice: &mut Dice| match slot {
+            "do" | "thing" => phrase.to_owned(),
+            other => self.fill(other, dice),
+        };
+        self.lists.get(name).map_or_else(String::new, |frames| dice.of(frames).say(dice, fill))
     }
 
     fn sum(&self, language: usize, dice: &mut Dice) -> (String, String) {
@@ -180,7 +215,15 @@ impl Writer {
     }
 
     fn unknown(&self, language: usize, dice: &mut Dice) -> (String, String) {
-        let said = self.say(["unknown_en", "unknown_zh"][language], dice);
+        let to_do = dice.percent(50);
+        let said = match dice.percent(FRAMED) {
+            true => {
+                let names = [["thing_unknown_en", "do_unknown_en"], ["thing_unknown_zh", "do_unknown_zh"]][language];
+                let phrase = self.say(names[usize::from(to_do)], dice);
+                self.framed_ask(to_do, &phrase, language, dice)
+            }
+            false => self.say(["unknown_en", "unknown_zh"][language], dice),
+        };
         let answer = self.say(["decline_en", "decline_zh"][language], dice);
         (self.dressed(&said, language, dice), answer)
     }
@@ -214,7 +257,9 @@ impl Writer {
             if bound.len() > before {
                 continue;
             }
-            return (self.framed(&passage, &question, language, dice), bound[slot].clone());
+            let question = self.framed(&passage, &question, language, dice);
+            let answer = as_it_stands(&question, &bound[slot]);
+            return (question, answer);
         }
     }
 
@@ -285,7 +330,8 @@ impl Writer {
     /// Names that patterns use and nobody fills.
     pub fn unfilled(&self) -> Vec<String> {
         let of_lists = self.lists.values().flatten();
-        let of_facts = self.facts.iter().flat_map(|fact| fact.questions.iter().flatten());
+        let of_asked = self.facts.iter().flat_map(|fact| &fact.asked).flat_map(|of| of.to_do.iter().chain(&of.things));
+        let of_facts = self.facts.iter().flat_map(|fact| fact.questions.iter().flatten()).chain(of_asked);
         let of_passages = self
             .passages
             .iter()
@@ -293,7 +339,7 @@ impl Writer {
         let slots = of_lists.chain(of_facts).chain(of_passages).flat_map(Pattern::slots);
         let kinds = slots.map(|slot| slot.split_once(':').map_or(slot, |(_, kind)| kind));
         let known = |kind: &&str| {
-            matches!(*kind, "passage" | "question")
+            matches!(*kind, "passage" | "question" | "do" | "thing")
                 || self.lists.contains_key(*kind)
                 || values::value(kind, &mut Dice::new(0, 0)).is_some()
         };
@@ -301,8 +347,29 @@ impl Writer {
     }
 }
 
+/// A value with the blank before it where the text has one and it begins with a letter: the two are one token there, so that its tokens can be
+/// copied as they stand.
+fn as_it_stands(text: &str, value: &str) -> String {
+    let before = text.split(value).next().unwrap_or_default();
+    let joined = before.ends_with(' ') && value.starts_with(|first: char| first.is_ascii_alphabetic());
+    if joined { format!(" {value}") } else { value.to_owned() }
+}
+
 fn is_chinese(text: &str) -> bool {
     text.chars().any(|letter| ('\u{4e00}'..='\u{9fff}').contains(&letter))
+}
+
+/// Of these lines `+` begins what is to be done, `~` a thing.
+fn asked(lines: &[&str], chinese: bool) -> Result<Asked> {
+    let mut asked = Asked::default();
+    for line in lines.iter().filter(|line| is_chinese(line) == chinese) {
+        match line.split_at_checked(2) {
+            Some(("+ ", pattern)) => asked.to_do.push(Pattern::read(pattern)?),
+            Some(("~ ", pattern)) => asked.things.push(Pattern::read(pattern)?),
+            _ => bail!("{line}: neither + nor ~"),
+        }
+    }
+    Ok(asked)
 }
 
 /// The lines below each heading.

@@ -21,6 +21,7 @@ use crate::{
 
 mod block;
 mod linear;
+mod named;
 
 use block::{Block, Kept, Pass};
 use linear::{Change, Linear};
@@ -175,33 +176,6 @@ impl Model {
     /// The adapter that it learns, if it does not learn as a whole.
     pub fn lora(&self) -> Option<&Lora> {
         self.lora.as_ref()
-    }
-
-    /// The tensors of the model itself by their names in GGUF, outer dimension first.
-    ///
-    /// # Errors
-    /// [`Error::Computation`]: none that is known.
-    pub fn tensors(&self) -> Result<Vec<(String, Tensor)>, Error> {
-        let mut all = Vec::new();
-        for parameter in self.parameters.0.iter().filter(|one| !one.name.contains(".lora_")) {
-            let Some((layer, rest)) = parameter.name.split_once('.').and_then(|(_, rest)| rest.split_once('.')) else {
-                all.push((parameter.name.clone(), parameter.value.clone()));
-                continue;
-            };
-            let Some((names, kind)) = rest.split_once('.').filter(|(names, _)| names.contains('+')) else {
-                all.push((parameter.name.clone(), parameter.value.clone()));
-                continue;
-            };
-            let mut first = 0;
-            for name in names.split('+') {
-                let rows = Target::ALL.into_iter().find(|target| target.in_gguf() == name);
-                let rows = rows.map_or(0, |target| target.sides(&self.shape).0);
-                let part = parameter.value.narrow(0, first, rows)?.contiguous()?;
-                all.push((format!("blk.{layer}.{name}.{kind}"), part));
-                first += rows;
-            }
-        }
-        Ok(all)
     }
 
     /// Freezes the model and puts an adapter beside it, which at first changes nothing: `a` is drawn as PyTorch's linear layers are

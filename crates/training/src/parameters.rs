@@ -1,5 +1,7 @@
 //! The numbers of a model by place, and the gradients that belong to them.
 
+use std::ops::Range;
+
 use candle_core::{Result, Tensor};
 
 use crate::kernels::{add_to_columns, view};
@@ -16,6 +18,25 @@ pub(crate) struct Parameter {
     pub(crate) value: Tensor,
     /// Whether training changes it.
     pub(crate) learns: bool,
+    /// What of it training leaves as it is all the same.
+    pub(crate) held: Vec<Held>,
+}
+
+/// Some numbers of a matrix.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Held {
+    pub(crate) rows: Range<usize>,
+    pub(crate) columns: Range<usize>,
+}
+
+impl Held {
+    /// Puts these numbers back as they were.
+    pub(crate) fn restore(&self, before: &[f32], numbers: &mut [f32], width: usize) {
+        for row in self.rows.clone() {
+            let at = row * width + self.columns.start..row * width + self.columns.end;
+            numbers[at.clone()].copy_from_slice(&before[at]);
+        }
+    }
 }
 
 /// All tensors of a model.
@@ -24,7 +45,7 @@ pub(crate) struct Parameters(pub(crate) Vec<Parameter>);
 
 impl Parameters {
     pub(crate) fn add(&mut self, name: impl Into<String>, value: Tensor, learns: bool) -> Id {
-        self.0.push(Parameter { name: name.into(), value, learns });
+        self.0.push(Parameter { name: name.into(), value, learns, held: Vec::new() });
         Id(self.0.len() - 1)
     }
 

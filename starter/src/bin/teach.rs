@@ -2,7 +2,7 @@
 //! from its checkpoint. What text it learns from is the library's `writer`.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs,
     io::Write as _,
     path::{Path, PathBuf},
@@ -17,14 +17,16 @@ use starter::{
     vocabulary::Vocabulary,
     writer::Writer,
 };
-use training::{Architecture, Example, Examples, Model, Rope, Run, Schedule, Settings, Shape, State, Then, on_threads};
+use training::{
+    Architecture, Example, Examples, Model, Rope, Run, Schedule, Settings, Shape, State, Then, loss_of, on_threads,
+};
 
 /// Conversations that the vocabulary is learned from.
 const FOR_VOCABULARY: u64 = 40_000;
 /// What occurs less often in them is no token of its own.
 const LEAST: usize = 30;
 /// Held-out conversations: of the same writer, with dice of their own.
-const HELD_OUT: u64 = 400;
+const HELD_OUT: u64 = 240;
 const HELD_OUT_SEED: u64 = 999_983;
 
 #[derive(Parser, Clone)]
@@ -42,12 +44,12 @@ struct Arguments {
     /// Conversations of this leg.
     #[arg(long, default_value_t = 52_000)]
     count: u64,
-    #[arg(long, default_value_t = 640)]
+    #[arg(long, default_value_t = 1024)]
     batch_tokens: usize,
-    #[arg(long, default_value_t = 2.5e-3)]
+    #[arg(long, default_value_t = 2e-3)]
     peak: f64,
     /// Steps between two models that are written for a look at them.
-    #[arg(long, default_value_t = 500)]
+    #[arg(long, default_value_t = 250)]
     look_every: usize,
     /// Teach nothing: write the models of the checkpoint that is there.
     #[arg(long)]
@@ -56,7 +58,7 @@ struct Arguments {
     threads: usize,
     #[arg(long, default_value_t = 4096)]
     vocabulary: usize,
-    #[arg(long, default_value_t = 192)]
+    #[arg(long, default_value_t = 224)]
     width: usize,
     #[arg(long, default_value_t = 5)]
     layers: usize,
@@ -77,25 +79,35 @@ fn teach(arguments: &Arguments) -> Result<()> {
     eprintln!("{} tokens, {} parameters", vocabulary.len(), shape.parameters());
 
     let seed = arguments.seed + arguments.leg - 1;
-    let all = |number: u64| number % 6 == 0;
+    let all = |number: u64| number % 8 == 0;
     let left_out = left_out(arguments)?;
     let examples: Vec<_> = (0..arguments.count)
         .filter(|number| !left_out.contains(number))
         .map(|number| file::example(&writer.of_leg(arguments.leg, seed, number), &vocabulary, all(number)))
         .collect();
-    let held_out: Vec<_> = (0..HELD_OUT)
-        .map(|number| file::example(&writer.conversation(HELD_OUT_SEED, number), &vocabulary, false))
-        .collect();
+    let conversations: Vec<_> = (0..HELD_OUT).map(|number| writer.conversation(HELD_OUT_SEED, number)).collect();
+    let mut kinds: BTreeMap<String, Vec<Example>> = BTreeMap::new();
+    for one in &conversations {
+        kinds.entry(one.kind.clone()).or_default().push(file::example(one, &vocabulary, false));
+    }
+    let held_out: Vec<_> = kinds.values().flatten().cloned().collect();
     let length = |examples: &[Example]| examples.iter().map(|example| example.tokens.len()).sum::<usize>();
     eprintln!("{} conversations of {} tokens", examples.len(), length(&examples));
     let examples = Examples::new(examples, shape.vocabulary, shape.context)?;
-    let held_out = Examples::new(held_out, shape.vocabulary, shape.context)?;
+    let held_out = HeldOut {
+        all: Examples::new(held_out, shape.vocabulary, shape.context)?,
+        kinds: kinds
+            .into_iter()
+            .map(|(kind, of)| Ok((kind, Examples::new(of, shape.vocabulary, shape.context)?)))
+            .collect::<Result<_>>()?,
+    };
 
     let before = arguments.out.join(format!("leg-{}.gguf", arguments.leg - 1));
     let mut model = match arguments.leg {
         1 => beginning::model(&shape, arguments.seed)?,
         _ => Model::of_gguf(&before)?,
     };
+    beginning::hold(&mut model)?;
     let mut settings = Settings {
         schedule: Schedule { peak: arguments.peak, floor: arguments.peak / 50.0, warmup: 60, steps: 0 },
         batch_tokens: arguments.batch_tokens,
@@ -103,7 +115,7 @@ fn teach(arguments: &Arguments) -> Result<()> {
         clip: 1.0,
         decay: 0.05,
         seed,
-        held_out_every: 100,
+        held_out_every: arguments.look_every,
         checkpoint_every: Duration::from_secs(300),
     };
     settings.schedule.steps = Run::steps_of(&examples, &settings, 1);
@@ -113,19 +125,25 @@ fn teach(arguments: &Arguments) -> Result<()> {
     file::write(&path("starter.gguf"), &model, &vocabulary, Precision::Q8)
 }
 
+/// Conversations that are not learned, and the same by kind.
+struct HeldOut {
+    all: Examples,
+    kinds: Vec<(String, Examples)>,
+}
+
 fn learn(
     model: &mut Model,
     examples: &Examples,
-    held_out: &Examples,
+    held_out: &HeldOut,
     settings: &Settings,
     vocabulary: &Vocabulary,
     arguments: &Arguments,
 ) -> Result<()> {
     let checkpoint = arguments.out.join(format!("leg-{}.checkpoint", arguments.leg));
-    let log = arguments.out.join("losses.csv");
-    let mut log = fs::OpenOptions::new().create(true).append(true).open(log)?;
+    let log = |name: &str| fs::OpenOptions::new().create(true).append(true).open(arguments.out.join(name));
+    let (mut log, mut by_kind) = (log("losses.csv")?, log("kinds.csv")?);
     loop {
-        let mut run = Run::new(model, examples, Some(held_out), settings.clone(), Some(&checkpoint))?;
+        let mut run = Run::new(model, examples, Some(&held_out.all), settings.clone(), Some(&checkpoint))?;
         if arguments.export {
             return Ok(());
         }
@@ -150,6 +168,10 @@ fn learn(
         drop(run);
         let name = format!("look-{}-{step:05}.gguf", arguments.leg);
         file::write(&arguments.out.join(name), model, vocabulary, Precision::Q8)?;
+        for (kind, examples) in &held_out.kinds {
+            let loss = loss_of(model, examples, settings.batch_tokens)?.mean();
+            writeln!(by_kind, "{},{step},{kind},{loss:.4}", arguments.leg)?;
+        }
         if state == State::Done {
             return Ok(());
         }
@@ -190,14 +212,14 @@ fn shape(vocabulary: usize, arguments: &Arguments) -> Shape {
         heads: arguments.width / 32,
         key_heads: arguments.width / 32,
         head_width: 32,
-        inner: arguments.width * 5 / 2,
+        inner: arguments.width * 2,
         context: 1024,
         epsilon: 1e-5,
         rope: Rope::Pairs,
-        rope_base: 10_000.0,
+        rope_base: 1_000_000.0,
         rope_factors: None,
         biases: false,
         head_norms: false,
-        tied: true,
+        tied: false,
     }
 }

@@ -53,10 +53,15 @@ impl Adam {
     ) -> Result<(), Error> {
         for moments in &mut self.0 {
             let Some(gradient) = gradients.of(moments.id) else { continue };
-            let parameter = &mut parameters.0[moments.id.0].value;
+            let one = &mut parameters.0[moments.id.0];
+            let parameter = &mut one.value;
             let decay = if parameter.rank() == 2 { step.decay } else { 0.0 };
             let mut value = view(parameter, <[f32]>::to_vec)?;
             view(gradient, |gradient| update(&mut value, gradient, moments, Step { decay, ..step }))?;
+            let width = parameter.dims().last().copied().unwrap_or(1);
+            for held in &one.held {
+                view(parameter, |before| held.restore(before, &mut value, width))?;
+            }
             *parameter = Tensor::from_vec(value, parameter.dims(), &Device::Cpu)?;
         }
         Ok(())

@@ -58,6 +58,30 @@ fn a_model_learns_what_it_is_shown() {
 }
 
 #[test]
+fn what_is_held_stays_and_all_else_learns() {
+    let (examples, mut model) = (examples(), fresh(false));
+    let width = model.shape().width;
+    model.hold("blk.0.attn_k.weight", 1..3, 2..5).unwrap();
+    model.hold("blk.1.attn_norm.weight", 0..1, 0..width).unwrap();
+    for (name, rows, columns) in [("blk.9.attn_k.weight", 0..1, 0..1), ("blk.0.attn_norm.weight", 0..2, 0..1)] {
+        assert!(model.hold(name, rows, columns).is_err(), "{name}");
+    }
+    let before = bits(&model);
+    Run::new(&mut model, &examples, None, settings(5), None).unwrap().go(|_| Then::GoOn).unwrap();
+    for ((name, old), (_, new)) in before.iter().zip(bits(&model)) {
+        let stays = |at: usize| match name.as_str() {
+            "blk.0.attn_k.weight" => (1..3).contains(&(at / width)) && (2..5).contains(&(at % width)),
+            "blk.1.attn_norm.weight" => true,
+            _ => false,
+        };
+        let same: Vec<usize> = (0..old.len()).filter(|&at| old[at] == new[at]).collect();
+        let held: Vec<usize> = (0..old.len()).filter(|&at| stays(at)).collect();
+        assert!(held.iter().all(|at| same.contains(at)), "{name}");
+        assert!(same.len() < held.len() + old.len() / 10 + 1, "{name}: {} of {} did not learn", same.len(), old.len());
+    }
+}
+
+#[test]
 fn a_run_that_was_stopped_ends_as_one_that_was_not() {
     for adapter in [false, true] {
         let (examples, folder) = (examples(), tempfile::tempdir().unwrap());
