@@ -88,12 +88,15 @@ pub struct Gateway {
     inner: Arc<Inner>,
 }
 
+/// A plugin in memory: whose, what it is, what was chosen for it.
+type Held = (TenantId, Arc<Plugin>, Choices);
+
 struct Inner {
     store: Store,
     egress: Arc<Egress>,
     vault: Box<dyn Vault>,
     clock: Arc<dyn Clock>,
-    plugins: RwLock<Arc<Vec<(TenantId, Arc<Plugin>, Choices)>>>,
+    plugins: RwLock<Arc<Vec<Held>>>,
 }
 
 impl std::fmt::Debug for Gateway {
@@ -124,13 +127,13 @@ impl Gateway {
         Ok(())
     }
 
-    fn held(&self) -> Arc<Vec<(TenantId, Arc<Plugin>, Choices)>> {
+    fn held(&self) -> Arc<Vec<Held>> {
         Arc::clone(&self.inner.plugins.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The caller's plugins that are switched on, by age.
     fn acting(&self, caller: &Caller) -> Vec<Arc<Plugin>> {
-        let of = |(tenant, plugin, _): &&(TenantId, Arc<Plugin>, Choices)| *tenant == caller.tenant && plugin.enabled;
+        let of = |(tenant, plugin, _): &&Held| *tenant == caller.tenant && plugin.enabled;
         self.held().iter().filter(of).map(|(_, plugin, _)| Arc::clone(plugin)).collect()
     }
 

@@ -140,11 +140,8 @@ impl Page<'_, '_> {
                     }
                 }
             }
-            _ if !self.tables.is_empty() => {
-                if BLOCKS.contains(&name) || name == "li" {
-                    self.say("\n")?;
-                }
-            }
+            _ if !self.tables.is_empty() && (BLOCKS.contains(&name) || name == "li") => self.say("\n")?,
+            _ if !self.tables.is_empty() => {}
             "h1" | "h2" | "h3" | "h4" | "h5" | "h6" => {
                 self.close()?;
                 self.kind = Kind::Heading { level: name.as_bytes()[1] - b'0' };

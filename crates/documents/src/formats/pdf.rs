@@ -29,7 +29,7 @@ pub(super) fn read(bytes: Vec<u8>, out: &mut Out<'_>) -> Result<(), Error> {
     if pages.len() > limits::PAGES {
         return Err(Error::TooLarge(format!("it has more than {} pages", limits::PAGES)));
     }
-    if pages.len() == 0 {
+    if pages.is_empty() {
         return Err(Error::damaged("it has no pages"));
     }
     let mut cache = InterpreterCache::new();

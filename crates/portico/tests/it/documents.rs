@@ -53,7 +53,7 @@ fn pdf(pages: usize) -> Vec<u8> {
     objects[1] = format!("<</Type/Pages/Count {pages}/Kids[{kids}]>>");
     let (mut out, mut table) = (String::from("%PDF-1.4\n"), String::new());
     for (index, object) in objects.iter().enumerate() {
-        let _ = write!(table, "{:010} 00000 n \n", out.len());
+        let _ = writeln!(table, "{:010} 00000 n ", out.len());
         let _ = write!(out, "{} 0 obj\n{object}\nendobj\n", index + 1);
     }
     let (start, size) = (out.len(), objects.len() + 1);

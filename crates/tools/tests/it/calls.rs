@@ -155,7 +155,7 @@ async fn what_fails_is_told_by_its_reason() {
         ]
     );
     let contacts: Vec<String> = house.egress.contacts().into_iter().map(|contact| contact.origin).collect();
-    assert_eq!(contacts, [service.url.clone()], "nothing else was ever contacted");
+    assert_eq!(contacts, std::slice::from_ref(&service.url), "nothing else was ever contacted");
 }
 
 #[tokio::test]

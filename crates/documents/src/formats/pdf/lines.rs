@@ -124,5 +124,5 @@ fn line(part: Vec<Glyph>) -> Option<Line> {
         (x0, x1) = (x0.min(glyph.x0), x1.max(glyph.x1));
     }
     let text = text.trim().to_owned();
-    (!text.is_empty()).then(|| Line { text, table: None, x0, x1, top: y - 0.85 * size, y, size })
+    (!text.is_empty()).then_some(Line { text, table: None, x0, x1, top: y - 0.85 * size, y, size })
 }

@@ -56,7 +56,9 @@ pub(super) fn of(lines: Vec<Line>, body: f64, blocks: &mut Vec<Block>) {
             let last = &open.last;
             let usual = open.pitch.unwrap_or(1.9 * last.size);
             let full = last.x1 > right - 2.5 * last.size;
-            let indented = line.x0 > left.max(open.left) + 0.8 * line.size && open.lines > 1;
+            let ended = last.text.ends_with(['。', '！', '？', '.', '!', '?']);
+            // After one line it may be that which hangs out.
+            let indented = line.x0 > left.max(open.left) + 0.8 * line.size && (open.lines > 1 || ended);
             (last.size - line.size).abs() < 0.12 * last.size
                 && pitch(last, &line) < PITCH * usual
                 && full
