@@ -165,6 +165,166 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/assistants": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["list"];
+        put?: never;
+        post: operations["create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/assistants/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["import"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/assistants/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["read"];
+        put?: never;
+        post?: never;
+        delete: operations["remove"];
+        options?: never;
+        head?: never;
+        patch: operations["share"];
+        trace?: never;
+    };
+    "/api/assistants/{id}/diff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["diff"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/assistants/{id}/draft": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put: operations["change"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/assistants/{id}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/assistants/{id}/publish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["publish"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/assistants/{id}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["restore"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/assistants/{id}/try": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["try_out"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/assistants/{id}/versions/{version}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["take_back"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/bootstrap": {
         parameters: {
             query?: never;
@@ -934,6 +1094,54 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/personas": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["personas"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/prompts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["list"];
+        put?: never;
+        post: operations["create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/prompts/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put: operations["change"];
+        post?: never;
+        delete: operations["remove"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/providers": {
         parameters: {
             query?: never;
@@ -1545,6 +1753,8 @@ export interface components {
         AskBody: {
             /** @description Made by the client, 16 to 64 letters, digits, `-` and `_`: a repeat asks nothing twice. */
             ask_id: string;
+            /** @description Whom a new conversation is had with; one that exists goes on with its own. */
+            assistant?: string | null;
             /** @description Absent: a new conversation, made in the same commit as the question. */
             conversation?: string | null;
             /** @description The model; absent: the conversation's own. */
@@ -1559,6 +1769,11 @@ export interface components {
             system_prompt?: string | null;
             /** @description What is asked. */
             text?: string | null;
+            /**
+             * Format: int32
+             * @description Minutes by which the person's clock is ahead of UTC, for an assistant's `{{date}}`.
+             */
+            utc_offset?: number;
         };
         /** @description A turn that was taken. */
         AskedBody: {
@@ -1574,6 +1789,63 @@ export interface components {
             /** @description The names it lists, or what went wrong. */
             told: string;
             url: string;
+        };
+        /** @description An assistant as those see it who may change it. */
+        AssistantDetail: {
+            assistant: components["schemas"]["AssistantView"];
+            draft: components["schemas"]["UnitView"];
+            /**
+             * Format: int64
+             * @description Of the draft.
+             */
+            revision: number;
+            /** @description Variables of the draft that nothing fills. */
+            unfilled: string[];
+            /** @description Newest first. */
+            versions: components["schemas"]["AssistantVersionView"][];
+        };
+        AssistantList: {
+            /** @description The latest changed first. */
+            items: components["schemas"]["AssistantView"][];
+        };
+        /** @description A published version. */
+        AssistantVersionView: {
+            /**
+             * Format: int64
+             * @description Milliseconds since 1970.
+             */
+            at: number;
+            by_name?: string | null;
+            /** @description Whether it is the one that answers. */
+            current: boolean;
+            note: string;
+            /** Format: int64 */
+            version: number;
+        };
+        /** @description An assistant as those see it who may ask it: what the published version says, or the draft where there is none. */
+        AssistantView: {
+            avatar: components["schemas"]["AvatarView"];
+            /** @description Whether the draft says something else; always `false` for who may not edit. */
+            changed: boolean;
+            id: string;
+            may_edit: boolean;
+            mine: boolean;
+            model?: string | null;
+            name: string;
+            /**
+             * Format: int64
+             * @description The version that answers; `null` as long as nothing is published.
+             */
+            published?: number | null;
+            questions: string[];
+            /** @description `nobody`, `administrators` or `everyone`, beside the one who made it. */
+            shared: string;
+            summary: string;
+            /**
+             * Format: int64
+             * @description Milliseconds since 1970.
+             */
+            updated_at: number;
         };
         /** @description Which model is to compute with it. */
         AttachBody: {
@@ -1595,6 +1867,15 @@ export interface components {
             scale: number;
             /** @description Where it stands; `null` while its model does not run. */
             state?: Record<string, never> | null;
+        };
+        /** @description A picture in a colour. */
+        AvatarView: {
+            /**
+             * Format: int32
+             * @description 0 to 359.
+             */
+            hue: number;
+            icon: string;
         };
         /** @description What every page needs before it can draw itself. */
         Bootstrap: {
@@ -1672,6 +1953,13 @@ export interface components {
         /** @description A conversation without its messages. */
         Conversation: {
             archived: boolean;
+            /** @description The assistant it is had with. */
+            assistant?: string | null;
+            /**
+             * Format: int64
+             * @description The version of it that the last question was asked with.
+             */
+            assistant_version?: number | null;
             /**
              * Format: int64
              * @description Milliseconds since 1970.
@@ -1815,6 +2103,15 @@ export interface components {
             /** @description The name of a local model. */
             model: string;
         };
+        DifferenceList: {
+            items: components["schemas"]["DifferenceView"][];
+        };
+        /** @description A field on which two versions differ. */
+        DifferenceView: {
+            after: string;
+            before: string;
+            field: string;
+        };
         /** @description What was done. */
         DoneView: {
             /**
@@ -1844,6 +2141,15 @@ export interface components {
              */
             total: number;
             url: string;
+        };
+        /** @description What the draft is to say. */
+        DraftBody: {
+            /**
+             * Format: int64
+             * @description The one that was read: a draft that was changed since is not overwritten.
+             */
+            revision: number;
+            unit: components["schemas"]["UnitView"];
         };
         /** @description An example to be, or what one is to become. */
         ExampleBody: {
@@ -2413,6 +2719,15 @@ export interface components {
             default?: string | null;
             models: components["schemas"]["Model"][];
         };
+        /** @description An assistant to make: empty, or from the library. */
+        NewAssistantBody: {
+            /** @description `zh-CN` or `en`: the language of the persona. Absent: the person's own. */
+            language?: string | null;
+            /** @description Of an empty one; of one from the library, in place of its own. */
+            name?: string | null;
+            /** @description One of `GET /api/personas`: it is published at once. */
+            persona?: string | null;
+        };
         /** @description A conversation to begin with. */
         NewBody: {
             model?: string | null;
@@ -2503,6 +2818,16 @@ export interface components {
             /** Format: int64 */
             tokens_today: number;
         };
+        PersonaList: {
+            items: components["schemas"]["PersonaView"][];
+        };
+        /** @description An assistant of the library. */
+        PersonaView: {
+            /** @description `law`, `office`, `finance`, `service`, `learning` or `code`. */
+            category: string;
+            slug: string;
+            unit: components["schemas"]["UnitView"];
+        };
         /** @description A piece of the text around a hit. */
         Piece: {
             hit: boolean;
@@ -2542,6 +2867,26 @@ export interface components {
             steps?: number | null;
             /** Format: double */
             tokens_per_s?: number | null;
+        };
+        /** @description What one is to say. */
+        PromptBody: {
+            name: string;
+            /** @description Administrators share. */
+            shared?: boolean;
+            text: string;
+        };
+        PromptList: {
+            /** @description By name. */
+            items: components["schemas"]["PromptView"][];
+        };
+        /** @description A kept text. */
+        PromptView: {
+            id: string;
+            may_edit: boolean;
+            name: string;
+            /** @description Whether everybody has it. */
+            shared: boolean;
+            text: string;
         };
         /** @description [`domain::Provenance`] in the description of the API. */
         ProvenanceView: {
@@ -2595,6 +2940,16 @@ export interface components {
             problem?: components["schemas"]["FailureView"] | null;
             /** @description `settings`: added here. `file`: of the configuration file, changed there. `local`: a model of this machine. */
             source: string;
+        };
+        /** @description A version to be. */
+        PublishBody: {
+            /** @description What changed, for those who come later. */
+            note?: string;
+            /**
+             * Format: int64
+             * @description The one that was read.
+             */
+            revision: number;
         };
         /** @description A model on its way to a disk. */
         Pull: {
@@ -2853,6 +3208,11 @@ export interface components {
             seen_at: number;
             user_agent: string;
         };
+        /** @description With whom it is to be shared. */
+        ShareBody: {
+            /** @description `nobody`, `administrators` or `everyone`. */
+            shared: string;
+        };
         /** @description An example of the preview. */
         ShownView: {
             issues: string[];
@@ -2956,6 +3316,17 @@ export interface components {
             conversation: components["schemas"]["Conversation"];
             messages: components["schemas"]["Message"][];
         };
+        /** @description An answer that was tried. */
+        TriedOutView: {
+            /** Format: int32 */
+            completion: number;
+            failure?: components["schemas"]["FailureView"] | null;
+            finish: string;
+            model: string;
+            text: string;
+            /** Format: int32 */
+            ttft_ms?: number | null;
+        };
         /** @description [`domain::Tried`] in the description of the API. */
         TriedView: {
             /** @description Why: a word of the error table. */
@@ -2969,6 +3340,38 @@ export interface components {
             messages: number;
             /** Format: int32 */
             tokens: number;
+        };
+        /** @description A question to try an assistant with. */
+        TryBody: {
+            /** @description Absent: the assistant's own model. */
+            model?: string | null;
+            question: string;
+            /**
+             * Format: int32
+             * @description Minutes by which the person's clock is ahead of UTC.
+             */
+            utc_offset?: number;
+            /**
+             * Format: int64
+             * @description Absent: the draft.
+             */
+            version?: number | null;
+        };
+        /** @description What an assistant says, as a schema for the description of the API; the values are [`Unit`]. */
+        UnitView: {
+            avatar?: components["schemas"]["AvatarView"] | null;
+            /** @description A model or an alias; absent: the one that the person has chosen. */
+            model?: string | null;
+            /** @description 1 to 60 characters. */
+            name: string;
+            /** @description Ids of plugins, carried along and not used yet. */
+            plugins?: string[] | null;
+            /** @description The system prompt; `{{date}}`, `{{name}}`, `{{language}}` and the variables below are filled when it is used. */
+            prompt?: string | null;
+            questions?: string[] | null;
+            sampling?: components["schemas"]["Sampling"] | null;
+            summary?: string | null;
+            variables?: components["schemas"]["VariableView"][] | null;
         };
         /** @description Tokens used today. */
         UsageToday: {
@@ -2993,6 +3396,11 @@ export interface components {
             /** Format: int32 */
             reasoning: number;
             reported: boolean;
+        };
+        /** @description A variable of the assistant's own. */
+        VariableView: {
+            name: string;
+            value: string;
         };
         /** @description What reading the whole file again found. */
         VerifiedView: {
@@ -3384,6 +3792,359 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["AliasList"];
                 };
+            };
+        };
+    };
+    list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AssistantList"];
+                };
+            };
+        };
+    };
+    create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewAssistantBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AssistantDetail"];
+                };
+            };
+        };
+    };
+    import: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description a draft, for its person to look at first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AssistantDetail"];
+                };
+            };
+            /** @description not_an_assistant, invalid_request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AssistantDetail"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description restore brings it back for 30 days */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    share: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ShareBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AssistantView"];
+                };
+            };
+            /** @description administrators share */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    diff: {
+        parameters: {
+            query?: {
+                /** @description A version; absent: the draft. */
+                from?: number | null;
+                /** @description A version; absent: the draft. */
+                to?: number | null;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DifferenceList"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DraftBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AssistantDetail"];
+                };
+            };
+            /** @description it was changed meanwhile */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    export: {
+        parameters: {
+            query?: {
+                /** @description Absent: the published one, or the draft where nothing is published. */
+                version?: number | null;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description a file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    publish: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PublishBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AssistantDetail"];
+                };
+            };
+            /** @description it was changed meanwhile */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    restore: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AssistantView"];
+                };
+            };
+        };
+    };
+    try_out: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TryBody"];
+            };
+        };
+        responses: {
+            /** @description the whole answer; it is kept nowhere */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TriedOutView"];
+                };
+            };
+        };
+    };
+    take_back: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the draft says what the version says */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AssistantDetail"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };
@@ -4849,6 +5610,127 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["LinkView"];
                 };
+            };
+        };
+    };
+    personas: {
+        parameters: {
+            query?: {
+                /** @description `zh-CN` or `en`; absent: the person's own. */
+                language?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonaList"];
+                };
+            };
+        };
+    };
+    list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromptList"];
+                };
+            };
+        };
+    };
+    create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PromptBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromptView"];
+                };
+            };
+            /** @description administrators share */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PromptBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromptView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };

@@ -79,7 +79,7 @@ function Instructions({ unit, onChange }: { unit: Unit; onChange: Change }) {
       </Field>
       <div role="group" aria-label={t("insert")} className="flex flex-wrap gap-1.5">
         {names.map((name) => (
-          <button key={name} type="button" onClick={() => insert(name)} className="touch-target rounded-full border px-2.5 py-0.5 font-mono text-[12px] text-muted-foreground transition-colors duration-120 hover:bg-hover hover:text-foreground">
+          <button key={name} type="button" onClick={() => insert(name)} className="touch-target rounded-full border px-2.5 py-1 font-mono text-[12px] text-muted-foreground transition-colors duration-120 hover:bg-hover hover:text-foreground">
             {`{{${name}}}`}
           </button>
         ))}

@@ -85,11 +85,15 @@ function DiffDialog({ detail, compared, onClose }: { detail: AssistantDetail; co
       {error ? <Failed error={error} again={refetch} /> : null}
       {isPending ? <Skeleton className="h-32" /> : null}
       {data?.length === 0 ? <p className="text-ui text-muted-foreground">{t("no_difference")}</p> : null}
-      <dl className="flex flex-col gap-5">
-        {(data ?? []).map((one) => (
-          <FieldDiff key={one.field} one={one} />
-        ))}
-      </dl>
+      {/* What is longer than the dialog must take the focus, or a keyboard cannot scroll it. */}
+      {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}
+      <div tabIndex={0} role="region" aria-label={title} className="rounded-[10px]">
+        <dl className="flex flex-col gap-5">
+          {(data ?? []).map((one) => (
+            <FieldDiff key={one.field} one={one} />
+          ))}
+        </dl>
+      </div>
     </Dialog>
   );
 }
