@@ -1110,6 +1110,86 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/plugins": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["list"];
+        put?: never;
+        post: operations["install"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/plugins/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["check"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/plugins/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete: operations["remove"];
+        options?: never;
+        head?: never;
+        patch: operations["change"];
+        trace?: never;
+    };
+    "/api/plugins/{name}/calls": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["calls"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/plugins/{name}/try": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["attempt"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/prompts": {
         parameters: {
             query?: never;
@@ -1895,6 +1975,26 @@ export interface components {
         Brand: {
             name: string;
         };
+        /** @description A line of the log of calls. */
+        CallView: {
+            /**
+             * Format: int64
+             * @description Milliseconds since 1970.
+             */
+            at: number;
+            /** Format: int32 */
+            ms: number;
+            /** @description `done`, or why it failed. */
+            outcome: string;
+            person: string;
+            /** @description Masked and cut. */
+            received: string;
+            /** @description Masked and cut. */
+            sent: string;
+            tool: string;
+            /** @description The turn it was for; `null` for one that was tried here. */
+            turn?: string | null;
+        };
         /** @description What is to change; what is absent stays, `null` takes away. */
         ChangeBody: {
             archived?: boolean | null;
@@ -2251,6 +2351,11 @@ export interface components {
             p50_ms: number;
             /** Format: double */
             p95_ms: number;
+        };
+        /** @description What is wrong, and where. */
+        FlawView: {
+            field: string;
+            message: string;
         };
         /** @description What was found, best first. */
         Found: {
@@ -2626,6 +2731,27 @@ export interface components {
             card?: unknown;
             folder: string;
         };
+        /** @description What a manifest comes to. */
+        ManifestView: {
+            /** @description How it proves itself: `none`, `key`, `bearer`, `basic`, `client_credentials`. */
+            auth: string;
+            description: string;
+            icon: string;
+            /** @description `builtin`, `service`, `openapi` or `lobechat`. */
+            kind: string;
+            name: string;
+            /** @description What it asks for. */
+            permissions: string[];
+            /** @description The secrets it has, and whether each must be set. */
+            secrets: {
+                [key: string]: boolean;
+            };
+            title: string;
+            /** @description What models may call. */
+            tools: components["schemas"]["ToolView"][];
+            /** @description When it acts by itself: `file.uploaded`, `message`. */
+            triggers: components["schemas"]["TriggerView"][];
+        };
         /** @description The matrix of one model. */
         Matrix: {
             /**
@@ -2851,6 +2977,59 @@ export interface components {
             name: string;
             streaming: boolean;
         };
+        /** @description A plugin to install. */
+        PluginBody: {
+            /** @description How it proves itself, in place of what it says: `{"type": "none" | "key" | "bearer" | "basic" | "client_credentials", …}`. */
+            auth?: Record<string, never> | null;
+            /** @description In place of the address that it names. */
+            base_url?: string | null;
+            /** @description What it may do; absent: all that it asks for. */
+            grants?: string[] | null;
+            /** @description As it was written; a list is several plugins. */
+            manifest: Record<string, never>;
+            /** @description In place of the manifest's own name. */
+            name?: string | null;
+            /** @description Of an OpenAPI document, these alone, by `operationId` or as `GET /path`. */
+            operations?: string[] | null;
+            /** @description Whether its hosts may lie in a private network also where their names lead there. */
+            private?: boolean;
+            /** @description By name. */
+            secrets?: {
+                [key: string]: string;
+            };
+            /**
+             * Format: int32
+             * @description For one call, 1 to 120.
+             */
+            timeout_s?: number | null;
+        };
+        /** @description What is to become different; absent stays. */
+        PluginChangeBody: {
+            enabled?: boolean | null;
+            /** @description All that it may do from now on. */
+            grants?: string[] | null;
+            /** @description By name; an empty value takes one away, those not named stay. */
+            secrets?: {
+                [key: string]: string;
+            };
+        };
+        /** @description Everything of the page. */
+        PluginList: {
+            plugins: components["schemas"]["PluginView"][];
+            /** @description Manifests that come with the house and are not installed, as they are written. */
+            presets: Record<string, never>[];
+        };
+        /** @description A plugin that is installed. */
+        PluginView: components["schemas"]["ManifestView"] & {
+            /** @description What was chosen beside its manifest. */
+            choices: Record<string, never>;
+            enabled: boolean;
+            /** @description What it may do. */
+            grants: string[];
+            /** @description The names of the secrets that are set; their values are never told. */
+            secrets_set: string[];
+            unreachable?: components["schemas"]["FlawView"] | null;
+        };
         /** @description A line of the trainer in the description of the API. */
         ProgressView: {
             /** Format: int32 */
@@ -2901,6 +3080,8 @@ export interface components {
              * @description How long the question waited for a place, in milliseconds.
              */
             queued_ms: number;
+            /** @description What tools did for it, in order; absent where none did anything. */
+            steps?: components["schemas"]["StepView"][] | null;
             /** @description Who was asked before it and gave no answer, in order. */
             tried: components["schemas"]["TriedView"][];
         };
@@ -3225,6 +3406,15 @@ export interface components {
             name: string;
             password: string;
         };
+        /** @description [`domain::ToolStep`] in the description of the API. */
+        StepView: {
+            /** @description Why it failed; absent where it did not. */
+            error?: string | null;
+            /** Format: int32 */
+            ms: number;
+            plugin: string;
+            tool: string;
+        };
         /** @description Old and new in few figures. */
         Summary: {
             /** Format: int32 */
@@ -3304,6 +3494,12 @@ export interface components {
         TokenBody: {
             token: string;
         };
+        /** @description A tool as a model reads it. */
+        ToolView: {
+            description: string;
+            name: string;
+            parameters: Record<string, never>;
+        };
         /** @description Everything of the page. */
         TrainingView: {
             /** @description Whether this portal can train; without it there is a way to get it. */
@@ -3315,6 +3511,16 @@ export interface components {
         Tree: {
             conversation: components["schemas"]["Conversation"];
             messages: components["schemas"]["Message"][];
+        };
+        /** @description What came of it. */
+        Tried: {
+            /** @description Why it failed; `null` where it did not. */
+            error?: string | null;
+            /** Format: int32 */
+            ms: number;
+            /** @description What a model would read. */
+            text: string;
+            tool: string;
         };
         /** @description An answer that was tried. */
         TriedOutView: {
@@ -3334,6 +3540,14 @@ export interface components {
             /** @description A deployment, `provider/name`; of a model of which none could be asked, that model. */
             model: string;
         };
+        /** @description When a plugin acts by itself. */
+        TriggerView: {
+            on: string;
+            /** @description What a question looks like. */
+            pattern?: string | null;
+            /** @description Types of files; empty: all. */
+            types: string[];
+        };
         /** @description History that did not fit the model's context. */
         Trimmed: {
             /** Format: int32 */
@@ -3341,21 +3555,22 @@ export interface components {
             /** Format: int32 */
             tokens: number;
         };
-        /** @description A question to try an assistant with. */
+        /** @description A call to try: of a tool, or of what happens by itself with a file or a question. */
         TryBody: {
-            /** @description Absent: the assistant's own model. */
-            model?: string | null;
-            question: string;
-            /**
-             * Format: int32
-             * @description Minutes by which the person's clock is ahead of UTC.
-             */
-            utc_offset?: number;
-            /**
-             * Format: int64
-             * @description Absent: the draft.
-             */
-            version?: number | null;
+            arguments?: Record<string, never>;
+            file?: components["schemas"]["TryFile"] | null;
+            /** @description As if it had been asked. */
+            question?: string | null;
+            /** @description Which tool. */
+            tool?: string | null;
+        };
+        /** @description A file to try with. */
+        TryFile: {
+            /** @description In base64. */
+            content: string;
+            name: string;
+            /** @description Its media type. */
+            type: string;
         };
         /** @description What an assistant says, as a schema for the description of the API; the values are [`Unit`]. */
         UnitView: {
@@ -5632,6 +5847,206 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["PersonaList"];
                 };
+            };
+        };
+    };
+    list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PluginList"];
+                };
+            };
+        };
+    };
+    install: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PluginBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PluginView"][];
+                };
+            };
+            /** @description name_taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description plugin_flawed, with each field */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    check: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PluginBody"];
+            };
+        };
+        responses: {
+            /** @description what would be installed */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ManifestView"][];
+                };
+            };
+            /** @description plugin_flawed, with each field */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PluginChangeBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PluginView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    calls: {
+        parameters: {
+            query?: {
+                /** @description At most 200; absent: 50. */
+                limit?: number | null;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description newest first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallView"][];
+                };
+            };
+        };
+    };
+    attempt: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TryBody"];
+            };
+        };
+        responses: {
+            /** @description empty where it does nothing by itself with this */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tried"][];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };

@@ -199,9 +199,10 @@ async fn a_model_that_takes_no_tools_is_told_of_them_in_words() {
     let heard = house.owner.events(&asked.turn).await;
     assert_eq!(told(&heard), "One moment. In words: <tool_response>\n0.25\n</tool_response>\n");
     let sent = upstream.seen();
-    assert_eq!(sent.len(), 3, "refused with tools, then twice in words");
-    assert!(sent[1].get("tools").is_none());
-    assert!(sent[1]["messages"][0]["content"].as_str().is_some_and(|text| text.contains("\"calculator\"")));
+    // A refusal is tried once more without `stream_options`, which the back end may have meant.
+    assert_eq!(sent.len(), 4, "twice refused with tools, then twice in words: {sent:#?}");
+    assert!(sent[2].get("tools").is_none());
+    assert!(sent[2]["messages"][0]["content"].as_str().is_some_and(|text| text.contains("\"calculator\"")));
 }
 
 #[tokio::test]
@@ -227,7 +228,8 @@ async fn calls_without_end_are_ended_and_stop_ends_a_call() {
     tokio::time::sleep(Duration::from_millis(100)).await;
     house.owner.do_it("POST", &format!("/api/turns/{}/stop", asked.turn)).await;
     let ended = tokio::time::timeout(Duration::from_secs(5), wire.hear()).await.expect("stop ends it");
-    assert!(ended.text().contains("\"stopped\""), "{}", ended.text());
+    let events: Vec<Value> = ended.events().iter().map(|event| event.json()).collect();
+    assert_eq!(of_type(&events, "finished")[0]["finish"], "stopped");
 }
 
 #[tokio::test]
