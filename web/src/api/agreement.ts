@@ -31,6 +31,7 @@ export type Agreement = [
   Holds<Agree<ours.Room, Theirs["RoomView"]>>,
   Holds<Agree<ours.Sampling, Theirs["Sampling"]>>,
   Holds<Agree<ours.SearchHit, Theirs["Hit"]>>,
+  Holds<Agree<ours.ToolStep, Theirs["StepView"]>>,
   Holds<Agree<ours.Trimmed, Theirs["Trimmed"]>>,
   Holds<Agree<ours.Tried, Theirs["TriedView"]>>,
   Holds<Agree<ours.Usage, Theirs["UsageView"]>>,

@@ -77,7 +77,9 @@ export type FellBack = { from: string; to: string; code: string };
 /** An attempt that gave no answer. `model`: a deployment; of a model of which none could be asked, that model. */
 export type Tried = { model: string; code: string };
 /** How an answer came about: the deployment that answered (empty where none did), who was asked before it, the wait for a place, and the parameters that its dialect has no word for. */
-export type Provenance = { provider: string; model: string; tried: Tried[]; queued_ms: number; dropped: string[] };
+/** What a tool was asked and did, in short. */
+export type ToolStep = { plugin: string; tool: string; ms: number; error?: string | null };
+export type Provenance = { provider: string; model: string; tried: Tried[]; queued_ms: number; dropped: string[]; steps?: ToolStep[] | null };
 export type Trimmed = { messages: number; tokens: number };
 
 export type Message = {
