@@ -175,8 +175,7 @@ impl Gateway {
 
     /// What a manifest comes to, without installing it.
     pub fn examine(&self, order: &Order) -> Result<Manifest, Error> {
-        let manifest = Manifest::read(&order.manifest, &order.choices)?;
-        Ok(manifest)
+        Ok(Manifest::read(&order.manifest, &order.choices)?)
     }
 
     /// Installs a plugin: its manifest is understood, its secrets are there, its addresses may be asked. That nothing answers there
