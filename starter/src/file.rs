@@ -18,8 +18,14 @@ use crate::{
 };
 
 /// ChatML; calls and what came of them are written out as they are in the text that it learned from.
-pub const TEMPLATE: &str = "{%- for message in messages %}<|im_start|>{{ message.role if message.role != 'tool' else 'user' }}\n\
-{{ message.content }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
+pub const TEMPLATE: &str = "{% for message in messages %}\
+{% if message.role == 'tool' %}<|im_start|>user\n<tool_response>\n{{ message.content }}\n</tool_response><|im_end|>\n\
+{% else %}<|im_start|>{{ message.role }}\n{{ message.content or '' }}\
+{% for call in message.tool_calls or [] %}\
+<tool_call>\n{\"name\": \"{{ call.function.name }}\", \"arguments\": {{ call.function.arguments | tojson }}}\n</tool_call>\
+{% endfor %}<|im_end|>\n{% endif %}\
+{% endfor %}\
+{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
 /// Numbers that one block of a quantised row holds.
 const BLOCK: usize = 32;
 

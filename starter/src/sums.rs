@@ -13,6 +13,50 @@ pub fn question(chinese: bool, places: &[(String, String, String)], dice: &mut D
     (question, call("calculator", &json!({"expression": expression})))
 }
 
+/// What a tool answers to such a call, in its own form, and what is said of it. The figures are anybody's: what is to be learned is to say them.
+pub fn answered(call: &str, chinese: bool, dice: &mut Dice) -> (String, String) {
+    let (told, said) = if call.contains("\"clock\"") { moment(call, chinese, dice) } else { result(chinese, dice) };
+    (format!("<tool_response>\n{told}\n</tool_response>"), said)
+}
+
+fn result(chinese: bool, dice: &mut Dice) -> (String, String) {
+    let sign = if dice.percent(8) { "-" } else { "" };
+    let told = match dice.below(10) {
+        0 => format!("≈ {sign}{}.{:06}{:06}", dice.below(1_000), dice.below(1_000_000), dice.below(1_000_000)),
+        1 | 2 => format!("{sign}{}.{}", dice.between(0, 99_999), dice.between(1, 9)),
+        3 | 4 => format!("{sign}{}.{:02}", dice.between(0, 9_999), dice.between(1, 99)),
+        _ => format!("{sign}{}", number(dice).split('.').next().unwrap_or_default()),
+    };
+    let said = if chinese { format!("结果是 {told}。") } else { format!("The result is {told}.") };
+    (told, said)
+}
+
+fn moment(call: &str, chinese: bool, dice: &mut Dice) -> (String, String) {
+    const DAYS: [(&str, &str); 7] = [
+        ("Monday", "星期一"),
+        ("Tuesday", "星期二"),
+        ("Wednesday", "星期三"),
+        ("Thursday", "星期四"),
+        ("Friday", "星期五"),
+        ("Saturday", "星期六"),
+        ("Sunday", "星期日"),
+    ];
+    let zone = call.split('"').find(|part| part.contains('/')).unwrap_or("UTC");
+    let (day, tag) = *dice.of(&DAYS);
+    let date = format!("{}-{:02}-{:02}", dice.between(2026, 2035), dice.between(1, 12), dice.between(1, 28));
+    let (time, second) = (format!("{:02}:{:02}", dice.below(24), dice.below(60)), dice.below(60));
+    let offset = if zone == "UTC" { "+00:00" } else { dice.of::<&str>(&["+08:00", "+01:00", "-05:00", "+09:00", "+05:30", "-03:00", "+02:00", "-08:00"]) };
+    let ms = dice.between(1_767_225_600, 2_082_758_400) * 1000 + dice.between(0, 999);
+    let told = format!(
+        "{{\"time\":\"{date}T{time}:{second:02}{offset}\",\"weekday\":\"{day}\",\"timezone\":\"{zone}\",\"unix_ms\":{ms}}}"
+    );
+    let said = match chinese {
+        true => format!("现在是 {date} {time}，{tag}（{zone}）。"),
+        false => format!("It is {time} on {day}, {date} ({zone})."),
+    };
+    (told, said)
+}
+
 fn call(name: &str, arguments: &Value) -> String {
     let arguments = match arguments.as_object() {
         Some(map) if map.is_empty() => "{}".to_owned(),

@@ -12,6 +12,8 @@ use crate::{dice::Dice, pattern::Pattern, sums, values};
 const TRIES: usize = 8;
 /// Questions of a hundred that are put in a frame that known and unknown ones share.
 const FRAMED: usize = 50;
+/// Calls of a hundred that are followed by what the tool told, and what is said of it.
+const TOLD: usize = 50;
 
 /// One conversation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -168,7 +170,10 @@ impl Writer {
         for _ in 0..1 + usize::from(dice.percent(12)) {
             let turn = self.turn(language, &mut dice);
             kind = turn.0;
+            let answered = (kind == "tools" && dice.percent(TOLD))
+                .then(|| sums::answered(&turn.1.1, language == 1, &mut dice));
             turns.push(turn.1);
+            turns.extend(answered);
         }
         let system = dice.percent(12).then(|| self.say(["system_en", "system_zh"][language], &mut dice));
         Conversation { kind: format!("{kind}-{}", LANGUAGES[language]), system, turns }

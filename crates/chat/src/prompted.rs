@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn calls_are_read_out_of_text_however_it_is_cut() {
-        let text = "先查一下 <b> \n<tool_call>\n{\"name\":\"clock\",\"arguments\":{\"time_zone\":\"UTC\"}}\n</tool_call>然后\
+        let text = "先查一下 <b> \n<tool_call>\n{\"name\":\"clock\",\"arguments\":{\"timezone\":\"UTC\"}}\n</tool_call>然后\
                     <tool_call>{\"name\":\"calculator\"}</tool_call> end <tool";
         for size in 1..text.len() {
             let mut screen = Screen::default();
@@ -126,7 +126,7 @@ mod tests {
             shown.push_str(&screen.end());
             assert_eq!(shown, "先查一下 <b> \n然后 end <tool", "in pieces of {size}");
             let call = |name: &str, arguments: &str| (name.to_owned(), arguments.to_owned());
-            assert_eq!(screen.calls, [call("clock", "{\"time_zone\":\"UTC\"}"), call("calculator", "{}")]);
+            assert_eq!(screen.calls, [call("clock", "{\"timezone\":\"UTC\"}"), call("calculator", "{}")]);
         }
     }
 

@@ -215,20 +215,20 @@ mod tests {
         let mut heard = Heard::after(&[round], false);
         let told = heard.take(vec![
             TurnEvent::Delta { text: "let me see".into() },
-            called(0, Some("a"), Some("clock"), "{\"time_"),
+            called(0, Some("a"), Some("clock"), "{\"time"),
             called(1, None, Some("calculator"), ""),
             called(0, None, None, "zone\":\"UTC\"}"),
             called(1, None, None, "{}"),
             called(7, Some("far"), Some("gone"), "{}"),
         ]);
-        assert_eq!(told[1], called(1, Some("a"), Some("clock"), "{\"time_"), "the turn's calls are counted through");
+        assert_eq!(told[1], called(1, Some("a"), Some("clock"), "{\"time"), "the turn's calls are counted through");
         assert!(heard.end().is_empty());
         let call = |id: &str, name: &str, arguments: &str| ToolCall {
             id: id.into(),
             name: name.into(),
             arguments: arguments.into(),
         };
-        assert_eq!(heard.calls, [call("a", "clock", "{\"time_zone\":\"UTC\"}"), call("call_2", "calculator", "{}")]);
+        assert_eq!(heard.calls, [call("a", "clock", "{\"timezone\":\"UTC\"}"), call("call_2", "calculator", "{}")]);
         assert_eq!(heard.text, "let me see");
     }
 

@@ -56,8 +56,10 @@ impl Pace {
         let base = self.answers_alone(answering);
         // Never nothing: answers alone may have taken longer than usual, too.
         let token = ((time - base) / f64::from(prompt)).max(1e-7);
-        // A few tokens cost as much as one, whose weights are read for all: they would make a token look dear.
-        if prompt >= FIRST || self.token.is_none_or(|known| token < known) {
+        // A few tokens cost as much as one, whose weights are read for all: they would make a token look dear. But where a step is late with
+        // them, they are: deep in a long prompt a token costs several times what it did at the beginning.
+        let late = answering > 0 && time > self.target.as_secs_f64();
+        if prompt >= FIRST || late || self.token.is_none_or(|known| token < known) {
             self.token = Some(blend(self.token.unwrap_or(token), token));
         }
     }
@@ -125,6 +127,21 @@ mod tests {
         assert!(took[8..].iter().all(|(_, time)| *time <= Duration::from_millis(500)), "{took:?}");
         let took = step(3, 1000, 30);
         assert_eq!(took[29].0, LEAST);
+    }
+
+    #[test]
+    fn tokens_that_grow_dearer_make_pieces_shorter_even_where_they_are_short_already() {
+        let mut pace = Pace::new(Duration::from_millis(400));
+        let mut late = 0;
+        for step in 0..200_u64 {
+            pace.observe(0, 4, Duration::from_millis(60));
+            let tokens = pace.prompt_tokens(4);
+            let time = Duration::from_millis(60 + u64::from(tokens) * (10 + step / 2));
+            pace.observe(tokens, 4, time);
+            late += u32::from(time > Duration::from_millis(440));
+        }
+        assert_eq!(pace.prompt_tokens(4), LEAST);
+        assert!(late <= 2, "{late} steps were late");
     }
 
     #[test]

@@ -153,7 +153,7 @@ fn a_model_is_fetched_listed_verified_and_removed() {
     let path = path.display().to_string();
     assert!(out.trim_end().ends_with("data/models/tiny.gguf"), "the path alone: {out}");
     assert!(err.contains("[[model]]\npath = \"") && err.contains("it is tried again"), "{err}");
-    assert!(err.contains("it needs 268 MB of memory with 2048 of its 2048 tokens of context"), "{err}");
+    assert!(err.contains("it needs 269 MB of memory with 2048 of its 2048 tokens of context"), "{err}");
     assert!(refused(here, &["model", "pull", &url]).contains("there is a model tiny already; remove it first"));
 
     let (out, _) = ok(here, &["model", "list"]);

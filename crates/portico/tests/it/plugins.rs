@@ -111,7 +111,7 @@ async fn chat(State(seen): State<Arc<Mutex<Vec<Value>>>>, axum::Json(asked): axu
         deltas.push(json!({ "content": "Let me see. " }));
         let calls = [
             call(0, "calculator", json!({ "expression": "19.99*3" })),
-            call(1, "clock", json!({ "time_zone": "Mars/Base" })),
+            call(1, "clock", json!({ "timezone": "Mars/Base" })),
         ];
         deltas.extend(calls.into_iter().flatten().map(|piece| json!({ "tool_calls": [piece] })));
     } else {
@@ -152,7 +152,7 @@ async fn a_kept_turn_has_tools_called_side_by_side_and_goes_on_with_what_they_an
     let asked = house.owner.ask_with(json!({ "text": "19.99 three times?", "model": "up/m" })).await;
     let heard = house.owner.events(&asked.turn).await;
     let expected = "Let me see. They said: 59.97 and \
-                    {\"error\":\"arguments_invalid\",\"message\":\"time_zone: \\\"Mars/Base\\\" is no IANA time zone\"}";
+                    {\"error\":\"arguments_invalid\",\"message\":\"timezone: \\\"Mars/Base\\\" is no IANA time zone\"}";
     assert_eq!(told(&heard), expected);
     let events: Vec<Value> = heard.iter().map(|event| event.json()).collect();
     let answered = of_type(&events, "tool_answered");

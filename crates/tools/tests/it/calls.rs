@@ -28,7 +28,7 @@ async fn every_kind_of_tool_keeps_the_promises_of_the_port() {
     house.install(order(lobe)).await;
     for (name, good, bad) in [
         ("calculator", json!({ "expression": "0.1+0.2" }), json!({ "expression": 3 })),
-        ("clock", json!({ "time_zone": "Asia/Shanghai" }), json!({ "zone": "x" })),
+        ("clock", json!({ "timezone": "Asia/Shanghai" }), json!({ "zone": "x" })),
         ("erp-demo__getOrder", json!({ "id": 7 }), json!({ "id": "seven" })),
         ("weather__now", json!({ "city": "北京" }), json!({})),
     ] {
