@@ -12,8 +12,9 @@ use crate::{dice::Dice, pattern::Pattern, sums, values};
 const TRIES: usize = 8;
 /// Questions of a hundred that are put in a frame that known and unknown ones share.
 const FRAMED: usize = 50;
-/// Calls of a hundred that are followed by what the tool told, and what is said of it.
+/// See [`Writer::of_all_kinds`].
 const TOLD: usize = 50;
+const FOR_TOLD: u64 = 7_919;
 
 /// One conversation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,11 +124,12 @@ impl Writer {
         Ok(writer)
     }
 
-    /// Conversation `number` of a leg. In the first leg a third of them teach nothing but copying.
+    /// Conversation `number` of a leg. In the first leg a third of them teach nothing but copying, and no tool answers yet.
     pub fn of_leg(&self, leg: u64, seed: u64, number: u64) -> Conversation {
         let mut dice = Dice::new(seed, number);
         match leg {
             1 if dice.percent(35) => self.copying(&mut dice),
+            1 => self.of_all_kinds(seed, number, 0),
             _ => self.conversation(seed, number),
         }
     }
@@ -163,15 +165,21 @@ impl Writer {
 
     /// Conversation `number` of all kinds.
     pub fn conversation(&self, seed: u64, number: u64) -> Conversation {
-        let mut dice = Dice::new(seed, number);
+        self.of_all_kinds(seed, number, TOLD)
+    }
+
+    /// `told` of a hundred calls are followed by what the tool told, and what is said of it.
+    fn of_all_kinds(&self, seed: u64, number: u64, told: usize) -> Conversation {
+        // Dice of their own for what tools tell, so that everything else stays as it is without.
+        let (mut dice, mut aside) = (Dice::new(seed, number), Dice::new(seed.wrapping_add(FOR_TOLD), number));
         let language = dice.below(2);
         let mut kind = "";
         let mut turns = Vec::new();
         for _ in 0..1 + usize::from(dice.percent(12)) {
             let turn = self.turn(language, &mut dice);
             kind = turn.0;
-            let answered = (kind == "tools" && dice.percent(TOLD))
-                .then(|| sums::answered(&turn.1.1, language == 1, &mut dice));
+            let answered = (kind == "tools" && aside.percent(told))
+                .then(|| sums::answered(&turn.1.1, language == 1, &mut aside));
             turns.push(turn.1);
             turns.extend(answered);
         }
