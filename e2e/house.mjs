@@ -22,15 +22,16 @@ export const PASSWORD = "a long enough pass phrase";
 /** A test that needs material which is not there is skipped by name; on CI its absence fails the test instead. */
 export const skipWithout = (file) => (existsSync(file) || process.env.CI === "true" ? false : `${file} is absent`);
 
-/** Starts `portico serve`. `model`: the address of a model server; `gguf`: a file for the engine; `settings`: more of portico.toml. */
-export async function startHouse({ model, gguf, data, settings = "" } = {}) {
+/** Starts `portico serve`. `model`: the address of a model server; `gguf`: a file for the engine; `starter`: whether the model that comes with
+ * it answers where there is no other; `settings`: more of portico.toml. */
+export async function startHouse({ model, gguf, data, starter = false, settings = "" } = {}) {
   // In memory where there is one: what is tested is the portal, not how long a busy disk takes to sync. A kill -9 loses nothing
   // of either.
   const place = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
   const folder = data ?? (await mkdtemp(join(place, "portico-e2e.")));
   const config = join(folder, "portico.toml");
   const provider = model ? `[[provider]]\nslug = "echo"\nname = "Echo"\nbase_url = "${model}"\n` : "";
-  await writeFile(config, provider + settings);
+  await writeFile(config, `starter = ${starter}\n${provider}${settings}`);
   const args = ["serve", "--config", config, "--data", folder, "--listen", `${HOST}:0`, ...(gguf ? ["--model", gguf] : [])];
   const started = performance.now();
   const child = spawn(BINARY, args, { stdio: ["ignore", "pipe", "pipe"] });

@@ -3,8 +3,10 @@
 
 #![expect(clippy::cast_possible_truncation, reason = "tokens and counts are small")]
 
+#[cfg(feature = "teach")]
 pub mod beginning;
 pub mod dice;
+#[cfg(feature = "teach")]
 pub mod file;
 pub mod pattern;
 pub mod sums;

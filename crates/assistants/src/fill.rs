@@ -1,7 +1,7 @@
 //! Variables in a prompt: `{{name}}` is replaced by its value, once, from left to right. No template language: there is no
 //! condition, no loop, and a value is never read again, whatever braces it has.
 
-use domain::Timestamp;
+use domain::{Timestamp, civil};
 
 /// What the portal itself fills.
 pub(crate) const BUILT_IN: [&str; 3] = ["date", "language", "name"];
@@ -44,20 +44,6 @@ fn date(at: Timestamp, utc_offset: i32) -> String {
     let minutes = at.0.div_euclid(60_000) + i64::from(utc_offset);
     let (year, month, day) = civil(minutes.div_euclid(24 * 60));
     format!("{year:04}-{month:02}-{day:02}")
-}
-
-/// The day of the Gregorian calendar so many days after 1970-01-01, after Howard Hinnant's `civil_from_days`
-/// (<https://howardhinnant.github.io/date_algorithms.html>).
-fn civil(days: i64) -> (i64, i64, i64) {
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
-    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 
 /// `text` with every variable that has a value replaced; the others stay as they are.

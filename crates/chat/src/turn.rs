@@ -12,7 +12,7 @@ use domain::{
 };
 use futures_util::FutureExt;
 use ledger::{Outcome, Permit};
-use models::{Errand, ModelView, Models};
+use models::{Errand, ModelView, Models, STARTER_ID};
 use store::{Asked, FinalAnswer, NewAnswer, NewConversation, NewMessage, Record, TitledBy};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
@@ -630,9 +630,12 @@ impl Passing {
     }
 }
 
-/// The model that is asked where nobody chose: the first one that answers, else the first there is.
+/// The model that is asked where nobody chose: the first one that answers, else the first there is; the starter model only where it is alone.
 pub fn default_model(models: &Models) -> Option<ModelView> {
     let mut offered: Vec<ModelView> = models.list().into_iter().filter(|view| view.enabled && view.answers).collect();
+    if offered.iter().any(|view| view.id != STARTER_ID) {
+        offered.retain(|view| view.id != STARTER_ID);
+    }
     let ready = offered.iter().position(|view| view.state == ModelState::Ready).unwrap_or(0);
     (ready < offered.len()).then(|| offered.swap_remove(ready))
 }

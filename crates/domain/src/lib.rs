@@ -17,7 +17,7 @@ mod usage;
 
 pub use act::Act;
 pub use caller::{Caller, Role, Via};
-pub use clock::{Clock, SystemClock, Timestamp};
+pub use clock::{Clock, SystemClock, Timestamp, civil};
 pub use event::{Batch, Dialect, Failure, Finish, TurnEvent, Wire};
 pub use id::{
     AssistantId, ConversationId, DatasetId, ExampleId, FileId, Ids, InvitationId, JobId, KeyId, MessageId,

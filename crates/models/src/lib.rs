@@ -34,4 +34,4 @@ pub use providers::KINDS;
 pub use providers::ollama::{Installed, Loaded};
 pub use pulls::{PullState, PullView};
 pub use router::{BreakerState, FirstToken};
-pub use supervisor::{AdapterView, LOCAL, WorkerView};
+pub use supervisor::{AdapterView, LOCAL, STARTER, STARTER_ID, WorkerView};

@@ -35,6 +35,10 @@ use seat::Seat;
 /// The provider that workers of the house belong to: the first half of their models' ids.
 pub const LOCAL: &str = "local";
 
+/// The id of the small model that comes with Portico, and its name. Where nobody chose and there is another, the other is asked.
+pub const STARTER_ID: &str = "local/starter";
+pub const STARTER: &str = "starter";
+
 /// The pause after a first crash, and the longest: it doubles in between.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);

@@ -52,6 +52,8 @@ pub struct Config {
     pub egress: Egress,
     /// Whether this machine's usual ports are looked at for model servers at start.
     pub discover: bool,
+    /// Whether the small model that comes with Portico is taken in where there is no other.
+    pub starter: bool,
     /// The four clocks of a request to a model.
     pub timeouts: Timeouts,
     /// How often a request is repeated before its first token. After it, never.

@@ -99,6 +99,13 @@ impl House {
         let catalog = Catalog::new(store.clone(), models.clone(), Envelope::new(&key.0), fixed);
         catalog.reload(TenantId::FIRST).await?;
         let library = crate::library::open(config, Arc::clone(&egress));
+        if let Some(weights) = crate::starter::WEIGHTS {
+            let wanted = config.starter && config.models.is_empty() && models.providers().is_empty();
+            // A portal without it is still one.
+            if let Err(error) = crate::starter::take_in(&config.data, &library, wanted, weights) {
+                tracing::error!(error = format!("{error:#}"), "the starter model could not be taken in");
+            }
+        }
         let runner = library_runner(config);
         let fixed = workers(config)?;
         let adapters = crate::library::adapters(config, &fixed);
@@ -201,6 +208,11 @@ impl House {
     /// Where people reach it.
     pub(crate) fn public_url(&self) -> &str {
         &self.public_url
+    }
+
+    /// The model that is asked where nobody chooses.
+    pub(crate) fn default_model(&self) -> Option<String> {
+        chat::default_model(&self.models).map(|model| model.id)
     }
 
     /// The address of the link that makes the first owner, while there is none.

@@ -13,5 +13,6 @@ mod options;
 mod personas;
 pub mod port;
 mod reload;
+mod starter;
 mod training;
 pub mod worker;

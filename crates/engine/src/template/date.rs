@@ -1,6 +1,6 @@
 //! `strftime` for chat templates: the letters that templates use, in UTC and English.
 
-use domain::Timestamp;
+use domain::{Timestamp, civil};
 
 const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 const MONTHS: [&str; 12] = [
@@ -58,17 +58,4 @@ pub(super) fn format(now: Timestamp, format: &str) -> String {
 
 fn nth<'a>(names: &[&'a str], index: i64) -> &'a str {
     usize::try_from(index).ok().and_then(|index| names.get(index)).copied().unwrap_or("   ")
-}
-
-/// Year, month and day of a day counted from 1970-01-01 (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms").
-fn civil(days: i64) -> (i64, i64, i64) {
-    let days = days + 719_468;
-    let era = days.div_euclid(146_097);
-    let day_of_era = days.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }

@@ -51,8 +51,10 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
             print::line(format_args!("nobody owns this portal yet; open this link once to become its owner 首次使用，请打开此链接创建所有者账号:"));
             print::line(format_args!("  {link}"));
         }
-        if config.models.is_empty() && config.providers.is_empty() {
-            print::line(format_args!("no model is configured: start with --model FILE.gguf, or add one in the portal 尚未配置模型：可用 --model 指定 GGUF 文件，或在门户中添加"));
+        match house.default_model().as_deref() {
+            None => print::line(format_args!("no model is configured: start with --model FILE.gguf, or add one in the portal 尚未配置模型：可用 --model 指定 GGUF 文件，或在门户中添加")),
+            Some(models::STARTER_ID) => print::line(format_args!("the small starter model answers; add a larger one in the portal, or start with --model FILE.gguf 目前由随附的小型入门模型作答，可在门户中添加更大的模型，或用 --model 指定 GGUF 文件")),
+            Some(_) => {}
         }
         house.serve(config, || args.config()).await
     })?;

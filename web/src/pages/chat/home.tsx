@@ -13,6 +13,7 @@ import { RightPanel } from "@/pages/chat/right-panel";
 /** Comes where one is owed. */
 const ModelHint = lazy(async () => ({ default: (await import("@/pages/chat/model-hint")).ModelHint }));
 const NoModel = lazy(() => import("@/pages/chat/no-model"));
+const Starter = lazy(async () => (await import("@/pages/chat/starter")).load());
 
 const PROMPTS = ["1", "2", "3", "4"] as const;
 
@@ -23,6 +24,7 @@ export function HomePage() {
   const { data } = useModels();
   const model = useCurrentModel(null);
   const composer = useRef<ComposerHandle>(null);
+  const starter = model?.id === "local/starter";
   const none = data !== undefined && forChat(data.models).length === 0;
 
   const send = async (text: string, askId: string) => {
@@ -52,11 +54,16 @@ export function HomePage() {
                 <ModelHint model={model} />
               </Suspense>
             ) : null}
+            {starter ? (
+              <Suspense>
+                <Starter onPick={(text) => composer.current?.fill(text)} />
+              </Suspense>
+            ) : null}
             <div className="max-sm:order-2">
               <Composer ref={composer} draft="new" placeholder={t("composer.placeholder")} running={false} blocked={none} onSend={send} />
             </div>
             <div className="mt-4 flex flex-wrap justify-center gap-2 max-sm:order-1 max-sm:mt-0 max-sm:mb-4">
-              {PROMPTS.map((at) => (
+              {(starter ? [] : PROMPTS).map((at) => (
                 <button
                   key={at}
                   type="button"
