@@ -61,7 +61,7 @@ fn civil(days: i64) -> (i64, i64, i64) {
 }
 
 /// `text` with every variable that has a value replaced; the others stay as they are.
-pub(crate) fn fill(text: &str, value: impl Fn(&str) -> Option<String>) -> String {
+pub fn fill(text: &str, value: impl Fn(&str) -> Option<String>) -> String {
     let mut filled = String::with_capacity(text.len());
     for piece in pieces(text) {
         match piece {

@@ -135,6 +135,7 @@ use crate::portal::{
         plugins::install,
         plugins::change,
         plugins::remove,
+        plugins::probe,
         plugins::attempt,
         plugins::calls,
         conversations::list,
