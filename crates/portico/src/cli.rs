@@ -54,7 +54,7 @@ enum Verb {
     /// Read a document into blocks of text, confined; the portal starts one per file by itself.
     Extract(extract::ExtractArgs),
     /// Say what an MCP server has, and call one of its tools, the way an installed plugin goes.
-    McpProbe(mcp::ProbeArgs),
+    McpProbe(Box<mcp::ProbeArgs>),
     /// Read the configuration and say what is wrong with it.
     Check(Place),
     /// Look at this machine and this installation, and say what to do.

@@ -70,19 +70,19 @@ pub(crate) async fn only_post() -> Response {
 
 /// A request that is refused before its message is read, as HTTP says it and as JSON-RPC does.
 struct Refusal {
-    problem: Problem,
+    problem: Box<Problem>,
     code: i64,
 }
 
 impl Refusal {
     fn new(status: StatusCode, code: i64, message: impl Into<String>) -> Refusal {
-        Refusal { problem: Problem::new(status, "invalid_request", message), code }
+        Refusal { problem: Box::new(Problem::new(status, "invalid_request", message)), code }
     }
 }
 
 impl From<Problem> for Refusal {
     fn from(problem: Problem) -> Refusal {
-        Refusal { problem, code: INVALID_REQUEST }
+        Refusal { problem: Box::new(problem), code: INVALID_REQUEST }
     }
 }
 

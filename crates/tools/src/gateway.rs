@@ -106,6 +106,15 @@ struct Inner {
     plugins: RwLock<Arc<Vec<Held>>>,
 }
 
+impl Held {
+    /// Whether it is made of this row, but for what its MCP server lists.
+    fn is_but_for_its_list(&self, row: &PluginRow, choices: &Choices) -> bool {
+        let listed = |of: &Choices| Choices { listed: None, ..of.clone() };
+        let before = PluginRow { settings: Value::Null, updated_at: row.updated_at, ..self.row.clone() };
+        before == PluginRow { settings: Value::Null, ..row.clone() } && listed(&self.choices) == listed(choices)
+    }
+}
+
 impl std::fmt::Debug for Gateway {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Gateway")
@@ -127,7 +136,13 @@ impl Gateway {
                 continue;
             }
             match self.live(&row) {
-                Ok((plugin, choices)) => all.push(Held { tenant, plugin: Arc::new(plugin), choices, row }),
+                Ok((mut plugin, choices)) => {
+                    let same = before.iter().find(|one| one.tenant == tenant && one.is_but_for_its_list(&row, &choices));
+                    if let Some(one) = same {
+                        plugin.adopt(&one.plugin);
+                    }
+                    all.push(Held { tenant, plugin: Arc::new(plugin), choices, row });
+                }
                 // The others still work; this one shows why it does not.
                 Err(error) => tracing::error!(plugin = %row.name, %error, "a plugin is left out"),
             }
@@ -344,8 +359,13 @@ impl Gateway {
         };
         let grants = change.grants.map(|grants| grants.iter().map(Permission::to_string).collect());
         let change = PluginChange { settings: None, grants, sealed, enabled: change.enabled };
+        let before = self.held().iter().find(|one| one.tenant == caller.tenant && one.row.name == name).cloned();
         self.inner.store.change_plugin(caller, name, change).await?;
         self.reload(caller.tenant).await?;
+        if let Some(before) = before {
+            // What was taken from it is taken from a program that runs, too.
+            before.plugin.close().await;
+        }
         self.list(caller).into_iter().find(|one| one.manifest.name == name).ok_or(Error::Sealed)
     }
 

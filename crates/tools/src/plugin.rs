@@ -36,7 +36,7 @@ pub(crate) struct Plugin {
     token: Token,
     turn: Semaphore,
     clock: Arc<dyn Clock>,
-    server: Option<Server>,
+    server: Option<Arc<Server>>,
 }
 
 impl Plugin {
@@ -53,7 +53,7 @@ impl Plugin {
         let timeout = choices.timeout_s.map_or(TIMEOUT, |s| Duration::from_secs(u64::from(s)));
         Plugin {
             line: Line { egress: Arc::new(egress.confined(openings)), timeout },
-            server: manifest.server.clone().map(Server::new),
+            server: manifest.server.clone().map(|target| Arc::new(Server::new(target))),
             manifest,
             grants,
             secrets,
@@ -76,7 +76,12 @@ impl Plugin {
 
     /// Whether its MCP server said since the last look that its tools are others now.
     pub(crate) fn is_stale(&self) -> bool {
-        self.server.as_ref().is_some_and(Server::is_stale)
+        self.server.as_ref().is_some_and(|server| server.is_stale())
+    }
+
+    /// Goes on with the MCP server of a plugin that was the same but for what it lists: what it remembers stays.
+    pub(crate) fn adopt(&mut self, other: &Plugin) {
+        self.server.clone_from(&other.server);
     }
 
     /// One of its MCP server's prompts, filled in.

@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use domain::{Caller, Clock, Ids, PersonId, Role, SystemClock, TenantId, ToolCall};
+use domain::{Caller, Clock, Ids, SystemClock, ToolCall};
 use egress::Egress;
+use identity::Identity;
 use serde_json::{Map, Value, json};
 use store::Store;
 use tools::{Choices, Error, Gateway, Installed, Listing, Order, Vault};
@@ -79,7 +80,7 @@ fn order(args: &ProbeArgs) -> anyhow::Result<Order> {
     // What was typed here may well be secret: it goes the way of a secret.
     let mut secrets = BTreeMap::new();
     let mut sealed = |values: BTreeMap<String, String>| -> Map<String, Value> {
-        let name = |name: String, value: String| {
+        let mut name = |name: String, value: String| {
             secrets.insert(name.clone(), value);
             (name.clone(), Value::from(format!("${{{name}}}")))
         };
@@ -100,11 +101,10 @@ async fn open(args: &ProbeArgs) -> anyhow::Result<(Gateway, Store, Caller)> {
     let config = args.place.config()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let ids = Ids::new(Arc::clone(&clock));
-    let caller = Caller { tenant: TenantId::FIRST, person: PersonId(ids.next()), role: Role::Owner };
     let options = store::Options { place: store::Place::Memory, clock: Arc::clone(&clock), ids, node: NAME.to_owned() };
     let store = Store::open(options).await?;
     let egress = Arc::new(Egress::new(options::way_out(&config)?, Arc::clone(&clock))?);
-    Ok((Gateway::new(store.clone(), egress, Box::new(InMemory), clock), store, caller))
+    Ok((Gateway::new(store.clone(), egress, Box::new(InMemory), clock), store, Identity::house()))
 }
 
 async fn look(

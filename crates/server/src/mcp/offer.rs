@@ -139,8 +139,8 @@ pub(super) async fn prompt(server: &Server, caller: &Caller, params: &Value) -> 
 async fn kept(server: &Server, caller: &Caller) -> Result<Vec<Kept>, Fault> {
     let mut all: Vec<Kept> = Vec::new();
     for row in server.store.prompts(caller).await? {
-        let names = std::iter::once(row.name.clone()).chain((2..).map(|n| format!("{} ({n})", row.name)));
-        let name = names.into_iter().find(|name| all.iter().all(|kept| kept.name != *name)).unwrap_or_default();
+        let mut names = std::iter::once(row.name.clone()).chain((2..).map(|n| format!("{} ({n})", row.name)));
+        let name = names.find(|name| all.iter().all(|kept| kept.name != *name)).unwrap_or_default();
         all.push(Kept { name, text: row.text });
     }
     Ok(all)

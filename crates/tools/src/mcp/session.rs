@@ -157,8 +157,9 @@ impl Session {
     }
 
     pub(super) async fn close(&self, plugin: &Plugin) {
-        if let Link::Http(http) = &self.link {
-            http.close(plugin).await;
+        match &self.link {
+            Link::Child(child) => child.close(),
+            Link::Http(http) => http.close(plugin).await,
         }
     }
 }

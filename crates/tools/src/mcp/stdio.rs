@@ -32,7 +32,7 @@ pub(super) struct Child {
     out: mpsc::Sender<Vec<u8>>,
     shared: Arc<Shared>,
     /// Dropped, it lets the program go.
-    _leave: oneshot::Sender<()>,
+    leave: Mutex<Option<oneshot::Sender<()>>>,
 }
 
 /// What its tasks know together.
@@ -92,7 +92,12 @@ impl Child {
         keeper.spawn(keep(group, Arc::clone(&shared), left, reading, helpers, hidden));
         // It sees to the end of the program after this session is gone; it is dropped with the runtime, and the program with it.
         keeper.detach_all();
-        Ok(Child { out, shared, _leave: leave })
+        Ok(Child { out, shared, leave: Mutex::new(Some(leave)) })
+    }
+
+    /// Lets it go, whoever still waits for an answer.
+    pub(super) fn close(&self) {
+        self.leave.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
     pub(super) fn is_open(&self) -> bool {
