@@ -23,6 +23,7 @@ NEXTEST = WORK / "nextest/default/junit.xml"
 VITEST = LOG / "vitest.json"
 E2E = LOG / "e2e.xml"
 SDK = LOG / "sdk.xml"
+MCP = LOG / "mcp.xml"
 
 # The engine's C++ takes minutes and is built per profile and per set of features of what it is made with: the release
 # binary and the engine's tests name the same packages and features, so that they share one artefact.
@@ -46,6 +47,7 @@ STEPS = [
     ("web-tests", f"cd web && npm run --silent test -- --reporter=default --reporter=json --outputFile.json={VITEST}", VITEST),
     ("web-budget", "cd web && npm run --silent budget", None),
     ("sdk", "scripts/sdk", SDK),
+    ("mcp", "scripts/mcp", MCP),
     ("browser", f"scripts/e2e --junit {E2E}", E2E),
 ]
 

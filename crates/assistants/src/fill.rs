@@ -47,7 +47,7 @@ fn date(at: Timestamp, utc_offset: i32) -> String {
 }
 
 /// `text` with every variable that has a value replaced; the others stay as they are.
-pub(crate) fn fill(text: &str, value: impl Fn(&str) -> Option<String>) -> String {
+pub fn fill(text: &str, value: impl Fn(&str) -> Option<String>) -> String {
     let mut filled = String::with_capacity(text.len());
     for piece in pieces(text) {
         match piece {

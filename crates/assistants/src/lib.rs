@@ -10,6 +10,6 @@ mod unit;
 
 pub use diff::{Difference, differences};
 pub use file::{FORMAT, Unreadable, read, write};
-pub use fill::{Occasion, named};
+pub use fill::{Occasion, fill, named};
 pub use library::{Library, Persona};
 pub use unit::{Avatar, Flaw, ICONS, LIMITS, Limits, Unit, Variable};

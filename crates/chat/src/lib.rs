@@ -29,7 +29,7 @@ pub use answer::{Answer, Ending};
 pub use live::{Follow, Happened, Notice, Step, TurnChange};
 pub use replay::ReplayAsk;
 pub use title::title_of;
-pub use tryout::{TriedOut, TryOut};
+pub use tryout::{TRYOUT, TriedOut, TryOut};
 pub use turn::{Ask, Passing, Question, Request, Taken, default_model};
 
 /// Why a turn was not taken. Nothing has been stored then.

@@ -1,4 +1,4 @@
-//! One question to an assistant that may not be published yet: answered in one piece, kept nowhere but in the usage.
+//! One question to an assistant, which may not be published yet: answered in one piece, kept nowhere but in the usage.
 
 use std::sync::Arc;
 
@@ -10,8 +10,8 @@ use crate::replay::Body;
 use crate::turn::Request;
 use crate::{Chat, Error, context};
 
-/// The door's name in usage rows and metrics.
-const TRYOUT: &str = "tryout";
+/// The name of the portal's own try-outs among the doors.
+pub const TRYOUT: &str = "tryout";
 
 /// Whom to ask what.
 #[derive(Debug, Clone)]
@@ -24,6 +24,10 @@ pub struct TryOut {
     pub model: Option<String>,
     /// Minutes by which the person's clock is ahead of UTC.
     pub utc_offset: i32,
+    /// The door's name in usage rows and metrics.
+    pub door: &'static str,
+    /// What the key may do that it is asked by; all that its person may, where it is asked in the portal.
+    pub scope: Arc<KeyScope>,
 }
 
 /// What was answered.
@@ -62,14 +66,14 @@ impl Chat {
         let body = Body { model: &card.id, stream: true, messages: &context.messages, sampling };
         let request = Request {
             model: card.id.clone(),
-            door: TRYOUT,
+            door: ask.door,
             task: Task::Chat,
             priority: Priority::Interactive,
             stream: true,
             body: ClientBody::json(body.bytes(), false),
             prompt_tokens: context.tokens,
             max_tokens: sampling.max_tokens.map(Tokens),
-            scope: Arc::new(KeyScope::default()),
+            scope: ask.scope,
         };
         let mut passing = self.pass(caller, request).await?;
         let mut text = String::new();

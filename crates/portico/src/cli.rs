@@ -11,6 +11,7 @@ mod engine;
 mod extract;
 mod house;
 mod key;
+mod mcp;
 mod model;
 mod print;
 mod provider;
@@ -52,6 +53,8 @@ enum Verb {
     Adapter(adapter::Verb),
     /// Read a document into blocks of text, confined; the portal starts one per file by itself.
     Extract(extract::ExtractArgs),
+    /// Say what an MCP server has, and call one of its tools, the way an installed plugin goes.
+    McpProbe(Box<mcp::ProbeArgs>),
     /// Read the configuration and say what is wrong with it.
     Check(Place),
     /// Look at this machine and this installation, and say what to do.
@@ -110,6 +113,7 @@ pub fn main() -> ExitCode {
         #[cfg(feature = "engine")]
         Verb::Adapter(verb) => adapter::run(&verb),
         Verb::Extract(args) => extract::run(&args),
+        Verb::McpProbe(args) => mcp::probe(&args),
         Verb::Check(place) => check::run(&place),
         Verb::Doctor(place) => doctor::run(&place),
         Verb::User(verb) => user::run(&verb),

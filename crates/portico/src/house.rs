@@ -227,6 +227,7 @@ impl House {
         let House { server, store, models, chat, downloads, tls, listener, metrics, closing, tasks, _folder, .. } =
             self;
         let mut reload = Reload::new(server.clone(), tls.clone(), config);
+        let tools = server.tools.clone();
         let router = server::router(server);
         // Connections close only after the answers on them have ended.
         let (connections, cut) = (TaskTracker::new(), CancellationToken::new());
@@ -243,6 +244,7 @@ impl House {
             chat.drain(DRAIN).await;
             cut.cancel();
             connections.wait().await;
+            tools.close().await;
             tasks.close();
             tasks.wait().await;
             models.shutdown().await;

@@ -11,6 +11,7 @@ mod health;
 mod key;
 mod listen;
 mod live;
+mod mcp;
 mod openai;
 mod openapi;
 mod portal;

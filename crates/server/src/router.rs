@@ -16,7 +16,7 @@ use crate::portal::{
     plugins, prompts, ratings, replays, search, steps, training, transfer, turns,
 };
 use crate::responses::kept;
-use crate::{Problem, Server, assets, health, live, openapi, responses};
+use crate::{Problem, Server, assets, health, live, mcp, openapi, responses};
 
 /// The main listener's routes.
 pub fn router(server: Server) -> Router {
@@ -181,7 +181,7 @@ const OPENAI_ROUTES: [&str; 13] = [
     "/v1/models",
 ];
 
-/// By key, not by cookie: no CSRF layer, and nothing else on the hot path.
+/// By key, not by cookie (`/mcp` sees to `Origin` itself): no CSRF layer, and nothing else on the hot path.
 fn openai_routes() -> Router<Server> {
     Router::new()
         .route("/v1/chat/completions", post(completions::chat))
@@ -205,6 +205,7 @@ fn openai_routes() -> Router<Server> {
         .route("/v1/models", get(openai_models::list))
         .route("/v1/models/{*id}", get(openai_models::one))
         .route("/v1/{*rest}", axum::routing::any(unknown_openai_route))
+        .route("/mcp", post(mcp::post).fallback(mcp::only_post))
 }
 
 /// Requests that change something come from our own pages: `Sec-Fetch-Site` says so in a secure context, `Origin` against

@@ -6,11 +6,11 @@ mod outside;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use domain::{Attachment, Caller, Clock, TenantId, Tool, ToolCall, ToolError, ToolInput, ToolSpec, ToolStep, TurnId};
+use domain::{Act, Attachment, Caller, Clock, TenantId, Tool, ToolCall, ToolError, ToolInput, ToolSpec, ToolStep, TurnId};
 use egress::Egress;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use store::{NewPlugin, PluginChange, PluginRow, Store};
+use store::{NewPlugin, PluginChange, PluginRow, Record, Store};
 
 use crate::auth::Secrets;
 use crate::error::{Error, Flaw};
@@ -92,8 +92,15 @@ pub struct Gateway {
     inner: Arc<Inner>,
 }
 
-/// A plugin in memory: whose, what it is, what was chosen for it.
-type Held = (TenantId, Arc<Plugin>, Choices);
+/// A plugin in memory.
+#[derive(Clone)]
+struct Held {
+    tenant: TenantId,
+    plugin: Arc<Plugin>,
+    choices: Choices,
+    /// What it was made of: as long as that is the same, so is the plugin, with its connections and its MCP server.
+    row: PluginRow,
+}
 
 struct Inner {
     store: Store,
@@ -101,6 +108,15 @@ struct Inner {
     vault: Box<dyn Vault>,
     clock: Arc<dyn Clock>,
     plugins: RwLock<Arc<Vec<Held>>>,
+}
+
+impl Held {
+    /// Whether it is made of this row, but for what its MCP server lists.
+    fn is_but_for_its_list(&self, row: &PluginRow, choices: &Choices) -> bool {
+        let listed = |of: &Choices| Choices { listed: None, ..of.clone() };
+        let before = PluginRow { settings: Value::Null, updated_at: row.updated_at, ..self.row.clone() };
+        before == PluginRow { settings: Value::Null, ..row.clone() } && listed(&self.choices) == listed(choices)
+    }
 }
 
 impl std::fmt::Debug for Gateway {
@@ -117,16 +133,26 @@ impl Gateway {
 
     /// Reads a tenant's plugins again and puts them in force as one snapshot.
     pub async fn reload(&self, tenant: TenantId) -> Result<(), Error> {
-        let mut all = Vec::new();
+        let (mut all, before) = (Vec::new(), self.held());
         for row in self.inner.store.plugins(tenant).await? {
+            if let Some(same) = before.iter().find(|one| one.tenant == tenant && one.row == row) {
+                all.push(same.clone());
+                continue;
+            }
             match self.live(&row) {
-                Ok((plugin, choices)) => all.push((tenant, Arc::new(plugin), choices)),
+                Ok((mut plugin, choices)) => {
+                    let same = before.iter().find(|one| one.tenant == tenant && one.is_but_for_its_list(&row, &choices));
+                    if let Some(one) = same {
+                        plugin.adopt(&one.plugin);
+                    }
+                    all.push(Held { tenant, plugin: Arc::new(plugin), choices, row });
+                }
                 // The others still work; this one shows why it does not.
                 Err(error) => tracing::error!(plugin = %row.name, %error, "a plugin is left out"),
             }
         }
         let mut held = self.inner.plugins.write().unwrap_or_else(PoisonError::into_inner);
-        all.extend(held.iter().filter(|(of, ..)| *of != tenant).cloned());
+        all.extend(held.iter().filter(|one| one.tenant != tenant).cloned());
         *held = Arc::new(all);
         Ok(())
     }
@@ -137,8 +163,8 @@ impl Gateway {
 
     /// The caller's plugins that are switched on, by age.
     fn acting(&self, caller: &Caller) -> Vec<Arc<Plugin>> {
-        let of = |(tenant, plugin, _): &&Held| *tenant == caller.tenant && plugin.enabled;
-        self.held().iter().filter(of).map(|(_, plugin, _)| Arc::clone(plugin)).collect()
+        let of = |one: &&Held| one.tenant == caller.tenant && one.plugin.enabled;
+        self.held().iter().filter(of).map(|one| Arc::clone(&one.plugin)).collect()
     }
 
     fn live(&self, row: &PluginRow) -> Result<(Plugin, Choices), Error> {
@@ -168,8 +194,8 @@ impl Gateway {
     /// The caller's plugins, by age.
     pub fn list(&self, caller: &Caller) -> Vec<Installed> {
         let held = self.held();
-        let own = held.iter().filter(|(tenant, ..)| *tenant == caller.tenant);
-        own.map(|(_, plugin, choices)| shown(plugin, choices)).collect()
+        let own = held.iter().filter(|one| one.tenant == caller.tenant);
+        own.map(|one| shown(&one.plugin, &one.choices)).collect()
     }
 
     /// The manifests that come with the house.
@@ -184,7 +210,9 @@ impl Gateway {
 
     /// Installs a plugin: its manifest is understood, its secrets are there, its addresses may be asked. That nothing answers there
     /// just now is told, and no reason to refuse it.
-    pub async fn install(&self, caller: &Caller, order: Order) -> Result<Installed, Error> {
+    pub async fn install(&self, caller: &Caller, mut order: Order) -> Result<Installed, Error> {
+        // What a server has is what it says, and nobody says it for it.
+        order.choices.listed = None;
         let manifest = self.examine(&order)?;
         let grants = order.grants.unwrap_or_else(|| manifest.permissions.clone());
         let secrets: Secrets = order.secrets.into_iter().filter(|(_, value)| !value.is_empty()).collect();
@@ -197,7 +225,10 @@ impl Gateway {
         let tried =
             Plugin::new(manifest.clone(), &order.choices, grants.clone(), secrets.clone(), enabled, egress, clock);
         let unreachable = match Box::pin(tried.probe()).await {
-            Ok(()) => None,
+            Ok(()) => match Box::pin(self.listed(&tried, &order.manifest, &mut order.choices)).await {
+                Ok(_) => None,
+                Err(flaw) => Some(flaw),
+            },
             Err((uri, error)) => {
                 let flaw = Flaw::new("address", format!("{uri}: {error}"));
                 // A host that was not granted is closed because it was so chosen.
@@ -211,6 +242,7 @@ impl Gateway {
                 Some(flaw)
             }
         };
+        tried.close().await;
         let new = NewPlugin {
             name: manifest.name.clone(),
             kind: manifest.kind.as_str().to_owned(),
@@ -228,6 +260,79 @@ impl Gateway {
         self.reload(caller.tenant).await?;
         let made = self.list(caller).into_iter().find(|one| one.manifest.name == manifest.name);
         Ok(Installed { unreachable, ..made.ok_or(Error::NotFound)? })
+    }
+
+    /// Asks an MCP server what it has, and notes it among the choices; whether that is anything else than before. Nothing happens to
+    /// plugins of other kinds.
+    async fn listed(&self, plugin: &Plugin, manifest: &Value, choices: &mut Choices) -> Result<bool, Flaw> {
+        let Some(asked) = plugin.listing().await else { return Ok(false) };
+        let listing = asked.map_err(|error| Flaw::new("mcp", error.to_string()))?;
+        let new = Choices { listed: Some(Box::new(listing)), ..choices.clone() };
+        // What it says must still be a plugin.
+        Manifest::read(manifest, &new).map_err(|flaws| {
+            flaws.into_iter().next().unwrap_or_else(|| Flaw::new("mcp", "what it lists cannot be understood"))
+        })?;
+        let changed = new.listed != choices.listed;
+        *choices = new;
+        Ok(changed)
+    }
+
+    /// Tries a plugin again: whether it answers, and of an MCP server what it has now.
+    pub async fn probe(&self, caller: &Caller, name: &str) -> Result<Installed, Error> {
+        let held = self.held().iter().find(|one| one.tenant == caller.tenant && one.row.name == name).cloned();
+        let Held { plugin, mut choices, row, .. } = held.ok_or(Error::NotFound)?;
+        let unreachable = match Box::pin(plugin.probe()).await {
+            Err((uri, error)) => Some(Flaw::new("address", format!("{uri}: {error}"))),
+            Ok(()) => match Box::pin(self.listed(&plugin, &row.manifest, &mut choices)).await {
+                Err(flaw) => Some(flaw),
+                Ok(false) => None,
+                Ok(true) => {
+                    let change = PluginChange { settings: Some(json!(choices)), ..PluginChange::default() };
+                    self.inner.store.change_plugin(caller, name, change).await?;
+                    self.reload(caller.tenant).await?;
+                    self.note_tools(caller, name, &choices).await;
+                    None
+                }
+            },
+        };
+        let now = self.list(caller).into_iter().find(|one| one.manifest.name == name);
+        Ok(Installed { unreachable, ..now.ok_or(Error::NotFound)? })
+    }
+
+    /// A line of the audit log: a server's tools are what it says, and may be others tomorrow.
+    async fn note_tools(&self, caller: &Caller, name: &str, choices: &Choices) {
+        let tools = choices.listed.iter().flat_map(|listed| &listed.tools);
+        let names: Vec<&str> = tools.filter_map(|tool| tool["name"].as_str()).collect();
+        let act = Act {
+            at: self.inner.clock.now(),
+            caller: Some(*caller),
+            verb: "plugin.tools_changed",
+            subject: name.to_owned(),
+            detail: json!({ "tools": names }),
+        };
+        if let Err(error) = self.inner.store.writer().submit(Record::Act(act)).await.await {
+            tracing::warn!(%error, plugin = %name, "that its tools changed could not be written down");
+        }
+    }
+
+    /// A prompt of a plugin's MCP server, filled in.
+    pub async fn prompt(
+        &self,
+        caller: &Caller,
+        name: &str,
+        prompt: &str,
+        arguments: &BTreeMap<String, String>,
+    ) -> Result<String, ToolError> {
+        let acting = self.acting(caller);
+        let plugin = acting.iter().find(|plugin| plugin.manifest.name == name);
+        let plugin = plugin.ok_or_else(|| ToolError::NotFound { name: name.to_owned() })?;
+        plugin.prompt(prompt, arguments).await
+    }
+
+    /// Lets all MCP servers go, before the house closes.
+    pub async fn close(&self) {
+        let held = self.held();
+        join_all(held.iter().map(|one| one.plugin.close())).await;
     }
 
     /// Changes a plugin. What is taken from it is gone with its next call.
@@ -266,15 +371,27 @@ impl Gateway {
         };
         let settings = chosen.map(|choices| json!(choices));
         let change = PluginChange { settings, grants, sealed, enabled: change.enabled };
+        let before = self.held().iter().find(|one| one.tenant == caller.tenant && one.row.name == name).cloned();
         self.inner.store.change_plugin(caller, name, change).await?;
         self.reload(caller.tenant).await?;
+        if let Some(before) = before {
+            // What was taken from it is taken from a program that runs, too.
+            before.plugin.close().await;
+        }
         self.list(caller).into_iter().find(|one| one.manifest.name == name).ok_or(Error::Sealed)
     }
 
     /// Removes a plugin; the lines of its calls stay.
     pub async fn remove(&self, caller: &Caller, name: &str) -> Result<(), Error> {
+        let gone = self.held().iter().find(|one| one.tenant == caller.tenant && one.row.name == name).cloned();
         match self.inner.store.delete_plugin(caller, name).await {
-            Ok(()) => self.reload(caller.tenant).await,
+            Ok(()) => {
+                self.reload(caller.tenant).await?;
+                if let Some(Held { plugin, .. }) = gone {
+                    plugin.close().await;
+                }
+                Ok(())
+            }
             Err(store::Error::NotFound { .. }) => Err(Error::NotFound),
             Err(error) => Err(error.into()),
         }
@@ -324,7 +441,13 @@ impl Gateway {
                 Err(error) => Err(error),
             }
         };
-        self.written_down(caller, turn, &plugin, &call.name, shown, work).await
+        let answered = self.written_down(caller, turn, &plugin, &call.name, shown, work).await;
+        if plugin.is_stale()
+            && let Err(error) = Box::pin(self.probe(caller, &plugin.manifest.name)).await
+        {
+            tracing::warn!(%error, plugin = %plugin.manifest.name, "what its server has now could not be read");
+        }
+        answered
     }
 
     /// What happens before the model is asked: each file goes to the plugins that take it by themselves, then the question to those

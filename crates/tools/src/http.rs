@@ -1,13 +1,14 @@
 //! One request of a plugin, from its clock to its size: timeouts, the one retry where nothing can have happened twice, redirects
 //! checked like the first address. Where it may go is the confined client's word.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use domain::ToolError;
 use egress::Egress;
 use http::header::{CONTENT_TYPE, LOCATION};
-use http::{HeaderMap, Method, Request, StatusCode, Uri};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full};
 
 /// The largest answer that is read, in bytes.
@@ -21,7 +22,7 @@ const BREATH: Duration = Duration::from_millis(200);
 
 /// A plugin's way out.
 pub(crate) struct Line {
-    pub(crate) egress: Egress,
+    pub(crate) egress: Arc<Egress>,
     /// For one exchange, its tries and redirects included.
     pub(crate) timeout: Duration,
 }
@@ -83,20 +84,24 @@ impl Line {
         }
     }
 
-    async fn follow(&self, mut sent: Sent) -> Result<Heard, ToolError> {
+    async fn follow(&self, sent: Sent) -> Result<Heard, ToolError> {
+        let answer = self.open(sent).await?;
+        let status = answer.status();
+        let kind = answer.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        let content_type = kind.to_owned();
+        let body = self.read(answer.into_body()).await?;
+        Ok(Heard { status, content_type, body })
+    }
+
+    /// Sends it once, follows redirects, and returns with the head of the answer. How long it may take is the asker's to see to.
+    pub(crate) async fn open(&self, mut sent: Sent) -> Result<Response<egress::Body>, ToolError> {
         for _ in 0..=REDIRECTS {
             let mut request = Request::new(Full::new(sent.body.clone()));
             *request.method_mut() = sent.method.clone();
             *request.uri_mut() = sent.uri.clone();
             *request.headers_mut() = sent.headers.clone();
             let answer = self.egress.request(request).await.map_err(told)?;
-            let Some(next) = redirected(answer.status(), answer.headers()) else {
-                let status = answer.status();
-                let kind = answer.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-                let content_type = kind.to_owned();
-                let body = self.read(answer.into_body()).await?;
-                return Ok(Heard { status, content_type, body });
-            };
+            let Some(next) = redirected(answer.status(), answer.headers()) else { return Ok(answer) };
             sent = onward(sent, &next?, answer.status())?;
         }
         Err(ToolError::Failed { reason: format!("it redirects more than {REDIRECTS} times") })

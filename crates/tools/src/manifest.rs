@@ -2,6 +2,7 @@
 //! permissions, and the addresses that are asked.
 
 mod lobe;
+mod mcp;
 mod openapi;
 mod service;
 
@@ -16,6 +17,7 @@ use serde_json::Value;
 use crate::auth::Auth;
 use crate::builtin::{self, Builtin};
 use crate::error::Flaw;
+use crate::mcp::{Listing, Remote, Target};
 use crate::permission::Permission;
 
 /// The longest name of a tool that every model takes.
@@ -33,6 +35,8 @@ pub enum Kind {
     OpenApi,
     /// A LobeChat plugin: `identifier`, `api[]`.
     LobeChat,
+    /// An MCP server: `mcp.command` or `mcp.url`.
+    Mcp,
 }
 
 impl Kind {
@@ -43,6 +47,7 @@ impl Kind {
             Kind::Service => "service",
             Kind::OpenApi => "openapi",
             Kind::LobeChat => "lobechat",
+            Kind::Mcp => "mcp",
         }
     }
 }
@@ -55,7 +60,7 @@ pub struct Choices {
     pub name: Option<String>,
     /// In place of the address that the manifest names.
     pub base_url: Option<String>,
-    /// Of an OpenAPI document, these operations alone, by `operationId` or as `GET /path`.
+    /// Of an OpenAPI document, these operations alone, by `operationId` or as `GET /path`; of an MCP server, these tools alone.
     pub operations: Option<Vec<String>>,
     /// How it proves itself, in place of what the manifest says.
     pub auth: Option<Auth>,
@@ -64,6 +69,9 @@ pub struct Choices {
     pub private: bool,
     /// For one call, 1 to 120; 30 where absent.
     pub timeout_s: Option<u32>,
+    /// What an MCP server said that it has, when it was last asked. Nobody chooses it: the gateway keeps it here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listed: Option<Box<Listing>>,
 }
 
 /// A manifest, understood.
@@ -92,6 +100,8 @@ pub struct Manifest {
     /// Every address that it asks.
     pub addresses: Vec<Uri>,
     pub(crate) operations: Vec<Operation>,
+    /// Where an MCP server is.
+    pub(crate) server: Option<Target>,
 }
 
 /// When a plugin acts before the model.
@@ -140,6 +150,8 @@ pub(crate) enum Work {
         upload: Uri,
         extract: Uri,
     },
+    /// Asked of an MCP server.
+    Mcp(Remote),
 }
 
 #[derive(Debug, Clone)]
@@ -163,6 +175,8 @@ impl Manifest {
             house(document, &mut flaws)
         } else if document.get("openapi").is_some() || document.get("swagger").is_some() {
             openapi::read(document, choices, &mut flaws)
+        } else if document.get("mcp").is_some() {
+            mcp::read(document, choices, &mut flaws)
         } else if document.get("identifier").is_some() {
             lobe::read(document, choices, &mut flaws)
         } else if document.get("id").is_some() || document.get("api").is_some() {
@@ -171,7 +185,7 @@ impl Manifest {
             flaws.push(Flaw::new(
                 "manifest",
                 "it is none of the kinds there are: a service (id, api.baseUrl), an OpenAPI 3 document (openapi), a LobeChat \
-                 plugin (identifier, api)",
+                 plugin (identifier, api), MCP servers (mcpServers, or mcp)",
             ));
             None
         };
@@ -183,9 +197,14 @@ impl Manifest {
         if flaws.is_empty() { Ok(manifest) } else { Err(flaws) }
     }
 
-    /// The manifests in a document.
-    pub fn entries(document: &Value) -> Vec<&Value> {
-        document.as_array().map_or_else(|| vec![document], |entries| entries.iter().collect())
+    /// The manifests in a document: a list of them, a file of MCP servers (`mcpServers`), or one.
+    pub fn entries(document: &Value) -> Vec<Value> {
+        let servers = document.get("mcpServers").or_else(|| document.get("servers").filter(|all| all.is_object()));
+        match (document, servers.and_then(Value::as_object)) {
+            (Value::Array(entries), _) => entries.clone(),
+            (_, Some(servers)) => mcp::entries(servers),
+            _ => vec![document.clone()],
+        }
     }
 
     /// What holds for every kind: a name, the hosts as permissions, tool names of their own, an auth that can be meant.
@@ -225,6 +244,26 @@ impl Manifest {
         }
     }
 
+    /// What an MCP server hints at of one of its tools (`readOnlyHint` and its like). Nobody has proven it.
+    pub fn hints(&self, tool: &str) -> Option<&Value> {
+        let found = self.operations.iter().find(|operation| operation.spec.name == tool)?;
+        match &found.work {
+            Work::Mcp(Remote::Tool { hints, .. }) => Some(hints).filter(|hints| hints.is_object()),
+            _ => None,
+        }
+    }
+
+    /// A tool by the name that its MCP server gives it, or by the one it has here.
+    pub fn called(&self, name: &str) -> Option<&ToolSpec> {
+        let is = |operation: &&Operation| match &operation.work {
+            Work::Mcp(Remote::Tool { name: own, .. }) => own == name,
+            Work::Mcp(Remote::Resource) => name == "read_resource",
+            _ => false,
+        };
+        let own = self.operations.iter().find(is);
+        own.or_else(|| self.operations.iter().find(|one| one.spec.name == name)).map(|one| &one.spec)
+    }
+
     /// Its tools, as a model reads them.
     pub fn tools(&self) -> Vec<&ToolSpec> {
         self.operations.iter().filter(|one| !matches!(one.work, Work::Extract { .. })).map(|one| &one.spec).collect()
@@ -240,7 +279,7 @@ pub fn presets() -> Vec<Value> {
     ]
     .into_iter()
     .filter_map(|text| serde_json::from_str::<Value>(text).ok())
-    .flat_map(|document| Manifest::entries(&document).into_iter().cloned().collect::<Vec<_>>())
+    .flat_map(|document| Manifest::entries(&document))
     .collect()
 }
 
@@ -264,6 +303,7 @@ fn house(document: &Value, flaws: &mut Vec<Flaw>) -> Option<Manifest> {
         secrets: BTreeMap::new(),
         addresses: Vec::new(),
         operations: vec![Operation { spec: found.spec(), work: Work::Builtin(found) }],
+        server: None,
     })
 }
 

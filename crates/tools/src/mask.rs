@@ -34,12 +34,17 @@ pub(crate) fn masked(text: &str, secrets: &[&str]) -> String {
     cut(&shown, SHOWN)
 }
 
+/// Whether a value under this name is nobody's to read.
+pub(crate) fn says_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase().replace('-', "_");
+    NAMES.iter().any(|secret| name.contains(secret))
+}
+
 fn hide(value: &mut Value) {
     match value {
         Value::Object(fields) => {
             for (name, value) in fields.iter_mut() {
-                let name = name.to_ascii_lowercase().replace('-', "_");
-                if NAMES.iter().any(|secret| name.contains(secret)) && !value.is_null() {
+                if says_secret(name) && !value.is_null() {
                     *value = Value::from("***");
                 } else {
                     hide(value);

@@ -1,7 +1,7 @@
 //! A plugin as it runs: its manifest, what it was granted, its secrets, its own way out. Every call of its tools passes here, and no
 //! byte leaves that was not granted.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,13 +9,14 @@ use bytes::{Bytes, BytesMut};
 use domain::{Attachment, BoxFuture, Caller, Clock, Tool, ToolError, ToolInput, ToolSpec};
 use egress::{Egress, Opening, Origin};
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue};
-use http::{HeaderMap, Method, Uri};
+use http::{HeaderMap, Method, Response, Uri};
 use serde_json::{Value, json};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::auth::{Secrets, Token};
 use crate::http::{Heard, Line, Sent, encoded};
 use crate::manifest::{Choices, Kind, Manifest, Operation, Param, ParamPlace, Trigger, Work};
+use crate::mcp::{Listing, Server};
 use crate::permission::Permission;
 use crate::schema;
 
@@ -35,6 +36,7 @@ pub(crate) struct Plugin {
     token: Token,
     turn: Semaphore,
     clock: Arc<dyn Clock>,
+    server: Option<Arc<Server>>,
 }
 
 impl Plugin {
@@ -50,7 +52,8 @@ impl Plugin {
         let openings = openings(&manifest, choices, &grants);
         let timeout = choices.timeout_s.map_or(TIMEOUT, |s| Duration::from_secs(u64::from(s)));
         Plugin {
-            line: Line { egress: egress.confined(openings), timeout },
+            line: Line { egress: Arc::new(egress.confined(openings)), timeout },
+            server: manifest.server.clone().map(|target| Arc::new(Server::new(target))),
             manifest,
             grants,
             secrets,
@@ -64,6 +67,39 @@ impl Plugin {
     /// The values that no log shows.
     pub(crate) fn hidden(&self) -> Vec<&str> {
         self.secrets.values().map(String::as_str).collect()
+    }
+
+    /// What its MCP server has; `None` where it is no such plugin.
+    pub(crate) async fn listing(&self) -> Option<Result<Listing, ToolError>> {
+        Some(self.server.as_ref()?.list(self).await)
+    }
+
+    /// Whether its MCP server said since the last look that its tools are others now.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.server.as_ref().is_some_and(|server| server.is_stale())
+    }
+
+    /// Goes on with the MCP server of a plugin that was the same but for what it lists: what it remembers stays.
+    pub(crate) fn adopt(&mut self, other: &Plugin) {
+        self.server.clone_from(&other.server);
+    }
+
+    /// One of its MCP server's prompts, filled in.
+    pub(crate) async fn prompt(
+        &self,
+        name: &str,
+        arguments: &BTreeMap<String, String>,
+    ) -> Result<String, ToolError> {
+        let server = self.server.as_ref().ok_or_else(|| ToolError::NotFound { name: name.to_owned() })?;
+        let _turn = self.turn().await?;
+        server.prompt(self, name, arguments).await
+    }
+
+    /// Lets its MCP server go, where it has one.
+    pub(crate) async fn close(&self) {
+        if let Some(server) = &self.server {
+            server.close(self).await;
+        }
     }
 
     /// Whether something answers at its addresses; the first that does not, and why.
@@ -125,6 +161,12 @@ impl Plugin {
                 self.must(Permission::ReadFiles)?;
                 self.extract(upload, extract, &input.files).await
             }
+            Work::Mcp(remote) => {
+                let name = &operation.spec.name;
+                let server = self.server.as_ref().ok_or_else(|| ToolError::NotFound { name: name.clone() })?;
+                let _turn = self.turn().await?;
+                server.call(self, remote, &input.arguments).await
+            }
         }
     }
 
@@ -152,20 +194,50 @@ impl Plugin {
         Ok(text.unwrap_or(said))
     }
 
-    async fn send(&self, mut sent: Sent) -> Result<Heard, ToolError> {
-        let origin = Origin::of(&sent.uri).map_err(crate::http::told)?;
-        self.must(Permission::Net(origin.host().to_owned()))?;
-        // A request to where the policy leads nowhere shows no secret, not even to the place where tokens are had.
-        self.line.egress.check(&sent.uri).map_err(crate::http::told)?;
-        let late = || ToolError::TimedOut { after: TIMEOUT };
-        let turn = tokio::time::timeout(TIMEOUT, self.turn.acquire()).await.map_err(|_| late())?;
-        let _turn = turn.map_err(|_| late())?;
-        let proof = self.manifest.auth.prove(&self.secrets, &self.token, &self.line, &*self.clock, &mut sent);
-        Box::pin(proof).await?;
+    async fn send(&self, sent: Sent) -> Result<Heard, ToolError> {
+        self.may(&sent)?;
+        let _turn = self.turn().await?;
+        let sent = self.proven(sent).await?;
         self.line.exchange(sent).await
     }
 
-    fn must(&self, permission: Permission) -> Result<(), ToolError> {
+    /// Sends a request that was proven, and returns with the head of its answer. Who asks sees to the time.
+    pub(crate) async fn open(&self, sent: Sent) -> Result<Response<egress::Body>, ToolError> {
+        self.line.open(sent).await
+    }
+
+    /// How long one call may take.
+    pub(crate) fn patience(&self) -> Duration {
+        self.line.timeout
+    }
+
+    /// Its way out.
+    pub(crate) fn way(&self) -> Arc<Egress> {
+        Arc::clone(&self.line.egress)
+    }
+
+    /// The same request with the plugin's proof, if it may be sent at all.
+    pub(crate) async fn proven(&self, mut sent: Sent) -> Result<Sent, ToolError> {
+        self.may(&sent)?;
+        let proof = self.manifest.auth.prove(&self.secrets, &self.token, &self.line, &*self.clock, &mut sent);
+        Box::pin(proof).await?;
+        Ok(sent)
+    }
+
+    fn may(&self, sent: &Sent) -> Result<(), ToolError> {
+        let origin = Origin::of(&sent.uri).map_err(crate::http::told)?;
+        self.must(Permission::Net(origin.host().to_owned()))?;
+        // A request to where the policy leads nowhere shows no secret, not even to the place where tokens are had.
+        self.line.egress.check(&sent.uri).map_err(crate::http::told)
+    }
+
+    async fn turn(&self) -> Result<SemaphorePermit<'_>, ToolError> {
+        let late = || ToolError::TimedOut { after: TIMEOUT };
+        let turn = tokio::time::timeout(TIMEOUT, self.turn.acquire()).await.map_err(|_| late())?;
+        turn.map_err(|_| late())
+    }
+
+    pub(crate) fn must(&self, permission: Permission) -> Result<(), ToolError> {
         if self.grants.contains(&permission) {
             return Ok(());
         }

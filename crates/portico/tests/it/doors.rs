@@ -2,5 +2,6 @@
 
 mod anthropic;
 mod files;
+mod mcp;
 mod responses;
 mod tasks;

@@ -1,6 +1,8 @@
 //! Plugins through the portal's doors: an administrator installs them, and a kept turn has their tools called, round by round, by a
 //! model that asks for them, natively or in words.
 
+mod mcp;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -105,6 +107,8 @@ async fn chat(State(seen): State<Arc<Mutex<Vec<Value>>>>, axum::Json(asked): axu
             deltas.push(json!({ "content": piece }));
         }
         finish = "stop";
+    } else if question.contains("die") && answers.is_empty() {
+        deltas.extend(call(0, "shell__die", json!({})).map(|piece| json!({ "tool_calls": [piece] })));
     } else if question.contains("slow") {
         deltas.extend(call(0, "service__slow", json!({})).map(|piece| json!({ "tool_calls": [piece] })));
     } else if question.contains("again and again") || answers.is_empty() && asked.get("tools").is_some() {

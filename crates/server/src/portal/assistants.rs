@@ -3,6 +3,8 @@
 
 mod view;
 
+use std::sync::Arc;
+
 use ::assistants::{Unit, differences};
 use axum::Json as Reply;
 use axum::body::Body;
@@ -26,6 +28,8 @@ use view::{
     AssistantDetail, AssistantList, AssistantView, DifferenceList, DifferenceView, PersonaList, PersonaView,
     TriedOutView, UnitView,
 };
+
+pub(crate) use view::unit;
 
 /// The longest note of a version, in characters.
 const NOTE: usize = 500;
@@ -296,7 +300,8 @@ pub(crate) async fn try_out(
     let found = editable(&server, &caller, id).await?;
     let unit = said(&server, &caller, &found, body.version).await?;
     let (model, utc_offset) = (body.model, offset(body.utc_offset)?);
-    let ask = TryOut { unit, question: body.question, model, utc_offset };
+    let (door, scope) = (chat::TRYOUT, Arc::default());
+    let ask = TryOut { unit, question: body.question, model, utc_offset, door, scope };
     Ok(Reply(Box::pin(server.chat.try_out(&caller, ask)).await?.into()))
 }
 

@@ -12,7 +12,7 @@ use domain::{Attachment, ToolCall};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::PluginCall;
-use tools::{Change, Choices, Flaw, Installed, Kind, Manifest, Order, Permission, Trigger};
+use tools::{Change, Choices, Flaw, Installed, Kind, Listing, Manifest, Order, Permission, Trigger};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::caller::Administrator;
@@ -53,7 +53,7 @@ pub(crate) struct ManifestView {
     title: String,
     description: String,
     icon: String,
-    /// `builtin`, `service`, `openapi` or `lobechat`.
+    /// `builtin`, `service`, `openapi`, `lobechat` or `mcp`.
     #[schema(value_type = String)]
     kind: Kind,
     /// What it asks for.
@@ -66,6 +66,9 @@ pub(crate) struct ManifestView {
     auth: String,
     /// The secrets it has, and whether each must be set.
     secrets: BTreeMap<String, bool>,
+    /// Of an MCP server that was asked: `protocol`, `server`, `instructions`, `resources`, `templates` and `prompts`, as it says them.
+    #[schema(value_type = Option<Object>)]
+    mcp: Option<Value>,
 }
 
 /// A tool as a model reads it.
@@ -75,6 +78,9 @@ pub(crate) struct ToolView {
     description: String,
     #[schema(value_type = Object)]
     parameters: Value,
+    /// What an MCP server hints at, unproven: `readOnlyHint`, `destructiveHint` and their like.
+    #[schema(value_type = Option<Object>)]
+    hints: Option<Value>,
 }
 
 /// When a plugin acts by itself.
@@ -106,6 +112,7 @@ impl From<&Manifest> for ManifestView {
             name: tool.name.clone(),
             description: tool.description.clone(),
             parameters: tool.parameters.clone(),
+            hints: manifest.hints(&tool.name).cloned(),
         };
         let trigger = |trigger: &Trigger| match trigger {
             Trigger::FileUploaded { types } => TriggerView { on: "file.uploaded", types: types.clone(), pattern: None },
@@ -125,14 +132,24 @@ impl From<&Manifest> for ManifestView {
             triggers: manifest.triggers.iter().map(trigger).collect(),
             auth: auth["type"].as_str().unwrap_or_default().to_owned(),
             secrets: manifest.secrets.clone(),
+            mcp: None,
         }
     }
 }
 
+/// What a server said beside its tools, which are the plugin's.
+fn beside_tools(listed: &Listing) -> Value {
+    json!({
+        "protocol": listed.protocol, "server": listed.server, "instructions": listed.instructions,
+        "resources": listed.resources, "templates": listed.templates, "prompts": listed.prompts,
+    })
+}
+
 impl From<Installed> for PluginView {
-    fn from(plugin: Installed) -> Self {
+    fn from(mut plugin: Installed) -> Self {
+        let listed = plugin.choices.listed.take();
         PluginView {
-            about: ManifestView::from(&plugin.manifest),
+            about: ManifestView { mcp: listed.as_deref().map(beside_tools), ..ManifestView::from(&plugin.manifest) },
             enabled: plugin.enabled,
             grants: words(&plugin.grants),
             secrets_set: plugin.secrets,
@@ -162,14 +179,14 @@ pub(crate) async fn list(
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PluginBody {
-    /// As it was written; a list is several plugins.
+    /// As it was written; a list, or a file with `mcpServers`, is several plugins.
     #[schema(value_type = Object)]
     manifest: Value,
     /// In place of the manifest's own name.
     name: Option<String>,
     /// In place of the address that it names.
     base_url: Option<String>,
-    /// Of an OpenAPI document, these alone, by `operationId` or as `GET /path`.
+    /// Of an OpenAPI document, these alone, by `operationId` or as `GET /path`; of an MCP server, these tools alone.
     operations: Option<Vec<String>>,
     /// How it proves itself, in place of what it says: `{"type": "none" | "key" | "bearer" | "basic" | "client_credentials", …}`.
     #[schema(value_type = Option<Object>)]
@@ -196,14 +213,15 @@ impl PluginBody {
             auth: self.auth,
             private: self.private,
             timeout_s: self.timeout_s,
+            listed: None,
         };
         let grants = self.grants.as_deref().map(permissions).transpose()?;
         let entries = Manifest::entries(&self.manifest);
         if entries.is_empty() {
             return Err(Problem::invalid("manifest", "there is no plugin in it"));
         }
-        let order = |manifest: &Value| Order {
-            manifest: manifest.clone(),
+        let order = |manifest: Value| Order {
+            manifest,
             choices: choices.clone(),
             grants: grants.clone(),
             secrets: self.secrets.clone(),
@@ -318,7 +336,7 @@ pub(crate) async fn fetch(
     Ok(Reply(server.tools.published(&body.url, body.private).await?))
 }
 
-#[utoipa::path(post, path = "/api/plugins/{name}/probe", tag = "plugins", params(("name" = String, Path)), responses((status = 200, body = PluginView, description = "as it is now"), (status = 404)))]
+#[utoipa::path(post, path = "/api/plugins/{name}/probe", tag = "plugins", params(("name" = String, Path)), responses((status = 200, body = PluginView, description = "as it is now: an MCP server was asked what it has"), (status = 404)))]
 pub(crate) async fn probe(
     State(server): State<Server>,
     Administrator { caller }: Administrator,

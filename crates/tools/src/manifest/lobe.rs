@@ -73,6 +73,7 @@ pub(super) fn read(document: &Value, choices: &Choices, flaws: &mut Vec<Flaw>) -
         secrets,
         addresses,
         operations,
+        server: None,
     })
 }
 

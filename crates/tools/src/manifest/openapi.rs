@@ -73,6 +73,7 @@ pub(super) fn read(document: &Value, choices: &Choices, flaws: &mut Vec<Flaw>) -
         secrets: BTreeMap::new(),
         addresses: vec![base],
         operations: found,
+        server: None,
     })
 }
 

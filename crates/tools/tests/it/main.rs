@@ -5,6 +5,8 @@
 mod calls;
 mod files;
 mod manifests;
+mod mcp;
+mod mcp_service;
 mod permissions;
 mod service;
 

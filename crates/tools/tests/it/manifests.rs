@@ -27,7 +27,7 @@ fn flaws_name_their_fields() {
     for (document, expected) in [
         (
             json!("x"),
-            "manifest: it is none of the kinds there are: a service (id, api.baseUrl), an OpenAPI 3 document (openapi), a LobeChat plugin (identifier, api)",
+            "manifest: it is none of the kinds there are: a service (id, api.baseUrl), an OpenAPI 3 document (openapi), a LobeChat plugin (identifier, api), MCP servers (mcpServers, or mcp)",
         ),
         (json!({ "id": "a" }), "api.baseUrl: it is missing"),
         (

@@ -1,5 +1,6 @@
 //! A small company's service on a real socket: files, orders, tokens; it remembers every request.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -29,26 +30,39 @@ impl Seen {
 pub(crate) struct Service {
     /// `http://127.0.0.1:PORT`
     pub(crate) url: String,
-    seen: Arc<Mutex<Vec<Seen>>>,
+    state: Shared,
     _running: JoinSet<()>,
+}
+
+/// What it remembers.
+#[derive(Clone, Default)]
+pub(crate) struct Shared {
+    seen: Arc<Mutex<Vec<Seen>>>,
+    /// How often it has forgotten its MCP sessions.
+    forgotten: Arc<AtomicU32>,
 }
 
 impl Service {
     pub(crate) async fn start() -> Service {
-        let seen = Arc::new(Mutex::new(Vec::new()));
+        let state = Shared::default();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let router = Router::new().fallback(answer).with_state(Arc::clone(&seen));
+        let router = Router::new().fallback(answer).with_state(state.clone());
         let mut running = JoinSet::new();
         running.spawn(async move { axum::serve(listener, router).await.expect("it serves") });
-        Service { url, seen, _running: running }
+        Service { url, state, _running: running }
     }
 
     /// The requests since the last look, but for probes of an address.
     pub(crate) fn seen(&self) -> Vec<Seen> {
-        let mut seen = std::mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut seen = std::mem::take(&mut *self.state.seen.lock().unwrap_or_else(PoisonError::into_inner));
         seen.retain(|one| one.line != "HEAD /");
         seen
+    }
+
+    /// It knows none of its MCP sessions any more.
+    pub(crate) fn forget(&self) {
+        self.state.forgotten.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn lines(&self) -> Vec<String> {
@@ -56,18 +70,22 @@ impl Service {
     }
 }
 
-async fn answer(State(seen): State<Arc<Mutex<Vec<Seen>>>>, request: Request) -> Response {
+async fn answer(State(state): State<Shared>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let body = axum::body::to_bytes(body, 1 << 26).await.expect("a body");
     let line = format!("{} {}", head.method, head.uri);
     let count = {
-        let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = state.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.push(Seen { line: line.clone(), headers: head.headers.clone(), body: body.clone() });
         seen.iter().filter(|one| one.line == line).count()
     };
     let sent: Value = serde_json::from_slice(&body).unwrap_or_default();
     let redirect = |to: &str| (StatusCode::FOUND, [(header::LOCATION, to.to_owned())]).into_response();
     match head.uri.path() {
+        path if path.starts_with("/mcp/") => {
+            let seen = state.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            crate::mcp_service::answer(&head, &sent, &seen, state.forgotten.load(Ordering::Relaxed)).await
+        }
         "/file/upload" => axum::Json(json!({ "file_id": format!("f-{}", body.len()) })).into_response(),
         "/file/extract" => axum::Json(json!({ "text": format!("甲方：某公司 ({})", sent["file_id"]) })).into_response(),
         "/token" => axum::Json(json!({ "access_token": "tok-123456", "expires_in": 3600 })).into_response(),

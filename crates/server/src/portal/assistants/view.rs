@@ -212,7 +212,7 @@ impl From<TriedOut> for TriedOutView {
 }
 
 /// A stored unit.
-pub(super) fn unit(text: &str) -> Result<Unit, Problem> {
+pub(crate) fn unit(text: &str) -> Result<Unit, Problem> {
     serde_json::from_str(text)
         .map_err(|error| store::Error::Corrupt { what: format!("a stored assistant cannot be read: {error}") }.into())
 }
