@@ -12,6 +12,7 @@ mod extract;
 mod house;
 mod key;
 mod model;
+mod plugin;
 mod print;
 mod provider;
 mod serve;
@@ -52,6 +53,12 @@ enum Verb {
     Adapter(adapter::Verb),
     /// Read a document into blocks of text, confined; the portal starts one per file by itself.
     Extract(extract::ExtractArgs),
+    /// Run one program walled in; the portal starts one per program by itself.
+    #[command(hide = true)]
+    Sandbox,
+    /// Plugins: begin one.
+    #[command(subcommand)]
+    Plugin(plugin::Verb),
     /// Read the configuration and say what is wrong with it.
     Check(Place),
     /// Look at this machine and this installation, and say what to do.
@@ -110,6 +117,8 @@ pub fn main() -> ExitCode {
         #[cfg(feature = "engine")]
         Verb::Adapter(verb) => adapter::run(&verb),
         Verb::Extract(args) => extract::run(&args),
+        Verb::Sandbox => Ok(tools::sandbox::enter()),
+        Verb::Plugin(verb) => plugin::run(&verb),
         Verb::Check(place) => check::run(&place),
         Verb::Doctor(place) => doctor::run(&place),
         Verb::User(verb) => user::run(&verb),

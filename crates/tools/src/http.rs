@@ -38,6 +38,8 @@ pub(crate) struct Sent {
 /// An answer, read whole.
 #[derive(Debug)]
 pub(crate) struct Heard {
+    /// Who answered in the end, after redirects.
+    pub(crate) uri: Uri,
     pub(crate) status: StatusCode,
     pub(crate) content_type: String,
     pub(crate) body: Bytes,
@@ -95,7 +97,7 @@ impl Line {
                 let kind = answer.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
                 let content_type = kind.to_owned();
                 let body = self.read(answer.into_body()).await?;
-                return Ok(Heard { status, content_type, body });
+                return Ok(Heard { uri: sent.uri, status, content_type, body });
             };
             sent = onward(sent, &next?, answer.status())?;
         }
@@ -136,13 +138,7 @@ fn redirected(status: StatusCode, headers: &HeaderMap) -> Option<Result<String, 
 /// The request that a redirect asks for. To another origin it goes without the headers: they may hold secrets.
 fn onward(sent: Sent, location: &str, status: StatusCode) -> Result<Sent, ToolError> {
     let lost = || ToolError::Failed { reason: "it redirects to an address that cannot be read".to_owned() };
-    let joined = match location.starts_with('/') && !location.starts_with("//") {
-        true => {
-            let authority = sent.uri.authority().ok_or_else(lost)?;
-            format!("{}://{authority}{location}", sent.uri.scheme_str().unwrap_or("http"))
-        }
-        false => location.to_owned(),
-    };
+    let joined = joined(&sent.uri, location).ok_or_else(lost)?;
     let uri: Uri = joined.parse().map_err(|_| lost())?;
     let same = egress::Origin::of(&uri).map_err(told)? == egress::Origin::of(&sent.uri).map_err(told)?;
     let again = matches!(status.as_u16(), 307 | 308) || sent.method == Method::GET || sent.method == Method::HEAD;
@@ -155,6 +151,37 @@ fn onward(sent: Sent, location: &str, status: StatusCode) -> Result<Sent, ToolEr
     }
     headers.remove(CONTENT_TYPE);
     Ok(Sent { method: Method::GET, uri, headers, body: Bytes::new() })
+}
+
+/// Where a location leads from here (RFC 3986, 5.2).
+fn joined(from: &Uri, location: &str) -> Option<String> {
+    let (scheme, authority) = (from.scheme_str()?, from.authority()?);
+    if location.starts_with("//") {
+        return Some(format!("{scheme}:{location}"));
+    }
+    if location.starts_with('/') {
+        return Some(format!("{scheme}://{authority}{location}"));
+    }
+    if location.starts_with('?') {
+        return Some(format!("{scheme}://{authority}{}{location}", from.path()));
+    }
+    // A scheme stands before any other sign.
+    let word = location.find(|c: char| !(c.is_ascii_alphanumeric() || "+-.".contains(c)));
+    if word.is_some_and(|at| location[at..].starts_with(':')) {
+        return Some(location.to_owned());
+    }
+    let folder = from.path().rfind('/').map_or("/", |at| &from.path()[..=at]);
+    let (path, query) = location.split_at(location.find(['?', '#']).unwrap_or(location.len()));
+    let mut parts: Vec<&str> = Vec::new();
+    let path = format!("{folder}{path}");
+    for part in path.split('/').skip(1) {
+        match part {
+            "." => {}
+            ".." => _ = parts.pop(),
+            part => parts.push(part),
+        }
+    }
+    Some(format!("{scheme}://{authority}/{}{query}", parts.join("/")))
 }
 
 /// A failure of the way out, as a tool's.
@@ -181,4 +208,26 @@ pub(crate) fn encoded(text: &str) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_redirect_leads_where_browsers_go() {
+        let from: Uri = "https://a.example:8443/x/y?q=1".parse().unwrap();
+        for (location, expected) in [
+            ("/z", "https://a.example:8443/z"),
+            ("//b.example/z", "https://b.example/z"),
+            ("z?p=2", "https://a.example:8443/x/z?p=2"),
+            ("../z/./w?p=../2", "https://a.example:8443/z/w?p=../2"),
+            ("../../../z", "https://a.example:8443/z"),
+            ("?p=2", "https://a.example:8443/x/y?p=2"),
+            ("http://c.example/", "http://c.example/"),
+            ("file:///etc/passwd", "file:///etc/passwd"),
+        ] {
+            assert_eq!(joined(&from, location).as_deref(), Some(expected), "{location}");
+        }
+    }
 }
