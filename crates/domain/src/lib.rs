@@ -29,7 +29,7 @@ pub use model::{
 };
 pub use prompt::{ClientBody, OnBehalf, Priority, Prompt, Sampling, Task};
 pub use scope::{KeyBudget, KeyScope};
-pub use tool::{Attachment, Tool, ToolCall, ToolError, ToolInput, ToolRound, ToolSpec, ToolStep};
+pub use tool::{Attachment, Tool, ToolAnswer, ToolCall, ToolError, ToolInput, ToolPart, ToolRound, ToolSpec, ToolStep};
 pub use usage::{Confidence, Tokens, Usage};
 
 #[cfg(feature = "testing")]

@@ -74,6 +74,63 @@ pub struct ToolStep {
     pub error: Option<Cow<'static, str>>,
     /// How long it took, in milliseconds.
     pub ms: u32,
+    /// What it answered beside its text.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<ToolPart>,
+}
+
+/// What a tool answered.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ToolAnswer {
+    /// What a model reads: all of it in words.
+    pub text: String,
+    /// What a person is shown beside it.
+    pub parts: Vec<ToolPart>,
+}
+
+impl From<String> for ToolAnswer {
+    fn from(text: String) -> ToolAnswer {
+        ToolAnswer { text, parts: Vec::new() }
+    }
+}
+
+/// A piece of an answer, as it is kept and shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ToolPart {
+    /// Words for a person.
+    Text {
+        /// Plain text.
+        text: String,
+    },
+    /// Rows under headings.
+    Table {
+        /// The headings.
+        columns: Vec<String>,
+        /// As many cells as there are headings, each a text, a number, a boolean or null.
+        rows: Vec<Vec<Value>>,
+        /// Whether there are more rows than these.
+        #[serde(default)]
+        cut: bool,
+    },
+    /// A picture.
+    Image {
+        /// A file's name, never a path.
+        name: String,
+        /// `image/png`, `image/jpeg`, `image/gif` or `image/webp`.
+        media_type: String,
+        /// In base64.
+        data: String,
+    },
+    /// A file to be kept.
+    File {
+        /// A file's name, never a path.
+        name: String,
+        /// Its media type.
+        media_type: String,
+        /// In base64.
+        data: String,
+    },
 }
 
 /// Why a tool gave no answer.
@@ -158,7 +215,7 @@ pub trait Tool: Send + Sync + 'static {
     /// What a model is told of it; the same as long as it lives.
     fn spec(&self) -> &ToolSpec;
 
-    /// Does it once, and returns text. Arguments that do not fit its schema are refused, never guessed at; dropping the future
+    /// Does it once. Arguments that do not fit its schema are refused, never guessed at; dropping the future
     /// ends it.
-    fn call<'a>(&'a self, caller: &'a Caller, input: ToolInput) -> BoxFuture<'a, Result<String, ToolError>>;
+    fn call<'a>(&'a self, caller: &'a Caller, input: ToolInput) -> BoxFuture<'a, Result<ToolAnswer, ToolError>>;
 }

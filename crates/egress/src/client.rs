@@ -94,6 +94,13 @@ impl Egress {
         Egress::over(dialer, policy, self.tls.clone(), self.record.clone(), self.clock.clone())
     }
 
+    /// A confined client that also reaches the web: every host whose addresses are public, at ports 80 and 443.
+    pub fn public(&self, openings: Vec<Opening>) -> Egress {
+        let policy = Arc::new(self.policy.public(openings));
+        let dialer = Dialer::new(policy.clone(), self.tls.clone(), self.dialer.timeout);
+        Egress::over(dialer, policy, self.tls.clone(), self.record.clone(), self.clock.clone())
+    }
+
     fn over(
         dialer: Dialer,
         policy: Arc<Policy>,
@@ -124,6 +131,31 @@ impl Egress {
     pub fn check(&self, uri: &Uri) -> Result<(), Error> {
         let origin = Origin::of(uri)?;
         self.policy.check(&origin).map_err(|reason| Error::Forbidden { url: origin.to_string(), reason })
+    }
+
+    /// An address of this origin that a connection may be made to, for who speaks something else than HTTP. The connection must be
+    /// made to the address that is returned, not to the name.
+    pub async fn address(&self, origin: &Origin) -> Result<SocketAddr, Error> {
+        let url = origin.to_string();
+        let forbidden = |reason: String| Error::Forbidden { url: url.clone(), reason };
+        self.policy.check(origin).map_err(forbidden)?;
+        if let Some(record) = &self.record {
+            record.note(origin, self.clock.now());
+        }
+        if let Ok(address) = origin.host().parse::<IpAddr>() {
+            return Ok(SocketAddr::new(address, origin.port()));
+        }
+        let unreachable = |reason: String| Error::Unreachable { url: url.clone(), reason };
+        let name = origin.host().parse::<Name>().map_err(|error| unreachable(error.to_string()))?;
+        let mut resolver = Resolver { policy: self.policy.clone(), system: GaiResolver::new() };
+        let found = tokio::time::timeout(self.dialer.timeout, resolver.call(name)).await;
+        let found = found.map_err(|_| Error::ConnectTimeout { url: url.clone(), after: self.dialer.timeout })?;
+        let mut found = found.map_err(|failed| match failed.downcast_ref::<AddressRefused>() {
+            Some(refused) => forbidden(refused.0.clone()),
+            None => unreachable(failed.to_string()),
+        })?;
+        let first = found.next().ok_or_else(|| unreachable("the name leads to no address".to_owned()))?;
+        Ok(SocketAddr::new(first.ip(), origin.port()))
     }
 
     /// Sends a request and returns once the head of the answer is there. A redirect is returned like any other answer.

@@ -151,6 +151,8 @@ pub(crate) struct Policy {
     added: RwLock<Vec<Origin>>,
     /// Of a confined client: all that it may reach. The lists above open nothing for it then.
     confined: Option<Vec<Opening>>,
+    /// Whether a confined client also reaches the web: any host with a public address, at the web's own ports.
+    public: bool,
     offline: bool,
 }
 
@@ -165,7 +167,7 @@ pub struct Opening {
 
 impl Policy {
     pub(crate) fn new(configured: Vec<Rule>, offline: bool) -> Self {
-        Policy { configured, added: RwLock::new(Vec::new()), confined: None, offline }
+        Policy { configured, added: RwLock::new(Vec::new()), confined: None, public: false, offline }
     }
 
     /// The same rules without what was added at run time.
@@ -176,6 +178,11 @@ impl Policy {
     /// A policy of these openings and no others.
     pub(crate) fn confined(&self, openings: Vec<Opening>) -> Self {
         Policy { confined: Some(openings), ..self.configured_alone() }
+    }
+
+    /// The same, and the web beside them.
+    pub(crate) fn public(&self, openings: Vec<Opening>) -> Self {
+        Policy { public: true, ..self.confined(openings) }
     }
 
     pub(crate) fn allow(&self, origin: Origin) {
@@ -193,9 +200,18 @@ impl Policy {
     pub(crate) fn check(&self, origin: &Origin) -> Result<(), String> {
         let address: Option<IpAddr> = origin.host.parse().ok();
         if let Some(openings) = &self.confined {
-            let opening = openings.iter().find(|opening| opening.origin == *origin);
-            let opening = opening.ok_or_else(|| "it is none of the addresses that were allowed for this".to_owned())?;
-            if is_localhost(&origin.host) && !opening.private {
+            let private = match openings.iter().find(|opening| opening.origin == *origin) {
+                Some(opening) => opening.private,
+                // A host that has an opening has that one alone: another port of it is another origin.
+                None if !self.public || openings.iter().any(|opening| opening.origin.host == origin.host) => {
+                    return Err("it is none of the addresses that were allowed for this".to_owned());
+                }
+                None if !matches!(origin.port, 80 | 443) => {
+                    return Err(format!("port {} is none of the web's own, which alone were allowed", origin.port));
+                }
+                None => false,
+            };
+            if is_localhost(&origin.host) && !private {
                 return Err("it is this machine, which was not allowed".to_owned());
             }
             if let Some(address) = address {

@@ -13,6 +13,7 @@ mod house;
 mod key;
 mod mcp;
 mod model;
+mod plugin;
 mod print;
 mod provider;
 mod serve;
@@ -55,6 +56,12 @@ enum Verb {
     Extract(extract::ExtractArgs),
     /// Say what an MCP server has, and call one of its tools, the way an installed plugin goes.
     McpProbe(Box<mcp::ProbeArgs>),
+    /// Run one program walled in; the portal starts one per program by itself.
+    #[command(hide = true)]
+    Sandbox,
+    /// Plugins: begin one.
+    #[command(subcommand)]
+    Plugin(plugin::Verb),
     /// Read the configuration and say what is wrong with it.
     Check(Place),
     /// Look at this machine and this installation, and say what to do.
@@ -114,6 +121,8 @@ pub fn main() -> ExitCode {
         Verb::Adapter(verb) => adapter::run(&verb),
         Verb::Extract(args) => extract::run(&args),
         Verb::McpProbe(args) => mcp::probe(&args),
+        Verb::Sandbox => Ok(tools::sandbox::enter()),
+        Verb::Plugin(verb) => plugin::run(&verb),
         Verb::Check(place) => check::run(&place),
         Verb::Doctor(place) => doctor::run(&place),
         Verb::User(verb) => user::run(&verb),

@@ -62,6 +62,8 @@ pub struct Config {
     pub models: Vec<LocalModel>,
     /// Models that can be fetched.
     pub library: Library,
+    /// What plugins of the house are lent.
+    pub plugins: Plugins,
     /// Providers reached over HTTP.
     pub providers: Vec<Provider>,
     /// What this installation is: chooses among aliases that are meant for one environment.
@@ -154,6 +156,15 @@ pub struct Egress {
     pub offline: bool,
     /// Certificates that are trusted beside the public authorities': an own authority's, or a server's own (PEM).
     pub ca_file: Option<PathBuf>,
+}
+
+/// What this machine lends to plugins of the house.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plugins {
+    /// The interpreter that Python's tool runs.
+    pub python: PathBuf,
+    /// Folders whose SQLite files may be asked.
+    pub databases: Vec<PathBuf>,
 }
 
 /// Models that can be fetched.

@@ -19,7 +19,8 @@ use store::{Place, Store};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tools::{Gateway, Vault};
+use tools::sandbox::Sandbox;
+use tools::{Gateway, Ground, Vault};
 use tuning::{Datasets, Jobs};
 
 use crate::config::{Config, Database, Metrics, Mistakes};
@@ -124,7 +125,7 @@ impl House {
         let (folder_of_jobs, trainer) = (crate::training::folder(config), crate::training::trainer());
         let training = Jobs::new(store.clone(), datasets.clone(), folder_of_jobs, trainer);
         let vault = Box::new(Sealing(Envelope::new(&key.0)));
-        let tools = Gateway::new(store.clone(), Arc::clone(&egress), vault, Arc::clone(&clock));
+        let tools = Gateway::on(lent(config), store.clone(), Arc::clone(&egress), vault, Arc::clone(&clock));
         tools.reload(TenantId::FIRST).await?;
         let (now, new) = (Arc::clone(&clock), ids.clone());
         let chat = Chat::start(store.clone(), models.clone(), ledger.clone(), tools.clone(), now, new);
@@ -307,4 +308,12 @@ fn node_name(folder: &Path) -> anyhow::Result<String> {
     let name: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     std::fs::write(&file, format!("{name}\n")).with_context(|| file.display().to_string())?;
     Ok(name)
+}
+
+/// What plugins of the house are lent: a sandbox, which is this program again, and the folders of databases.
+fn lent(config: &Config) -> Ground {
+    let sandbox = |program| Sandbox::new(program, &["sandbox"], &config.plugins.python);
+    let own = config.data.join("databases");
+    let databases = config.plugins.databases.iter().cloned().chain([own]).collect();
+    Ground { sandbox: std::env::current_exe().ok().map(sandbox), databases }
 }

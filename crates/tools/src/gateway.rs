@@ -6,13 +6,17 @@ mod outside;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use domain::{Act, Attachment, Caller, Clock, TenantId, Tool, ToolCall, ToolError, ToolInput, ToolSpec, ToolStep, TurnId};
+use domain::{
+    Act, Attachment, Caller, Clock, TenantId, Tool, ToolAnswer, ToolCall, ToolError, ToolInput, ToolSpec, ToolStep,
+    TurnId,
+};
 use egress::Egress;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use store::{NewPlugin, PluginChange, PluginRow, Record, Store};
 
 use crate::auth::Secrets;
+use crate::builtin::Ground;
 use crate::error::{Error, Flaw};
 use crate::log::{self, Call};
 use crate::manifest::{Choices, Manifest, presets};
@@ -107,6 +111,7 @@ struct Inner {
     egress: Arc<Egress>,
     vault: Box<dyn Vault>,
     clock: Arc<dyn Clock>,
+    ground: Ground,
     plugins: RwLock<Arc<Vec<Held>>>,
 }
 
@@ -126,9 +131,20 @@ impl std::fmt::Debug for Gateway {
 }
 
 impl Gateway {
-    /// A gateway that knows no plugin until [`Gateway::reload`].
+    /// A gateway that knows no plugin until [`Gateway::reload`], on a machine that lends nothing.
     pub fn new(store: Store, egress: Arc<Egress>, vault: Box<dyn Vault>, clock: Arc<dyn Clock>) -> Gateway {
-        Gateway { inner: Arc::new(Inner { store, egress, vault, clock, plugins: RwLock::default() }) }
+        Gateway::on(Ground::default(), store, egress, vault, clock)
+    }
+
+    /// The same, on what this machine lends to plugins of the house.
+    pub fn on(
+        ground: Ground,
+        store: Store,
+        egress: Arc<Egress>,
+        vault: Box<dyn Vault>,
+        clock: Arc<dyn Clock>,
+    ) -> Gateway {
+        Gateway { inner: Arc::new(Inner { store, egress, vault, clock, ground, plugins: RwLock::default() }) }
     }
 
     /// Reads a tenant's plugins again and puts them in force as one snapshot.
@@ -140,7 +156,8 @@ impl Gateway {
                 continue;
             }
             match self.live(&row) {
-                Ok((mut plugin, choices)) => {
+                Ok((plugin, choices)) => {
+                    let mut plugin = Box::pin(plugin.prepared()).await;
                     let same = before.iter().find(|one| one.tenant == tenant && one.is_but_for_its_list(&row, &choices));
                     if let Some(one) = same {
                         plugin.adopt(&one.plugin);
@@ -173,8 +190,8 @@ impl Gateway {
         let manifest = Manifest::read(&row.manifest, &choices)?;
         let grants = row.grants.iter().filter_map(|word| word.parse().ok()).collect();
         let secrets = self.opened(row)?;
-        let (egress, clock) = (&self.inner.egress, Arc::clone(&self.inner.clock));
-        Ok((Plugin::new(manifest, &choices, grants, secrets, row.enabled, egress, clock), choices))
+        let (egress, clock, ground) = (&self.inner.egress, Arc::clone(&self.inner.clock), &self.inner.ground);
+        Ok((Plugin::new(manifest, &choices, grants, secrets, row.enabled, egress, clock, ground), choices))
     }
 
     fn opened(&self, row: &PluginRow) -> Result<Secrets, Error> {
@@ -221,9 +238,9 @@ impl Gateway {
             return Err(flaws.into());
         }
         let enabled = manifest.enabled;
-        let (egress, clock) = (&self.inner.egress, Arc::clone(&self.inner.clock));
-        let tried =
-            Plugin::new(manifest.clone(), &order.choices, grants.clone(), secrets.clone(), enabled, egress, clock);
+        let (egress, clock, ground) = (&self.inner.egress, Arc::clone(&self.inner.clock), &self.inner.ground);
+        let (of, choices) = (manifest.clone(), &order.choices);
+        let tried = Plugin::new(of, choices, grants.clone(), secrets.clone(), enabled, egress, clock, ground);
         let unreachable = match Box::pin(tried.probe()).await {
             Ok(()) => match Box::pin(self.listed(&tried, &order.manifest, &mut order.choices)).await {
                 Ok(_) => None,
@@ -427,8 +444,8 @@ impl Gateway {
         let found = plugin.and_then(|plugin| PluginTool::of(&plugin, &call.name).map(|tool| (plugin, tool)));
         let Some((plugin, tool)) = found else {
             let error = ToolError::NotFound { name: call.name.clone() };
-            let step =
-                ToolStep { plugin: String::new(), tool: call.name.clone(), error: Some(error.code().into()), ms: 0 };
+            let (plugin, tool, code) = (String::new(), call.name.clone(), error.code());
+            let step = ToolStep { plugin, tool, error: Some(code.into()), ms: 0, parts: Vec::new() };
             return Answered { text: failed(&error), step };
         };
         let read = read_arguments(&call.arguments);
@@ -513,7 +530,7 @@ impl Gateway {
         plugin: &Plugin,
         tool: &str,
         sent: String,
-        work: impl Future<Output = Result<String, ToolError>>,
+        work: impl Future<Output = Result<ToolAnswer, ToolError>>,
     ) -> Answered {
         let (at, began) = (self.inner.clock.now(), self.inner.clock.monotonic());
         let outcome = Box::pin(work).await;
@@ -521,7 +538,7 @@ impl Gateway {
         let call = Call { caller, turn, tool, at, took, sent, outcome: &outcome };
         let step = log::note(&self.inner.store, plugin, call).await;
         let text = match &outcome {
-            Ok(text) => cut(text, READ),
+            Ok(answer) => cut(&answer.text, READ),
             Err(error) => failed(error),
         };
         Answered { text, step }
@@ -546,7 +563,8 @@ fn failed(error: &ToolError) -> String {
 
 /// Grants that the manifest never asked for.
 fn unasked<'m>(manifest: &'m Manifest, grants: &'m BTreeSet<Permission>) -> impl Iterator<Item = Flaw> + 'm {
-    grants.difference(&manifest.permissions).map(|permission| {
+    let unasked = grants.iter().filter(|grant| !manifest.permissions.iter().any(|asked| asked.covers(grant)));
+    unasked.map(|permission| {
         Flaw::new("grants", format!("{permission} is not asked for by this plugin, so it cannot be granted"))
     })
 }

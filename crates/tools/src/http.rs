@@ -39,6 +39,8 @@ pub(crate) struct Sent {
 /// An answer, read whole.
 #[derive(Debug)]
 pub(crate) struct Heard {
+    /// Who answered in the end, after redirects.
+    pub(crate) uri: Uri,
     pub(crate) status: StatusCode,
     pub(crate) content_type: String,
     pub(crate) body: Bytes,
@@ -85,23 +87,23 @@ impl Line {
     }
 
     async fn follow(&self, sent: Sent) -> Result<Heard, ToolError> {
-        let answer = self.open(sent).await?;
+        let (uri, answer) = self.open(sent).await?;
         let status = answer.status();
         let kind = answer.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         let content_type = kind.to_owned();
         let body = self.read(answer.into_body()).await?;
-        Ok(Heard { status, content_type, body })
+        Ok(Heard { uri, status, content_type, body })
     }
 
-    /// Sends it once, follows redirects, and returns with the head of the answer. How long it may take is the asker's to see to.
-    pub(crate) async fn open(&self, mut sent: Sent) -> Result<Response<egress::Body>, ToolError> {
+    /// Sends it once, follows redirects, and returns with where it led and the head of the answer. How long it may take is the asker's to see to.
+    pub(crate) async fn open(&self, mut sent: Sent) -> Result<(Uri, Response<egress::Body>), ToolError> {
         for _ in 0..=REDIRECTS {
             let mut request = Request::new(Full::new(sent.body.clone()));
             *request.method_mut() = sent.method.clone();
             *request.uri_mut() = sent.uri.clone();
             *request.headers_mut() = sent.headers.clone();
             let answer = self.egress.request(request).await.map_err(told)?;
-            let Some(next) = redirected(answer.status(), answer.headers()) else { return Ok(answer) };
+            let Some(next) = redirected(answer.status(), answer.headers()) else { return Ok((sent.uri, answer)) };
             sent = onward(sent, &next?, answer.status())?;
         }
         Err(ToolError::Failed { reason: format!("it redirects more than {REDIRECTS} times") })
@@ -141,13 +143,7 @@ fn redirected(status: StatusCode, headers: &HeaderMap) -> Option<Result<String, 
 /// The request that a redirect asks for. To another origin it goes without the headers: they may hold secrets.
 fn onward(sent: Sent, location: &str, status: StatusCode) -> Result<Sent, ToolError> {
     let lost = || ToolError::Failed { reason: "it redirects to an address that cannot be read".to_owned() };
-    let joined = match location.starts_with('/') && !location.starts_with("//") {
-        true => {
-            let authority = sent.uri.authority().ok_or_else(lost)?;
-            format!("{}://{authority}{location}", sent.uri.scheme_str().unwrap_or("http"))
-        }
-        false => location.to_owned(),
-    };
+    let joined = joined(&sent.uri, location).ok_or_else(lost)?;
     let uri: Uri = joined.parse().map_err(|_| lost())?;
     let same = egress::Origin::of(&uri).map_err(told)? == egress::Origin::of(&sent.uri).map_err(told)?;
     let again = matches!(status.as_u16(), 307 | 308) || sent.method == Method::GET || sent.method == Method::HEAD;
@@ -160,6 +156,37 @@ fn onward(sent: Sent, location: &str, status: StatusCode) -> Result<Sent, ToolEr
     }
     headers.remove(CONTENT_TYPE);
     Ok(Sent { method: Method::GET, uri, headers, body: Bytes::new() })
+}
+
+/// Where a location leads from here (RFC 3986, 5.2).
+fn joined(from: &Uri, location: &str) -> Option<String> {
+    let (scheme, authority) = (from.scheme_str()?, from.authority()?);
+    if location.starts_with("//") {
+        return Some(format!("{scheme}:{location}"));
+    }
+    if location.starts_with('/') {
+        return Some(format!("{scheme}://{authority}{location}"));
+    }
+    if location.starts_with('?') {
+        return Some(format!("{scheme}://{authority}{}{location}", from.path()));
+    }
+    // A scheme stands before any other sign.
+    let word = location.find(|c: char| !(c.is_ascii_alphanumeric() || "+-.".contains(c)));
+    if word.is_some_and(|at| location[at..].starts_with(':')) {
+        return Some(location.to_owned());
+    }
+    let folder = from.path().rfind('/').map_or("/", |at| &from.path()[..=at]);
+    let (path, query) = location.split_at(location.find(['?', '#']).unwrap_or(location.len()));
+    let mut parts: Vec<&str> = Vec::new();
+    let path = format!("{folder}{path}");
+    for part in path.split('/').skip(1) {
+        match part {
+            "." => {}
+            ".." => _ = parts.pop(),
+            part => parts.push(part),
+        }
+    }
+    Some(format!("{scheme}://{authority}/{}{query}", parts.join("/")))
 }
 
 /// A failure of the way out, as a tool's.
@@ -186,4 +213,26 @@ pub(crate) fn encoded(text: &str) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_redirect_leads_where_browsers_go() {
+        let from: Uri = "https://a.example:8443/x/y?q=1".parse().unwrap();
+        for (location, expected) in [
+            ("/z", "https://a.example:8443/z"),
+            ("//b.example/z", "https://b.example/z"),
+            ("z?p=2", "https://a.example:8443/x/z?p=2"),
+            ("../z/./w?p=../2", "https://a.example:8443/z/w?p=../2"),
+            ("../../../z", "https://a.example:8443/z"),
+            ("?p=2", "https://a.example:8443/x/y?p=2"),
+            ("http://c.example/", "http://c.example/"),
+            ("file:///etc/passwd", "file:///etc/passwd"),
+        ] {
+            assert_eq!(joined(&from, location).as_deref(), Some(expected), "{location}");
+        }
+    }
 }

@@ -16,11 +16,15 @@ mod mask;
 mod mcp;
 mod permission;
 mod plugin;
+pub mod sandbox;
+mod scaffold;
 mod schema;
 
 pub use auth::Auth;
+pub use builtin::Ground;
 pub use error::{Error, Flaw};
 pub use gateway::{Answered, Change, Gateway, Installed, Order, Presets, Vault};
 pub use manifest::{Choices, Kind, Manifest, Trigger, presets};
 pub use mcp::Listing;
 pub use permission::Permission;
+pub use scaffold::{Part, scaffold};

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use domain::{Act, Caller, Timestamp, ToolError, ToolInput, ToolStep, TurnId};
+use domain::{Act, Caller, Timestamp, ToolAnswer, ToolError, ToolInput, ToolStep, TurnId};
 use serde_json::{Value, json};
 use store::{PluginCall, Record, Store};
 
@@ -20,7 +20,7 @@ pub(crate) struct Call<'c> {
     pub(crate) took: Duration,
     /// As it is shown: files by their names and sizes alone.
     pub(crate) sent: String,
-    pub(crate) outcome: &'c Result<String, ToolError>,
+    pub(crate) outcome: &'c Result<ToolAnswer, ToolError>,
 }
 
 /// What the log shows of an input.
@@ -42,7 +42,7 @@ pub(crate) async fn note(store: &Store, plugin: &Plugin, call: Call<'_>) -> Tool
     metrics::counter!("portico_tool_calls_total", "plugin" => name.clone(), "outcome" => outcome).increment(1);
     metrics::histogram!("portico_tool_seconds", "plugin" => name.clone()).record(call.took.as_secs_f64());
     let received = match call.outcome {
-        Ok(text) => text.clone(),
+        Ok(answer) => answer.text.clone(),
         Err(error) => error.to_string(),
     };
     let detail = json!({
@@ -72,5 +72,6 @@ pub(crate) async fn note(store: &Store, plugin: &Plugin, call: Call<'_>) -> Tool
     if let Err(error) = audited.and(kept) {
         tracing::warn!(%error, plugin = %name, "a call could not be written down");
     }
-    ToolStep { plugin: name, tool: call.tool.to_owned(), error: error.map(Cow::Borrowed), ms }
+    let parts = call.outcome.as_ref().map(|answer| answer.parts.clone()).unwrap_or_default();
+    ToolStep { plugin: name, tool: call.tool.to_owned(), error: error.map(Cow::Borrowed), ms, parts }
 }

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::auth::Auth;
+use crate::builtin::sql::{self, Database};
 use crate::builtin::{self, Builtin};
 use crate::error::Flaw;
 use crate::mcp::{Listing, Remote, Target};
@@ -58,7 +59,7 @@ impl Kind {
 pub struct Choices {
     /// In place of the manifest's own name.
     pub name: Option<String>,
-    /// In place of the address that the manifest names.
+    /// In place of the address that the manifest names; of `sql` the database's, of `web-search` the SearXNG's.
     pub base_url: Option<String>,
     /// Of an OpenAPI document, these operations alone, by `operationId` or as `GET /path`; of an MCP server, these tools alone.
     pub operations: Option<Vec<String>>,
@@ -99,6 +100,8 @@ pub struct Manifest {
     pub secrets: BTreeMap<String, bool>,
     /// Every address that it asks.
     pub addresses: Vec<Uri>,
+    /// The database that it asks.
+    pub(crate) database: Option<Database>,
     pub(crate) operations: Vec<Operation>,
     /// Where an MCP server is.
     pub(crate) server: Option<Target>,
@@ -172,7 +175,7 @@ impl Manifest {
     pub fn read(document: &Value, choices: &Choices) -> Result<Manifest, Vec<Flaw>> {
         let mut flaws = Vec::new();
         let read = if document.get("builtin").is_some() {
-            house(document, &mut flaws)
+            house(document, choices, &mut flaws)
         } else if document.get("openapi").is_some() || document.get("swagger").is_some() {
             openapi::read(document, choices, &mut flaws)
         } else if document.get("mcp").is_some() {
@@ -264,6 +267,14 @@ impl Manifest {
         own.or_else(|| self.operations.iter().find(|one| one.spec.name == name)).map(|one| &one.spec)
     }
 
+    /// Adds to the description of its first tool what a model does well to know.
+    pub(crate) fn describe(&mut self, more: &str) {
+        if let Some(first) = self.operations.first_mut() {
+            first.spec.description.push('\n');
+            first.spec.description.push_str(more);
+        }
+    }
+
     /// Its tools, as a model reads them.
     pub fn tools(&self) -> Vec<&ToolSpec> {
         self.operations.iter().filter(|one| !matches!(one.work, Work::Extract { .. })).map(|one| &one.spec).collect()
@@ -275,6 +286,10 @@ pub fn presets() -> Vec<Value> {
     [
         include_str!("../../../catalog/plugins/calculator.json"),
         include_str!("../../../catalog/plugins/clock.json"),
+        include_str!("../../../catalog/plugins/python.json"),
+        include_str!("../../../catalog/plugins/sql.json"),
+        include_str!("../../../catalog/plugins/web-fetch.json"),
+        include_str!("../../../catalog/plugins/web-search.json"),
         include_str!("../../../catalog/plugins/file-analyzer.json"),
     ]
     .into_iter()
@@ -283,26 +298,49 @@ pub fn presets() -> Vec<Value> {
     .collect()
 }
 
-fn house(document: &Value, flaws: &mut Vec<Flaw>) -> Option<Manifest> {
+fn house(document: &Value, choices: &Choices, flaws: &mut Vec<Flaw>) -> Option<Manifest> {
     let word = document["builtin"].as_str().unwrap_or_default();
-    let Some(found) = builtin::ALL.into_iter().find(|one| one.as_str() == word) else {
+    let Some((name, tools)) = builtin::ALL.into_iter().find(|(name, _)| *name == word) else {
         flaws.push(Flaw::new("builtin", format!("the house has no tool {word:?}")));
         return None;
     };
     let text = |name: &str| document[name].as_str().unwrap_or_default().to_owned();
+    let mut permissions = asked(document, flaws);
+    let (mut addresses, mut database, mut secrets) = (Vec::new(), None, BTreeMap::new());
+    let base = choices.base_url.as_deref().or(document["base_url"].as_str());
+    match name {
+        "sql" => match sql::database("base_url", base) {
+            Ok(found) => {
+                permissions.extend(found.origin().map(|origin| Permission::Net(origin.host().to_owned())));
+                if matches!(found, Database::Postgres { .. }) {
+                    secrets.insert("password".to_owned(), false);
+                }
+                database = Some(found);
+            }
+            Err(flaw) => flaws.push(flaw),
+        },
+        "web-search" => match base {
+            Some(base) => addresses.extend(address("base_url", base, flaws)),
+            None => flaws.push(Flaw::new("base_url", "the address of a SearXNG is missing")),
+        },
+        // A site that is read although it lies in a private network.
+        "web-fetch" => addresses.extend(base.and_then(|base| address("base_url", base, flaws))),
+        _ => {}
+    }
     Some(Manifest {
-        name: found.as_str().to_owned(),
+        name: name.to_owned(),
         title: text("name"),
         description: text("description"),
         icon: text("icon"),
         kind: Kind::Builtin,
         enabled: document["enabled"].as_bool().unwrap_or(true),
-        permissions: asked(document, flaws),
+        permissions,
         triggers: Vec::new(),
         auth: Auth::None,
-        secrets: BTreeMap::new(),
-        addresses: Vec::new(),
-        operations: vec![Operation { spec: found.spec(), work: Work::Builtin(found) }],
+        secrets,
+        addresses,
+        database,
+        operations: tools.iter().map(|&tool| Operation { spec: tool.spec(), work: Work::Builtin(tool) }).collect(),
         server: None,
     })
 }

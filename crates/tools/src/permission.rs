@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use egress::Origin;
 use serde::{Deserialize, Serialize};
 
 /// One thing that a plugin may do.
@@ -15,12 +16,32 @@ pub enum Permission {
     WriteFiles,
     /// It is handed passages of knowledge bases.
     ReadKnowledge,
-    /// It reaches this host.
+    /// It reaches this host; `*` is every host with a public address.
     Net(String),
     /// It reads databases.
     DbRead,
     /// It runs code.
     ExecCode,
+}
+
+impl Permission {
+    /// Every host whose addresses are public: `net:*`.
+    pub(crate) fn anywhere() -> Permission {
+        Permission::Net("*".to_owned())
+    }
+
+    /// Whether whoever has this may do that: every host is also each.
+    pub(crate) fn covers(&self, other: &Permission) -> bool {
+        self == other || *self == Permission::anywhere() && matches!(other, Permission::Net(_))
+    }
+
+    /// Where a host that it names is reached on the web.
+    pub(crate) fn web(&self) -> Vec<Origin> {
+        let Permission::Net(host) = self else { return Vec::new() };
+        let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
+        let origin = |scheme: &str| Origin::of(&format!("{scheme}://{host}/").parse().ok()?).ok();
+        ["http", "https"].into_iter().filter_map(origin).collect()
+    }
 }
 
 impl FromStr for Permission {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use domain::{Attachment, BoxFuture, Caller, Clock, Tool, ToolError, ToolInput, ToolSpec};
+use domain::{Attachment, BoxFuture, Caller, Clock, Tool, ToolAnswer, ToolError, ToolInput, ToolSpec};
 use egress::{Egress, Opening, Origin};
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Response, Uri};
@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::auth::{Secrets, Token};
+use crate::builtin::{Ground, sql, web};
 use crate::http::{Heard, Line, Sent, encoded};
 use crate::manifest::{Choices, Kind, Manifest, Operation, Param, ParamPlace, Trigger, Work};
 use crate::mcp::{Listing, Server};
@@ -37,6 +38,8 @@ pub(crate) struct Plugin {
     turn: Semaphore,
     clock: Arc<dyn Clock>,
     server: Option<Arc<Server>>,
+    ground: Ground,
+    patience: Option<Duration>,
 }
 
 impl Plugin {
@@ -48,11 +51,14 @@ impl Plugin {
         enabled: bool,
         egress: &Egress,
         clock: Arc<dyn Clock>,
+        ground: &Ground,
     ) -> Plugin {
         let openings = openings(&manifest, choices, &grants);
-        let timeout = choices.timeout_s.map_or(TIMEOUT, |s| Duration::from_secs(u64::from(s)));
+        let patience = choices.timeout_s.map(|s| Duration::from_secs(u64::from(s)));
+        let everywhere = grants.contains(&Permission::anywhere());
+        let egress = if everywhere { egress.public(openings) } else { egress.confined(openings) };
         Plugin {
-            line: Line { egress: Arc::new(egress.confined(openings)), timeout },
+            line: Line { egress: Arc::new(egress), timeout: patience.unwrap_or(TIMEOUT) },
             server: manifest.server.clone().map(|target| Arc::new(Server::new(target))),
             manifest,
             grants,
@@ -61,7 +67,44 @@ impl Plugin {
             token: Token::default(),
             turn: Semaphore::new(AT_ONCE),
             clock,
+            ground: ground.clone(),
+            patience,
         }
+    }
+
+    /// The same with what it can say of itself only after it has looked: the tables of its database.
+    pub(crate) async fn prepared(mut self) -> Plugin {
+        if self.manifest.database.is_none() || !self.enabled {
+            return self;
+        }
+        if let Some(outline) = Box::pin(sql::outline(&self)).await {
+            self.manifest.describe(&format!("Its tables:\n{outline}"));
+        }
+        self
+    }
+
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// What the machine lends to tools of the house.
+    pub(crate) fn ground(&self) -> &Ground {
+        &self.ground
+    }
+
+    /// How long a call may take, where somebody chose.
+    pub(crate) fn patience(&self) -> Option<Duration> {
+        self.patience
+    }
+
+    /// The answer to a request that changes nothing, whatever its status.
+    pub(crate) async fn get(&self, uri: Uri, accept: &'static str) -> Result<Heard, ToolError> {
+        self.send(web::getting(uri, accept)).await
+    }
+
+    /// An address that a connection of another kind than HTTP may be made to.
+    pub(crate) async fn address(&self, origin: &Origin) -> Result<std::net::SocketAddr, ToolError> {
+        self.line.egress.address(origin).await.map_err(crate::http::told)
     }
 
     /// The values that no log shows.
@@ -145,10 +188,10 @@ impl Plugin {
     }
 
     /// One operation, from its arguments to its text. Whoever lacks a permission is told before anything leaves.
-    pub(crate) async fn run(&self, operation: &Operation, input: ToolInput) -> Result<String, ToolError> {
+    pub(crate) async fn run(&self, operation: &Operation, input: ToolInput) -> Result<ToolAnswer, ToolError> {
         schema::check(&operation.spec.parameters, &input.arguments)?;
-        match &operation.work {
-            Work::Builtin(builtin) => builtin.call(&self.clock, &input.arguments),
+        let text = match &operation.work {
+            Work::Builtin(builtin) => return Box::pin(builtin.call(self, &input)).await,
             Work::Post { url } => {
                 let sent = json_request(Method::POST, url.clone(), &input.arguments);
                 self.send(self.with_settings(sent)?).await?.text()
@@ -167,13 +210,14 @@ impl Plugin {
                 let _turn = self.turn().await?;
                 server.call(self, remote, &input.arguments).await
             }
-        }
+        };
+        text.map(ToolAnswer::from)
     }
 
     /// A question that a trigger sends: its text, and nothing of who asked.
-    pub(crate) async fn look_up(&self, endpoint: &Uri, question: &str) -> Result<String, ToolError> {
+    pub(crate) async fn look_up(&self, endpoint: &Uri, question: &str) -> Result<ToolAnswer, ToolError> {
         let sent = json_request(Method::POST, endpoint.clone(), &json!({ "text": question }));
-        self.send(sent).await?.text()
+        self.send(sent).await?.text().map(ToolAnswer::from)
     }
 
     async fn extract(&self, upload: &Uri, extract: &Uri, files: &[Attachment]) -> Result<String, ToolError> {
@@ -203,7 +247,7 @@ impl Plugin {
 
     /// Sends a request that was proven, and returns with the head of its answer. Who asks sees to the time.
     pub(crate) async fn open(&self, sent: Sent) -> Result<Response<egress::Body>, ToolError> {
-        self.line.open(sent).await
+        Ok(self.line.open(sent).await?.1)
     }
 
     /// How long one call may take.
@@ -238,7 +282,7 @@ impl Plugin {
     }
 
     pub(crate) fn must(&self, permission: Permission) -> Result<(), ToolError> {
-        if self.grants.contains(&permission) {
+        if self.grants.iter().any(|grant| grant.covers(&permission)) {
             return Ok(());
         }
         Err(ToolError::NotPermitted { permission: permission.to_string() })
@@ -272,7 +316,15 @@ impl Plugin {
 /// What its grants open, and nothing else.
 fn openings(manifest: &Manifest, choices: &Choices, grants: &BTreeSet<Permission>) -> Vec<Opening> {
     let mut all: Vec<Opening> = Vec::new();
-    for origin in manifest.addresses.iter().filter_map(|uri| Origin::of(uri).ok()) {
+    let mut asked: Vec<Origin> = manifest.addresses.iter().filter_map(|uri| Origin::of(uri).ok()).collect();
+    asked.extend(manifest.database.as_ref().and_then(sql::Database::origin));
+    if manifest.permissions.contains(&Permission::anywhere()) {
+        // Of who asked for the whole web and was granted a few hosts: these, as the web is reached.
+        let known = |origin: &Origin| asked.iter().any(|one| one.host() == origin.host());
+        let web: Vec<Origin> = grants.iter().flat_map(Permission::web).filter(|origin| !known(origin)).collect();
+        asked.extend(web);
+    }
+    for origin in asked {
         if grants.contains(&Permission::Net(origin.host().to_owned())) && all.iter().all(|one| one.origin != origin) {
             let private = choices.private || origin.is_written_out();
             all.push(Opening { origin, private });
@@ -311,7 +363,7 @@ impl Tool for PluginTool {
         &self.spec
     }
 
-    fn call<'a>(&'a self, _: &'a Caller, mut input: ToolInput) -> BoxFuture<'a, Result<String, ToolError>> {
+    fn call<'a>(&'a self, _: &'a Caller, mut input: ToolInput) -> BoxFuture<'a, Result<ToolAnswer, ToolError>> {
         Box::pin(async move {
             let name = self.spec.name.clone();
             let operation = self.plugin.find(&name).ok_or(ToolError::NotFound { name })?;

@@ -19,7 +19,7 @@ pub async fn tool_suite(tool: &dyn Tool, caller: &Caller, good: ToolInput, bad: 
         return Err(format!("the arguments of {} are no object: {}", spec.name, spec.parameters));
     }
     let said = tool.call(caller, good.clone()).await.map_err(|error| format!("good arguments failed: {error}"))?;
-    if said.is_empty() {
+    if said.text.is_empty() {
         return Err("it answered with nothing".to_owned());
     }
     match tool.call(caller, ToolInput { arguments: bad.clone(), files: Vec::new() }).await {

@@ -104,3 +104,59 @@ async fn the_configuration_and_other_errands_open_nothing_for_it() {
         assert!(client.check(&address).is_err(), "{url}");
     }
 }
+
+#[tokio::test]
+async fn the_web_is_every_public_host_at_the_webs_own_ports() {
+    let (address, connections) = serve(OK).await;
+    let site = format!("http://{address}/");
+    let client = egress(Options::default()).public(vec![opening(&site, true)]);
+    for url in [
+        "https://8.8.8.8/",
+        "https://api.example.com/",
+        "http://api.example.com/a?b",
+        "https://[2001:4860:4860::8888]/",
+    ] {
+        assert!(client.check(&uri(url)).is_ok(), "{url}");
+    }
+    for url in [
+        "https://api.example.com:8443/",
+        "http://8.8.8.8:25/",
+        "http://10.0.0.5/",
+        "http://169.254.169.254/",
+        "http://[::ffff:10.0.0.5]/",
+        "http://localhost/",
+        // The host of an opening, at another port: another origin, and a private one.
+        "http://127.0.0.1/",
+        "https://127.0.0.1/",
+    ] {
+        assert!(matches!(client.check(&uri(url)), Err(Error::Forbidden { .. })), "{url}");
+    }
+    assert!(client.request(get(&site)).await.is_ok());
+    let before = connections.load(std::sync::atomic::Ordering::SeqCst);
+    let refused = client.request(get("http://2130706433/")).await;
+    assert!(matches!(refused, Err(Error::Forbidden { .. })), "{refused:?}");
+    assert_eq!(connections.load(std::sync::atomic::Ordering::SeqCst), before);
+    let offline = egress(Options { offline: true, ..Options::default() }).public(Vec::new());
+    assert!(matches!(offline.check(&uri("https://api.example.com/")), Err(Error::Forbidden { .. })));
+}
+
+#[tokio::test]
+async fn an_address_for_another_protocol_is_looked_at_like_one_of_http() {
+    let house = egress(Options::default());
+    let asked =
+        async |url: &str, private: bool| house.confined(vec![opening(url, private)]).address(&origin(url)).await;
+    assert_eq!(asked("http://10.0.0.5:5432/", true).await.expect("allowed").to_string(), "10.0.0.5:5432");
+    assert_eq!(asked("http://2130706433:5432/", true).await.expect("allowed").to_string(), "127.0.0.1:5432");
+    for (url, private) in [
+        ("http://10.0.0.5:5432/", false),
+        ("http://2130706433:5432/", false),
+        ("http://localhost:5432/", false),
+        ("http://169.254.169.254:5432/", true),
+        ("http://0.0.0.0:5432/", true),
+    ] {
+        assert!(matches!(asked(url, private).await, Err(Error::Forbidden { .. })), "{url}");
+    }
+    let other =
+        house.confined(vec![opening("http://10.0.0.5:5432/", true)]).address(&origin("http://10.0.0.5:22/")).await;
+    assert!(matches!(other, Err(Error::Forbidden { .. })), "another port is another origin");
+}

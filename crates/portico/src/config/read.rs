@@ -17,8 +17,8 @@ use super::reader::{Reader, small};
 use super::source::{Found, Section, Source, Wrong};
 use super::suggest::nearest;
 use super::{
-    Config, Database, Egress, Library, Limits, Log, LogFormat, Metrics, Overrides, Provider, ProviderModel, Queue,
-    Secret, Timeouts, Tls,
+    Config, Database, Egress, Library, Limits, Log, LogFormat, Metrics, Overrides, Plugins, Provider, ProviderModel,
+    Queue, Secret, Timeouts, Tls,
 };
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
@@ -57,6 +57,7 @@ pub(super) fn config<'a>(
         retries_before_first_token: small(root.section("retries").number("before_first_token", 0..=10)).unwrap_or(2),
         models: local::models(&reader, &root, over),
         library: reader.library(&root.section("library")),
+        plugins: reader.plugins(&root.section("plugins")),
         providers: reader.providers(&root),
         aliases: alias::aliases(&reader, &root, environment.as_deref()),
         keys: key::keys(&reader, &root),
@@ -155,6 +156,12 @@ impl<'a> Reader<'_, 'a> {
         let source = |text: String| text.parse::<models::library::Source>().map_err(|_| not_a_source(&text));
         let from = section.text("from").and_then(|from| from.parse(self.source, source));
         Library { from: from.unwrap_or_default() }
+    }
+
+    fn plugins(&self, section: &Section<'_, 'a>) -> Plugins {
+        let python = section.text("python").and_then(|python| self.existing(&python));
+        let databases = section.texts("databases").iter().map(|folder| self.path(folder)).collect();
+        Plugins { python: python.unwrap_or_else(|| PathBuf::from("/usr/bin/python3")), databases }
     }
 
     fn providers(&self, root: &Section<'_, 'a>) -> Vec<Provider> {

@@ -178,3 +178,28 @@ fn a_provider_card_is_imported_at_the_machine() {
         "portico: card.ts: line 2, column 8: `env.URL` is code, and nothing is run; write the value itself, in quotes\n"
     );
 }
+
+#[test]
+fn a_plugin_begins_as_a_folder_that_is_nobodys_yet() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let told = ok(dir.path(), &["plugin", "new", "word-count"]);
+    assert_eq!(told, "./word-count: python3 service.py starts it, README.md tells the rest\n");
+    let mut files: Vec<String> = std::fs::read_dir(dir.path().join("word-count"))
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+        .collect();
+    files.sort();
+    assert_eq!(files, ["README.md", "plugin.json", "service.py", "test_service.py"]);
+    assert!(refused(dir.path(), &["plugin", "new", "word-count"]).contains("word-count: File exists"));
+    assert!(refused(dir.path(), &["plugin", "new", "../x"]).contains("is no name of a plugin"));
+}
+
+#[test]
+fn a_sandbox_that_is_told_nothing_runs_nothing() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_portico"));
+    let done =
+        command.arg("sandbox").stdin(std::process::Stdio::null()).current_dir(dir.path()).output().expect("it runs");
+    let told = String::from_utf8(done.stdout).expect("UTF-8");
+    assert!(told.starts_with("{\"type\":\"refused\",\"reason\":\"the sandbox was not told what to run"), "{told}");
+}

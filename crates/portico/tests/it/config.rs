@@ -169,6 +169,9 @@ level = "debug"
 [egress]
 allow = ["Api.Example.org", "10.0.0.0/8"]
 offline = true
+[plugins]
+python = "Cargo.toml"
+databases = ["shops", "/srv/data"]
 [timeouts]
 connect_ms = 1
 first_token_ms = 2

@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use domain::{Attachment, ToolCall};
+use domain::{Attachment, ToolCall, ToolPart};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::PluginCall;
@@ -18,6 +18,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::caller::Administrator;
 use crate::portal::aliases::audit;
 use crate::portal::body::{Json, Path, Query};
+use crate::portal::view::PartView;
 use crate::{Problem, Server};
 
 /// Everything of the page.
@@ -380,6 +381,9 @@ pub(crate) struct Tried {
     /// Why it failed; `null` where it did not.
     error: Option<String>,
     ms: u32,
+    /// What a person would be shown beside it.
+    #[schema(value_type = Vec<PartView>)]
+    parts: Vec<ToolPart>,
 }
 
 #[utoipa::path(post, path = "/api/plugins/{name}/try", tag = "plugins", params(("name" = String, Path)), request_body = TryBody, responses((status = 200, body = Vec<Tried>, description = "empty where it does nothing by itself with this"), (status = 404)))]
@@ -416,6 +420,7 @@ pub(crate) async fn attempt(
         text: tried.text,
         error: tried.step.error.map(Into::into),
         ms: tried.step.ms,
+        parts: tried.step.parts,
     };
     Ok(Reply(tried.into_iter().map(view).collect()))
 }

@@ -137,6 +137,38 @@ pub(crate) struct StepView {
     /// Why it failed; absent where it did not.
     error: Option<String>,
     ms: u32,
+    /// What it answered beside its text; absent where that is nothing.
+    parts: Option<Vec<PartView>>,
+}
+
+/// [`domain::ToolPart`] in the description of the API.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) enum PartView {
+    Text {
+        text: String,
+    },
+    Table {
+        columns: Vec<String>,
+        /// Each cell a text, a number, a boolean or null.
+        #[schema(value_type = Vec<Vec<Object>>)]
+        rows: Vec<Vec<serde_json::Value>>,
+        /// Whether there are more rows than these.
+        cut: bool,
+    },
+    Image {
+        name: String,
+        media_type: String,
+        /// In base64.
+        data: String,
+    },
+    File {
+        name: String,
+        media_type: String,
+        /// In base64.
+        data: String,
+    },
 }
 
 /// [`domain::Tried`] in the description of the API.

@@ -72,6 +72,7 @@ pub(super) fn read(document: &Value, choices: &Choices, flaws: &mut Vec<Flaw>) -
         auth: Auth::None,
         secrets,
         addresses,
+        database: None,
         operations,
         server: None,
     })

@@ -72,6 +72,7 @@ pub(super) fn read(document: &Value, choices: &Choices, flaws: &mut Vec<Flaw>) -
         auth: auth(document),
         secrets: BTreeMap::new(),
         addresses: vec![base],
+        database: None,
         operations: found,
         server: None,
     })

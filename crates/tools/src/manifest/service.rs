@@ -116,6 +116,7 @@ pub(super) fn read(document: &Value, choices: &Choices, flaws: &mut Vec<Flaw>) -
         auth,
         secrets,
         addresses,
+        database: None,
         operations,
         server: None,
     })

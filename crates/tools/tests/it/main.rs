@@ -3,21 +3,25 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests fail a test by panicking")]
 
 mod calls;
+mod erp;
 mod files;
 mod manifests;
 mod mcp;
 mod mcp_service;
 mod permissions;
+mod python;
 mod service;
+mod sql;
+mod web;
 
 use std::sync::Arc;
 
 use domain::testing::{ManualClock, somebody};
-use domain::{Caller, Clock, Ids, ToolCall};
+use domain::{Attachment, Caller, Clock, Ids, ToolCall};
 use egress::{Egress, Options};
 use serde_json::{Value, json};
 use store::{Place, Store};
-use tools::{Error, Gateway, Installed, Order, Vault};
+use tools::{Answered, Error, Gateway, Ground, Installed, Order, Vault};
 
 /// Reverses, under a label: enough to see that nothing is stored in the clear, or opened elsewhere.
 struct Backwards;
@@ -42,12 +46,16 @@ pub(crate) struct House {
 
 impl House {
     pub(crate) async fn open() -> House {
+        House::on(Ground::default()).await
+    }
+
+    pub(crate) async fn on(ground: Ground) -> House {
         let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(1_795_435_200_000));
         let ids = Ids::new(clock.clone());
         let options = store::Options { place: Place::Memory, clock: clock.clone(), ids, node: "test".into() };
         let store = Store::open(options).await.expect("a store");
         let egress = Arc::new(Egress::new(Options::default(), clock.clone()).expect("a client"));
-        let gateway = Gateway::new(store.clone(), egress.clone(), Box::new(Backwards), clock);
+        let gateway = Gateway::on(ground, store.clone(), egress.clone(), Box::new(Backwards), clock);
         House { gateway, store, admin: somebody(1), egress }
     }
 
@@ -68,6 +76,11 @@ impl House {
         self.gateway.call(&self.admin, None, &call, Vec::new()).await.text
     }
 
+    pub(crate) async fn answered(&self, tool: &str, arguments: &Value, files: Vec<Attachment>) -> Answered {
+        let call = ToolCall { id: "1".into(), name: tool.into(), arguments: arguments.to_string() };
+        self.gateway.call(&self.admin, None, &call, files).await
+    }
+
     pub(crate) async fn log(&self, plugin: &str) -> Vec<store::PluginCall> {
         self.store.plugin_calls(self.admin.tenant, plugin, 100).await.expect("rows")
     }
@@ -83,10 +96,14 @@ pub(crate) fn order(manifest: Value) -> Order {
     Order { manifest, ..Order::default() }
 }
 
+/// A manifest that comes with the house.
+pub(crate) fn preset(id: &str) -> Value {
+    tools::presets().into_iter().find(|preset| preset["id"] == id).expect("it comes with the house")
+}
+
 /// The manifest of the file analyser as it stands, at another address.
 pub(crate) fn analyzer(base_url: &str) -> Order {
-    let presets = tools::presets();
-    let manifest = presets.into_iter().find(|preset| preset["id"] == "file-analyzer").expect("it comes with the house");
+    let manifest = preset("file-analyzer");
     assert_eq!(manifest["permissions"], json!(["read:files"]));
     let mut order = order(manifest);
     order.choices.base_url = Some(base_url.to_owned());
