@@ -34,8 +34,16 @@ export default defineConfig({
     manifest: "assets.json",
     rolldownOptions: {
       output: {
-        // What every page needs travels as one file: it packs better, and changes less often than the portal itself.
-        codeSplitting: { groups: [{ name: "frame", test: /node_modules\/(react|react-dom|scheduler|zustand|use-sync-external-store|@tanstack\/[\w-]+)\/|src\/(api|lib)\/|src\/ui\/(button|spinner|toast|menu|page|logo)\.tsx/ }] },
+        // What every page needs travels as one file: it packs better, and changes less often than the portal itself. What only later pages
+        // need of the same packages (forms that save, several questions at once, "leave without saving?") comes with those.
+        codeSplitting: {
+          groups: [
+            {
+              name: "frame",
+              test: /node_modules\/(react|react-dom|scheduler|zustand|use-sync-external-store|@tanstack\/(?!.*\/(?:useBlocker|useQueries|queriesObserver|useMutation|mutationObserver)\.js$)[\w-]+)\/|src\/(api|lib)\/|src\/ui\/(button|spinner|toast|menu|page|logo)\.tsx/,
+            },
+          ],
+        },
       },
     },
   },

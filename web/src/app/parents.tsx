@@ -1,12 +1,14 @@
 //! The two routes every page hangs under: `rootRoute` bare (sign-in, setup, join, reset), `appRoute` inside the shell for a signed-in person.
 import { Outlet, createRootRoute, createRoute, redirect } from "@tanstack/react-router";
-import { Suspense } from "react";
+import { Suspense, lazy } from "react";
 import { useSession } from "@/app/session";
 import { Shell } from "@/app/shell";
 import { BrokenPage, NotFoundPage } from "@/app/fallbacks";
 import { loadWords } from "@/lib/i18n";
 import { Toaster } from "@/ui/toast";
-import { Tooltips } from "@/ui/tooltip";
+
+/** Nobody has pointed at anything before the page is there. */
+const Tooltips = lazy(async () => ({ default: (await import("@/ui/tooltip")).Tooltips }));
 
 export const rootRoute = createRootRoute({
   component: () => (
@@ -14,7 +16,9 @@ export const rootRoute = createRootRoute({
       <Suspense>
         <Outlet />
       </Suspense>
-      <Tooltips />
+      <Suspense>
+        <Tooltips />
+      </Suspense>
       <Toaster />
     </>
   ),
