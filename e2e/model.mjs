@@ -1,5 +1,6 @@
 //! A model server that does as it is told: it answers the last message's own words, one word per chunk, at a pace the
-//! message names. `pace=50 Say this` sends a word every 50 ms. It is no test of the wire; that is done in Rust.
+//! message names. `pace=50 Say this` sends a word every 50 ms. A line `call NAME {…}` has that tool called with these arguments, where tools
+//! are on offer; what it is answered is then said. It is no test of the wire; that is done in Rust.
 import { createServer } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -26,11 +27,21 @@ function json(response, value) {
   response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(value));
 }
 
+/** The calls that a question names, in pieces as a real server sends them; none once they have been answered. */
+function callsIn(body, question) {
+  if (!body.tools || body.messages.at(-1)?.role === "tool") return [];
+  return [...question.matchAll(/^call (\S+) (\{.*\})$/gm)].flatMap(([, name, text], index) => [
+    { index, id: `call-${index}`, type: "function", function: { name, arguments: text.slice(0, 1) } },
+    { index, function: { arguments: text.slice(1) } },
+  ]);
+}
+
 async function answer(body, response, told) {
   told.requests += 1;
   const last = String(body.messages?.at(-1)?.content ?? "");
   const [, pace, asked] = /^(?:pace=(\d+) )?([^]*)$/.exec(last);
-  const text = told.before + asked;
+  const calls = callsIn(body, asked);
+  const text = calls.length > 0 ? "" : told.before + (body.messages?.at(-1)?.role === "tool" ? `It said: ${asked}` : asked);
   const words = text.split(/(?<=\s)/);
   const usage = { prompt_tokens: 7, completion_tokens: words.length, total_tokens: 7 + words.length };
   const common = { id: "chatcmpl-echo", created: 1_700_000_000, model: "echo" };
@@ -45,12 +56,13 @@ async function answer(body, response, told) {
     if (!response.writableEnded) told.left += 1;
   });
   const send = (choices, more = {}) => response.write(`data: ${JSON.stringify({ ...common, object: "chat.completion.chunk", choices, ...more })}\n\n`);
-  for (const content of words) {
+  for (const call of calls) send([{ index: 0, delta: { tool_calls: [call] }, finish_reason: null }]);
+  for (const content of calls.length > 0 ? [] : words) {
     if (!here) return;
     send([{ index: 0, delta: { content }, finish_reason: null }]);
     await sleep(Number(pace ?? 0));
   }
-  send([{ index: 0, delta: {}, finish_reason: "stop" }]);
+  send([{ index: 0, delta: {}, finish_reason: calls.length > 0 ? "tool_calls" : "stop" }]);
   if (body.stream_options?.include_usage) send([], { usage });
   response.end("data: [DONE]\n\n");
 }

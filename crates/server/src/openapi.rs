@@ -6,7 +6,7 @@ use utoipa::OpenApi;
 
 use crate::portal::{
     accounts, adapters, aliases, assistants, bootstrap, conversations, datasets, keys, library, models, people,
-    plugins, prompts, ratings, replays, search, training, transfer, turns,
+    plugins, prompts, ratings, replays, search, steps, training, transfer, turns,
 };
 
 #[derive(OpenApi)]
@@ -132,9 +132,11 @@ use crate::portal::{
         prompts::remove,
         plugins::list,
         plugins::check,
+        plugins::fetch,
         plugins::install,
         plugins::change,
         plugins::remove,
+        plugins::probe,
         plugins::attempt,
         plugins::calls,
         conversations::list,
@@ -153,6 +155,7 @@ use crate::portal::{
         turns::ask,
         turns::events,
         turns::stop,
+        steps::list,
     )
 )]
 struct Portal;

@@ -17,6 +17,7 @@ pub(crate) mod prompts;
 pub(crate) mod ratings;
 pub(crate) mod replays;
 pub(crate) mod search;
+pub(crate) mod steps;
 pub(crate) mod training;
 pub(crate) mod transfer;
 pub(crate) mod turns;

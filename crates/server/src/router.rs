@@ -13,7 +13,7 @@ use crate::openai::{DialectProblem, completions, files, models as openai_models,
 use crate::portal::models::{capabilities, deployments, families, found, import, installed};
 use crate::portal::{
     accounts, adapters, aliases, assistants, bootstrap, conversations, datasets, keys, library, models, people,
-    plugins, prompts, ratings, replays, search, training, transfer, turns,
+    plugins, prompts, ratings, replays, search, steps, training, transfer, turns,
 };
 use crate::responses::kept;
 use crate::{Problem, Server, assets, health, live, openapi, responses};
@@ -140,6 +140,8 @@ fn portal_routes() -> Router<Server> {
         .route("/plugins", get(plugins::list).post(plugins::install))
         .route("/plugins/check", post(plugins::check))
         .route("/plugins/{name}", patch(plugins::change).delete(plugins::remove))
+        .route("/plugins/fetch", post(plugins::fetch))
+        .route("/plugins/{name}/probe", post(plugins::probe))
         .route("/plugins/{name}/try", post(plugins::attempt))
         .route("/plugins/{name}/calls", get(plugins::calls))
         // conversations
@@ -159,6 +161,7 @@ fn portal_routes() -> Router<Server> {
         .route("/turns", post(turns::ask))
         .route("/turns/{turn}/events", get(turns::events))
         .route("/turns/{turn}/stop", post(turns::stop))
+        .route("/turns/{turn}/steps", get(steps::list))
 }
 
 /// What a program is told where it asks for something else.

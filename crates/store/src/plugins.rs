@@ -211,6 +211,18 @@ impl Store {
                 .await?;
         rows.iter().map(call).collect()
     }
+
+    /// The calls of one of the caller's own turns, in the order in which they ended.
+    pub async fn turn_calls(&self, caller: &Caller, turn: TurnId) -> Result<Vec<PluginCall>, Error> {
+        let rows =
+            sqlx::query("SELECT * FROM plugin_calls WHERE tenant = $1 AND turn = $2 AND person = $3 ORDER BY id")
+                .bind(caller.tenant.to_string())
+                .bind(turn.to_string())
+                .bind(caller.person.to_string())
+                .fetch_all(&self.inner.database.read)
+                .await?;
+        rows.iter().map(call).collect()
+    }
 }
 
 fn plugin(row: &AnyRow) -> Result<PluginRow, Error> {

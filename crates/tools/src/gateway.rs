@@ -1,6 +1,8 @@
 //! The gateway: which plugins there are, what they were granted, and the calls of their tools. One snapshot in memory, made anew after
 //! every change, so that a grant that is taken back is gone with the next call.
 
+mod outside;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -51,6 +53,8 @@ pub struct Change {
     pub grants: Option<BTreeSet<Permission>>,
     /// Secrets by name; an empty value takes one away. Those not named stay.
     pub secrets: BTreeMap<String, String>,
+    /// All that is chosen beside its manifest from now on, its name apart. A host that comes with it is closed until it is granted.
+    pub choices: Option<Choices>,
 }
 
 /// A plugin as it is shown. No secret is in it.
@@ -230,19 +234,22 @@ impl Gateway {
     pub async fn change(&self, caller: &Caller, name: &str, change: Change) -> Result<Installed, Error> {
         let rows = self.inner.store.plugins(caller.tenant).await?;
         let row = rows.into_iter().find(|row| row.name == name).ok_or(Error::NotFound)?;
-        let choices: Choices = serde_json::from_value(row.settings.clone()).unwrap_or_default();
-        let manifest = Manifest::read(&row.manifest, &choices)?;
+        let was: Choices = serde_json::from_value(row.settings.clone()).unwrap_or_default();
+        let chosen = change.choices.map(|choices| Choices { name: was.name.clone(), ..choices });
+        let manifest = Manifest::read(&row.manifest, chosen.as_ref().unwrap_or(&was))?;
         if let Some(grants) = &change.grants {
             let flaws: Vec<Flaw> = unasked(&manifest, grants).collect();
             if !flaws.is_empty() {
                 return Err(flaws.into());
             }
         }
-        let sealed = match change.secrets.is_empty() {
+        let sealed = match change.secrets.is_empty() && chosen.is_none() {
             true => None,
             false => {
                 // With another key of the house, what was sealed is lost, and set anew here.
                 let mut secrets = self.opened(&row).unwrap_or_default();
+                // Another way to prove itself has no use for the old one's.
+                secrets.retain(|name, _| manifest.secrets.contains_key(name));
                 secrets.extend(change.secrets);
                 secrets.retain(|_, value| !value.is_empty());
                 let flaws: Vec<Flaw> = unset(&manifest, &secrets).collect();
@@ -252,8 +259,13 @@ impl Gateway {
                 Some(self.sealed(name, &secrets)?)
             }
         };
-        let grants = change.grants.map(|grants| grants.iter().map(Permission::to_string).collect());
-        let change = PluginChange { settings: None, grants, sealed, enabled: change.enabled };
+        let asked = |word: &String| word.parse().is_ok_and(|permission| manifest.permissions.contains(&permission));
+        let grants = match change.grants {
+            Some(grants) => Some(grants.iter().map(Permission::to_string).collect()),
+            None => chosen.is_some().then(|| row.grants.iter().filter(|word| asked(word)).cloned().collect()),
+        };
+        let settings = chosen.map(|choices| json!(choices));
+        let change = PluginChange { settings, grants, sealed, enabled: change.enabled };
         self.inner.store.change_plugin(caller, name, change).await?;
         self.reload(caller.tenant).await?;
         self.list(caller).into_iter().find(|one| one.manifest.name == name).ok_or(Error::Sealed)

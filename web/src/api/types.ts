@@ -76,9 +76,17 @@ export type Usage = { prompt: number; completion: number; cached: number; reason
 export type FellBack = { from: string; to: string; code: string };
 /** An attempt that gave no answer. `model`: a deployment; of a model of which none could be asked, that model. */
 export type Tried = { model: string; code: string };
-/** How an answer came about: the deployment that answered (empty where none did), who was asked before it, the wait for a place, and the parameters that its dialect has no word for. */
-/** What a tool was asked and did, in short. */
+/** What a tool did, in short; `error`: why it failed, a word of the error table. */
 export type ToolStep = { plugin: string; tool: string; ms: number; error?: string | null };
+/** What a tool answered beside its text, to be shown. `data` is base64. */
+export type ToolPart =
+  | { type: "text"; text: string }
+  | { type: "table"; columns: string[]; rows: unknown[][]; cut?: boolean }
+  | { type: "image"; name: string; media_type: string; data: string }
+  | { type: "file"; name: string; media_type: string; data: string };
+/** What the log says of a call in one's own turn: masked and cut. `outcome`: `done`, or why it failed. */
+export type StepCall = { plugin: string; title: string | null; tool: string; at: number; ms: number; outcome: string; sent: string; received: string };
+/** How an answer came about: the deployment that answered (empty where none did), who was asked before it, the wait for a place, and the parameters that its dialect has no word for. */
 export type Provenance = { provider: string; model: string; tried: Tried[]; queued_ms: number; dropped: string[]; steps?: ToolStep[] | null };
 export type Trimmed = { messages: number; tokens: number };
 
@@ -183,7 +191,9 @@ export type TurnEvent =
   | { type: "trimmed"; messages: number; tokens: number }
   | { type: "delta"; text: string }
   | { type: "thought"; text: string }
-  | { type: "tool_called"; index: number; id: string; name: string; arguments: string }
+  | { type: "tool_called"; index: number; id: string | null; name: string | null; arguments: string }
+  | { type: "consulted"; step: ToolStep; text: string }
+  | { type: "tool_answered"; index: number; step: ToolStep; text: string }
   | { type: "used"; usage: Usage }
   | { type: "unsaved"; unsaved: boolean }
   | { type: "finished"; finish: Finish; failure: Failure | null; ttft_ms?: number | null; tpot_ms?: number | null; message?: Message | null; unsaved?: boolean };

@@ -1,5 +1,6 @@
 //! One answer while it is being written: events in, an immutable picture per frame out. Knows nothing of the tree it belongs to.
 import type { FellBack, Message, ModelState, Trimmed, TurnEvent, Usage } from "@/api/types";
+import { type Step, stepsAfter, toKeep } from "@/chat/steps";
 import { type Numbered, followTurn } from "@/chat/sse";
 import { everyFrame, reveal, typesSmoothly } from "@/chat/typing";
 
@@ -11,6 +12,8 @@ export type Running = {
   phase: Phase;
   text: string;
   thought: string;
+  /** What plugins did for it, before the model and because it asked. */
+  steps: Step[];
   reconnecting: boolean;
   stopping: boolean;
   position: number | null;
@@ -55,6 +58,7 @@ export class Answer {
       phase: message.text === "" ? "waiting" : "writing",
       text: message.text,
       thought: this.thought,
+      steps: [],
       reconnecting: false,
       stopping: false,
       position: null,
@@ -90,7 +94,10 @@ export class Answer {
   }
 
   private take(batch: Numbered[], fresh: boolean) {
-    if (fresh) this.text = this.thought = "";
+    if (fresh) {
+      this.text = this.thought = "";
+      this.running = { ...this.running, steps: [] };
+    }
     for (const { event } of batch) this.apply(event);
     this.animate();
   }
@@ -122,6 +129,11 @@ export class Answer {
       case "thought":
         this.thought += event.text;
         this.phase("writing");
+        return;
+      case "consulted":
+      case "tool_called":
+      case "tool_answered":
+        this.running = { ...this.running, steps: stepsAfter(this.running.steps, event) };
         return;
       case "used":
         this.usage = event.usage;
@@ -182,6 +194,7 @@ export class Answer {
       ttft_ms: finished.ttft_ms ?? null,
       tpot_ms: finished.tpot_ms ?? null,
       trimmed: this.running.trimmed,
+      provenance: this.running.steps.length > 0 ? { provider: "", model: "", tried: [], queued_ms: 0, dropped: [], steps: toKeep(this.running.steps) } : this.message.provenance,
     });
   }
 }

@@ -262,6 +262,10 @@ pub(crate) struct PluginChangeBody {
     /// By name; an empty value takes one away, those not named stay.
     #[serde(default)]
     secrets: BTreeMap<String, String>,
+    /// All that is chosen beside its manifest from now on, as `choices` of a plugin that is installed. A host that comes with it must be
+    /// granted.
+    #[schema(value_type = Option<Object>)]
+    choices: Option<Choices>,
 }
 
 #[utoipa::path(patch, path = "/api/plugins/{name}", tag = "plugins", params(("name" = String, Path)), request_body = PluginChangeBody, responses((status = 200, body = PluginView), (status = 404)))]
@@ -273,9 +277,13 @@ pub(crate) async fn change(
 ) -> Result<Reply<PluginView>, Problem> {
     let grants = body.grants.as_deref().map(permissions).transpose()?;
     let secrets: Vec<String> = body.secrets.keys().cloned().collect();
-    let change = Change { enabled: body.enabled, grants, secrets: body.secrets };
+    let chosen = body.choices.is_some();
+    let change = Change { enabled: body.enabled, grants, secrets: body.secrets, choices: body.choices };
     let plugin = server.tools.change(&caller, &name, change).await?;
-    let detail = json!({ "enabled": plugin.enabled, "grants": words(&plugin.grants), "secrets_changed": secrets });
+    let mut detail = json!({ "enabled": plugin.enabled, "grants": words(&plugin.grants), "secrets_changed": secrets });
+    if chosen {
+        detail["choices"] = json!(plugin.choices);
+    }
     audit(&server, &caller, "plugin.changed", name, detail).await;
     Ok(Reply(plugin.into()))
 }
@@ -289,6 +297,34 @@ pub(crate) async fn remove(
     server.tools.remove(&caller, &name).await?;
     audit(&server, &caller, "plugin.removed", name, json!({})).await;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Where a manifest is published.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PublishedBody {
+    url: String,
+    /// Whether its name may lead into a private network.
+    #[serde(default)]
+    private: bool,
+}
+
+#[utoipa::path(post, path = "/api/plugins/fetch", tag = "plugins", request_body = PublishedBody, responses((status = 200, body = Object, description = "the manifest, as it is written there"), (status = 422, description = "plugin_flawed: why it cannot be had")))]
+pub(crate) async fn fetch(
+    State(server): State<Server>,
+    Administrator { .. }: Administrator,
+    Json(body): Json<PublishedBody>,
+) -> Result<Reply<Value>, Problem> {
+    Ok(Reply(server.tools.published(&body.url, body.private).await?))
+}
+
+#[utoipa::path(post, path = "/api/plugins/{name}/probe", tag = "plugins", params(("name" = String, Path)), responses((status = 200, body = PluginView, description = "as it is now"), (status = 404)))]
+pub(crate) async fn probe(
+    State(server): State<Server>,
+    Administrator { caller }: Administrator,
+    Path(name): Path<String>,
+) -> Result<Reply<PluginView>, Problem> {
+    Ok(Reply(Box::pin(server.tools.probe(&caller, &name)).await?.into()))
 }
 
 /// A call to try: of a tool, or of what happens by itself with a file or a question.

@@ -57,6 +57,16 @@ fn a_plugin_is_its_tenants_and_its_calls_are_kept_for_ninety_days() {
         assert_eq!(told, [("two", "甲方\u{fffd}"), ("one", "甲方\u{fffd}")]);
         assert_eq!(store.plugin_calls(anna.tenant, "file-analyzer", 1).await.unwrap().len(), 1);
         assert!(store.plugin_calls(stranger.tenant, "file-analyzer", 10).await.unwrap().is_empty());
+
+        let turn = domain::TurnId(house.ids.next());
+        let mut bob = house.person("bob", Role::Member).await;
+        store.note_plugin_call(&anna, PluginCall { turn: Some(turn), ..call("three") }).await.unwrap();
+        store.note_plugin_call(&anna, PluginCall { turn: Some(turn), ..call("four") }).await.unwrap();
+        let own = store.turn_calls(&anna, turn).await.unwrap();
+        assert_eq!(own.iter().map(|call| call.tool.as_str()).collect::<Vec<_>>(), ["three", "four"]);
+        assert!(store.turn_calls(&bob, turn).await.unwrap().is_empty(), "another person's turn is not shown");
+        bob.tenant = stranger.tenant;
+        assert!(store.turn_calls(&bob, turn).await.unwrap().is_empty());
         house.clock.advance(std::time::Duration::from_secs(90 * 86_400 + 1));
         store.note_plugin_call(&anna, call("three")).await.unwrap();
         assert_eq!(store.plugin_calls(anna.tenant, "file-analyzer", 10).await.unwrap().len(), 1);

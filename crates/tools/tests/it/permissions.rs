@@ -104,3 +104,58 @@ async fn plugins_are_a_tenants_own() {
     house.gateway.remove(&house.admin, "erp-demo").await.expect("removed");
     assert!(house.gateway.list(&house.admin).is_empty());
 }
+
+#[tokio::test]
+async fn another_address_is_closed_until_its_host_is_granted() {
+    let (house, service) = (House::open().await, Service::start().await);
+    house.install(order(description("http://127.0.0.2:9"))).await;
+    let choices = tools::Choices { base_url: Some(service.url.replace("127.0.0.1", "localhost")), ..Default::default() };
+    let moved = Change { choices: Some(choices.clone()), ..Change::default() };
+    let changed = house.gateway.change(&house.admin, "erp-demo", moved.clone()).await.expect("changed");
+    assert_eq!((changed.choices, changed.grants), (choices, BTreeSet::new()), "the old host's grant went with it");
+    let text = house.call("erp-demo__getOrder", &json!({ "id": 1 })).await;
+    assert!(text.contains("net:localhost, which was not granted"), "{text}");
+    assert!(service.lines().is_empty());
+    let both = Change { grants: Some(granted(&["net:localhost"])), ..moved };
+    house.gateway.change(&house.admin, "erp-demo", both).await.expect("granted");
+    house.call("erp-demo__getOrder", &json!({ "id": 1 })).await;
+    assert_eq!(service.lines(), ["GET /orders/1"]);
+    let wrong = tools::Choices { timeout_s: Some(500), ..Default::default() };
+    let refused = Change { choices: Some(wrong), ..Change::default() };
+    let refused = house.gateway.change(&house.admin, "erp-demo", refused).await.expect_err("refused");
+    assert_eq!(crate::flaws(&refused), "timeout_s: a call may take 1 to 120 seconds");
+}
+
+#[tokio::test]
+async fn whether_a_service_is_there_is_looked_at_within_its_grants_and_calls_nothing() {
+    let (house, service) = (House::open().await, Service::start().await);
+    house.install(order(description(&service.url))).await;
+    let probed = house.gateway.probe(&house.admin, "erp-demo").await.expect("probed");
+    assert_eq!(probed.unreachable, None);
+    assert!(service.lines().is_empty(), "but for HEAD /");
+    house.gateway.change(&house.admin, "erp-demo", grants(&[])).await.expect("taken back");
+    let probed = house.gateway.probe(&house.admin, "erp-demo").await.expect("probed");
+    assert!(probed.unreachable.expect("closed").message.contains("may not be contacted"));
+    assert!(house.gateway.probe(&house.admin, "nobody").await.is_err());
+    assert!(house.log("erp-demo").await.is_empty());
+}
+
+#[tokio::test]
+async fn a_manifest_is_had_from_its_address_within_the_same_rules() {
+    let (house, service) = (House::open().await, Service::start().await);
+    let read = house.gateway.published(&format!("{}/token", service.url), false).await.expect("JSON");
+    assert_eq!(read["access_token"], "tok-123456");
+    for (address, why) in [
+        (format!("{}/broken", service.url), "url: it failed: status 500"),
+        (format!("{}/large", service.url), "url: the answer is larger than 2097152 bytes"),
+        (format!("{}/picture", service.url), "url: what is there is no JSON"),
+        (format!("{}/away", service.url), "may not be contacted"),
+        ("http://169.254.169.254/latest".to_owned(), "may not be contacted"),
+        ("http://2130706433:9/".to_owned(), "is not a public address"),
+        ("file:///etc/passwd".to_owned(), "url: "),
+        ("nonsense".to_owned(), "url: "),
+    ] {
+        let error = house.gateway.published(&address, false).await.expect_err("refused");
+        assert!(crate::flaws(&error).contains(why), "{address}: {}", crate::flaws(&error));
+    }
+}

@@ -1,6 +1,6 @@
 //! The frame of the administration: the way back, the sections, the open one; and the live socket while it is open.
 import { Link, Outlet } from "@tanstack/react-router";
-import { Activity, ArrowLeft, BookOpenCheck, Boxes, Gauge, GraduationCap, Grid3x3, HardDrive, KeyRound, LibraryBig, MailPlus, Signpost, Users } from "lucide-react";
+import { Activity, ArrowLeft, BookOpenCheck, Boxes, Gauge, GraduationCap, Grid3x3, HardDrive, KeyRound, LibraryBig, MailPlus, Plug, Signpost, Users } from "lucide-react";
 import { Suspense, useEffect } from "react";
 import { openLive } from "@/api/live";
 import { queries } from "@/app/queries";
@@ -57,6 +57,7 @@ export function AdminLayout() {
             { to: "/admin/catalogue", label: e("catalogue"), icon: <LibraryBig aria-hidden="true" /> },
             { to: "/admin/datasets", label: t("datasets"), icon: <BookOpenCheck aria-hidden="true" /> },
             { to: "/admin/training", label: t("training"), icon: <GraduationCap aria-hidden="true" /> },
+            { to: "/admin/plugins", label: t("plugins"), icon: <Plug aria-hidden="true" /> },
             { to: "/admin/load", label: e("load"), icon: <Activity aria-hidden="true" /> },
             { to: "/admin/keys", label: t("keys"), icon: <KeyRound aria-hidden="true" /> },
             { to: "/admin/people", label: t("people"), icon: <Users aria-hidden="true" /> },

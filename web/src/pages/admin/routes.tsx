@@ -87,6 +87,18 @@ const sections = [
   }),
   createRoute({
     getParentRoute: () => adminRoute,
+    path: "/plugins",
+    loader: () => loadWords("plugins"),
+    component: lazyRouteComponent(() => import("@/pages/admin/plugins/page"), "PluginsPage"),
+  }),
+  createRoute({
+    getParentRoute: () => adminRoute,
+    path: "/plugins/$plugin",
+    loader: () => loadWords("plugins", "steps"),
+    component: lazyRouteComponent(() => import("@/pages/admin/plugins/plugin-page"), "PluginPage"),
+  }),
+  createRoute({
+    getParentRoute: () => adminRoute,
     path: "/load",
     component: lazyRouteComponent(() => import("@/pages/admin/load/page"), "LoadPage"),
   }),

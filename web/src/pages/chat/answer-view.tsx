@@ -1,12 +1,13 @@
 //! What the model wrote, or why it has not: text, thoughts, what was cut, how it ended, and what can be done about it.
 import { ChevronRight, Info, RefreshCw, Route, Scissors, Trash2, TriangleAlert } from "lucide-react";
-import { Suspense, lazy } from "react";
+import { Suspense, lazy, useMemo } from "react";
 import type { FellBack, Message } from "@/api/types";
 import { ui } from "@/app/ui";
 import { forChat, useModelName, useModels } from "@/chat/models";
+import { keptSteps } from "@/chat/steps";
 import { type Thread, useFellBack, useRunning } from "@/chat/thread";
 import { newId } from "@/lib/id";
-import { type Key, useT } from "@/lib/i18n";
+import { type Key, loadWords, useT } from "@/lib/i18n";
 import { failureSentence, sentence } from "@/lib/problem";
 import { Branches, type MessageProps, actionsClass } from "@/pages/chat/message";
 import { modelEntries } from "@/pages/chat/model-picker";
@@ -20,6 +21,8 @@ import { Notice } from "@/ui/page";
 import { toast } from "@/ui/toast";
 
 const Markdown = lazy(() => import("@/markdown/markdown"));
+/** Comes with the first answer that a plugin had a part in. */
+const Steps = lazy(async () => (await Promise.all([import("@/pages/chat/steps"), loadWords("steps")]))[0]);
 
 export function AnswerView({ thread, message, last, model }: MessageProps & { message: Message }) {
   const t = useT("chat");
@@ -29,8 +32,16 @@ export function AnswerView({ thread, message, last, model }: MessageProps & { me
   const thought = running?.thought ?? message.thought ?? "";
   const trimmed = running?.trimmed ?? message.trimmed;
   const fellBack = useFellBack(thread, message.id);
+  const kept = message.provenance?.steps;
+  const steps = useMemo(() => running?.steps ?? keptSteps(kept ?? []), [running?.steps, kept]);
   return (
     <div>
+      {steps.length > 0 ? (
+        // Room for what comes, so that nothing jumps.
+        <Suspense fallback={<div style={{ height: steps.length * 32 + 8 }} />}>
+          <Steps turn={message.turn} steps={steps} />
+        </Suspense>
+      ) : null}
       {name ? <p className="mb-1.5 text-meta text-muted-foreground">{name}</p> : null}
       {fellBack ? <FellBackNote fellBack={fellBack} /> : null}
       {trimmed && trimmed.messages > 0 ? (

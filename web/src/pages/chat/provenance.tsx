@@ -1,7 +1,7 @@
 //! How an answer came about: who was asked and gave none, who answered, how long it waited, and what never reached the model.
 import { Check, X } from "lucide-react";
 import type { ReactNode } from "react";
-import type { Provenance as Told } from "@/api/types";
+import type { Provenance as Told, ToolStep } from "@/api/types";
 import { type Key, type Translate, useLanguage, useT } from "@/lib/i18n";
 import { formatSeconds } from "@/lib/time";
 
@@ -13,6 +13,7 @@ export function Provenance({ told }: { told: Told }) {
   const language = useLanguage();
   return (
     <>
+      {told.steps && told.steps.length > 0 ? <ToolSteps steps={told.steps} /> : null}
       <section aria-labelledby="route" className="px-6 pb-6">
         <h3 id="route" className="mb-2.5 text-ui font-semibold">
           {t("route.title")}
@@ -42,6 +43,29 @@ export function Provenance({ told }: { told: Told }) {
         </section>
       ) : null}
     </>
+  );
+}
+
+/** Plugins come before the model, as they did. */
+function ToolSteps({ steps }: { steps: ToolStep[] }) {
+  const t = useT("chat");
+  const language = useLanguage();
+  return (
+    <section aria-labelledby="tools" className="px-6 pb-6">
+      <h3 id="tools" className="mb-2.5 text-ui font-semibold">
+        {t("tools.title")}
+      </h3>
+      <ol className="flex flex-col gap-2.5">
+        {steps.map((one, at) => (
+          <Step
+            key={at}
+            icon={one.error ? <X className="text-bad" /> : <Check className="text-good" />}
+            name={one.plugin === "" ? one.tool : `${one.plugin} · ${one.tool.replace(`${one.plugin}__`, "")}`}
+            said={one.error ? t("tools.failed", { code: one.error, time: formatSeconds(one.ms, language) }) : formatSeconds(one.ms, language)}
+          />
+        ))}
+      </ol>
+    </section>
   );
 }
 
