@@ -37,7 +37,8 @@ pub(crate) async fn list(
     Path(turn): Path<TurnId>,
 ) -> Result<Reply<Vec<StepCall>>, Problem> {
     let plugins = server.tools.list(&caller);
-    let title = |name: &str| plugins.iter().find(|plugin| plugin.manifest.name == name).map(|one| one.manifest.title.clone());
+    let title =
+        |name: &str| plugins.iter().find(|plugin| plugin.manifest.name == name).map(|one| one.manifest.title.clone());
     let view = |call: PluginCall| StepCall {
         title: title(&call.plugin),
         plugin: call.plugin,

@@ -109,7 +109,8 @@ async fn plugins_are_a_tenants_own() {
 async fn another_address_is_closed_until_its_host_is_granted() {
     let (house, service) = (House::open().await, Service::start().await);
     house.install(order(description("http://127.0.0.2:9"))).await;
-    let choices = tools::Choices { base_url: Some(service.url.replace("127.0.0.1", "localhost")), ..Default::default() };
+    let choices =
+        tools::Choices { base_url: Some(service.url.replace("127.0.0.1", "localhost")), ..Default::default() };
     let moved = Change { choices: Some(choices.clone()), ..Change::default() };
     let changed = house.gateway.change(&house.admin, "erp-demo", moved.clone()).await.expect("changed");
     assert_eq!((changed.choices, changed.grants), (choices, BTreeSet::new()), "the old host's grant went with it");

@@ -64,7 +64,7 @@ function StepLine({ told: { step, call }, waits, problem, again }: LineProps) {
         <span className="min-w-0 truncate">
           <span className="font-medium text-foreground">{name || step.tool}</span>
           {tool ? ` · ${tool}` : null}
-          {asked ? <span> {inShort(asked)}</span> : null}
+          {asked ? ` ${inShort(asked)}` : null}
         </span>
         <span className="tabular shrink-0">{said(step, t, language)}</span>
         <ChevronRight className={cx("size-4 shrink-0 transition-transform duration-120", open && "rotate-90")} aria-hidden="true" />
@@ -82,8 +82,10 @@ function StepLine({ told: { step, call }, waits, problem, again }: LineProps) {
 
 function StateMark({ step, t }: { step: Step; t: Translate<"steps"> }) {
   const mark = { running: <Spinner className="size-3.5" />, done: <CircleCheck className="size-3.5 text-good" />, failed: <CircleAlert className="size-3.5 text-bad" />, denied: <Ban className="size-3.5 text-warn" /> }[step.state];
+  // The other states stand in words at the end of the line.
+  if (step.state !== "done") return <span aria-hidden="true">{mark}</span>;
   return (
-    <span className="shrink-0" role="img" aria-label={t(`state.${step.state}`)}>
+    <span className="shrink-0" role="img" aria-label={t("state.done")}>
       {mark}
     </span>
   );
