@@ -20,7 +20,7 @@ export async function startErp() {
     if (request.method === "HEAD") return response.end();
     if (pathname === "/openapi.json") return json(description(`http://127.0.0.1:${server.address().port}`));
     told.seen.push({ line: `${request.method} ${request.url}`, key: request.headers["x-erp-key"], body });
-    if (pathname === "/ticket") return json({ text: `ticket of ${JSON.parse(body).text}` });
+    if (pathname === "/ticket") return json({ text: `${/TICKET-\d+/.exec(JSON.parse(body).text)[0]} is open` });
     if (request.headers["x-erp-key"] !== KEY) return json({ error: "no key" }, 401);
     if (pathname === "/orders" && request.method === "POST") return json({ id: 12, ...JSON.parse(body) }, 201);
     if (pathname === "/orders") return json(ORDERS);
