@@ -117,7 +117,7 @@ test("a model calls it: the step is there while it runs, when it is done, and af
   await reads(page, "It said:");
   const seen = async () => (await steps().getByRole("button").allInnerTexts()).map((text) => text.split(/\s+/).slice(0, 4).join(" "));
   await page.getByRole("button", { name: "Details" }).last().waitFor();
-  await steps().getByRole("button", { name: /Done.*ERP demo · listOrders open/ }).waitFor();
+  await steps().getByRole("button", { name: /Done.*ERP demo · listOrders \(open\)/ }).waitFor();
   const live = await seen();
   assert.equal(live.length, 3);
   await page.reload();

@@ -46,7 +46,7 @@ test("a finished step names plugin, tool, what it was asked and how long it took
 
 test("one that runs says so, and what it was asked", () => {
   show([{ key: "call-0", before: false, plugin: "erp", tool: "list", state: "running", error: null, ms: null, asked: '{"open":true}', answered: null, parts: [] }]);
-  expect(screen.getByRole("button", { name: /erp · list open: true\s*Running/ })).toBeTruthy();
+  expect(screen.getByRole("button", { name: /erp · list \(open: true\)\s*Running/ })).toBeTruthy();
 });
 
 test("one that was not allowed says why and whom to ask", async () => {

@@ -49,6 +49,7 @@ function StepLine({ told: { step, call }, waits, problem, again }: LineProps) {
   const [open, setOpen] = useState(false);
   const id = useId();
   const asked = call?.sent ?? step.asked;
+  const short = asked ? inShort(asked) : "";
   const name = call?.title ?? step.plugin;
   const tool = step.tool === step.plugin ? null : step.tool === "message" && step.asked === null ? t("question") : step.tool;
   return (
@@ -64,9 +65,9 @@ function StepLine({ told: { step, call }, waits, problem, again }: LineProps) {
         <span className="min-w-0 truncate">
           <span className="font-medium text-foreground">{name || step.tool}</span>
           {tool ? ` · ${tool}` : null}
-          {asked ? ` ${inShort(asked)}` : null}
+          {short ? ` (${short})` : null}
         </span>
-        <span className="tabular shrink-0">{said(step, t, language)}</span>
+        <span className="tabular ml-1 shrink-0">{said(step, t, language)}</span>
         <ChevronRight className={cx("size-4 shrink-0 transition-transform duration-120", open && "rotate-90")} aria-hidden="true" />
       </button>
       {open ? (

@@ -2,6 +2,7 @@
 import { ChevronRight, RefreshCw, ScrollText } from "lucide-react";
 import { Suspense, lazy, useState } from "react";
 import type { Plugin, PluginCall } from "@/api/plugins";
+import { stateOf } from "@/chat/steps";
 import { useLanguage, useT } from "@/lib/i18n";
 import { formatDateTime } from "@/lib/time";
 import { usePeople } from "@/pages/admin/data";
@@ -59,6 +60,7 @@ function CallLine({ call, who }: { call: PluginCall; who: string }) {
   const language = useLanguage();
   const [open, setOpen] = useState(false);
   const done = call.outcome === "done";
+  const state = done ? "done" : stateOf(call.outcome);
   return (
     <details className="group/call" onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary className="flex min-h-11 list-none items-center gap-3 px-4 py-2.5 -outline-offset-2 hover:bg-hover [&::-webkit-details-marker]:hidden">
@@ -70,7 +72,7 @@ function CallLine({ call, who }: { call: PluginCall; who: string }) {
           </span>
         </span>
         <span className="tabular text-meta text-muted-foreground">{formatMs(call.ms, language)}</span>
-        <Badge tone={done ? "good" : "bad"}>{s(done ? "state.done" : "state.failed")}</Badge>
+        <Badge tone={state === "done" ? "good" : state === "denied" ? "warn" : "bad"}>{s(`state.${state}`)}</Badge>
       </summary>
       {open ? (
         <div className="flex min-w-0 flex-col gap-3 px-4 pb-4 sm:pl-11">

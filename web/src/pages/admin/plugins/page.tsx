@@ -98,7 +98,7 @@ function PluginRow({ plugin }: { plugin: Plugin }) {
         <p className="line-clamp-2 text-meta text-muted-foreground">{plugin.description || name}</p>
         <Health probing={probing} />
       </div>
-      <div className="flex items-center gap-3">
+      <div className="ml-auto flex items-center gap-3">
         <Button size="small" icon={<Activity />} busy={probing.busy} onClick={probing.look} aria-label={t("probe_named", { title })}>
           {t("probe")}
         </Button>
