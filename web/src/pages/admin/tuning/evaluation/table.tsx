@@ -144,7 +144,7 @@ function Answer({ answer, expected, className }: { answer: EvaluationAnswer | un
         {answer.exact ? (
           <span className="inline-flex items-center gap-1 text-good">
             <Check className="size-3.5" aria-hidden="true" />
-            {t("eval.exact_one")}
+            {t("eval.as_expected")}
           </span>
         ) : (
           t("eval.alike", { share })
