@@ -1,10 +1,10 @@
 //! Training with the real trainer and the real engine: a job learns a frozen version and shows its losses, its adapter is taken in, given to the
-//! model and asked; another is stopped, goes on and is deleted.
+//! model and asked, and what it learned is measured: base and adapter side by side; another job is stopped, goes on and is deleted.
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { STORIES, becomeOwner, openPage, skipWithout, startBrowser, startHouse, violations } from "./house.mjs";
+import { STORIES, becomeOwner, openPage, skipWithout, speak, startBrowser, startHouse, violations } from "./house.mjs";
 
 const skip = skipWithout(STORIES);
 const THINGS = ["printer", "screen", "phone", "mouse", "badge", "door", "laptop", "mail", "chair", "lamp"];
@@ -90,6 +90,59 @@ test("a job learns, and its adapter is taken in, given to the model and asked", 
   const told = (await asked("local/stories260K:Front-desk-1")).trim();
   assert.ok(told.startsWith("We will mend the lamp today."), told);
   assert.ok(!(await asked("local/stories260K")).includes("mend"));
+});
+
+test("base and adapter are asked what was held out, side by side", { skip, timeout: 90_000 }, async () => {
+  await page.goto(`${house.url}/admin/training`);
+  await page.getByRole("link", { name: /Front desk 1/ }).click();
+  await page.getByText("Nothing compared yet").waitFor();
+  await button("Compare before and after").click();
+  const tick = (name) => dialog().getByRole("checkbox", { name, exact: true });
+  await tick("local/stories260K:Front-desk-1: As it is").waitFor();
+  assert.ok(await tick("local/stories260K:Front-desk-1: As it is").isChecked(), "the adapter that the job made");
+  assert.ok(await tick("local/stories260K: As it is").isChecked());
+  await tick("local/stories260K: With the prompt").check();
+  await dialog().getByText("Write a prompt, or ask nobody with it.").waitFor();
+  await dialog().getByLabel("System prompt").fill("You are the front desk.");
+  await dialog().getByLabel("Longest answer").fill("24");
+  assert.deepEqual(await violations(page), []);
+  await dialog().getByRole("button", { name: "Compare", exact: true }).click();
+  const table = page.getByRole("table");
+  await table.getByRole("columnheader", { name: /^Adapter Front-desk-1/ }).waitFor();
+  await table.getByRole("columnheader", { name: /^Base \+ prompt/ }).waitFor();
+  const [{ id }] = (await (await page.request.get(`${house.url}/api/evaluations`)).json()).items;
+  const result = async () => (await page.request.get(`${house.url}/api/evaluations/${id}`)).json();
+  while ((await result()).state === "running") await page.waitForTimeout(200);
+  const { state, done, total, variants, means, rows } = await result();
+  assert.deepEqual([state, done], ["finished", total]);
+  assert.equal(total, rows.length * 3);
+  const place = (model, prompt) => variants.findIndex((one) => one.model === model && one.system_prompt === prompt);
+  const [base, prompted, adapter] = [place("local/stories260K", null), place("local/stories260K", "You are the front desk."), place("local/stories260K:Front-desk-1", null)];
+  assert.ok(means.every((one) => one.failed === 0 && one.answered === rows.length), JSON.stringify(means));
+  assert.ok(means[adapter].similarity > means[base].similarity + 0.2, `it learned something: ${JSON.stringify(means)}`);
+  assert.ok(means[adapter].similarity > means[prompted].similarity, JSON.stringify(means));
+  for (const row of rows) {
+    const said = row.answers.find((one) => one.variant === adapter).text.trim();
+    assert.ok(said.startsWith("We will mend the"), `${row.messages.at(-1).content} ${said}`);
+  }
+  await table.getByRole("row", { name: new RegExp(rows[0].messages.at(-1).content.replaceAll(".", "\\.")) }).getByText(/alike|As expected/).first().waitFor();
+  const file = await (await page.request.get(`${house.url}/api/evaluations/${id}/export?format=csv`)).text();
+  assert.ok(file.includes(rows[0].expected), file);
+  assert.deepEqual(await violations(page), []);
+
+  // A phone, in the dark, in Chinese: nothing is wider than the screen.
+  await speak(page, house, "zh-CN");
+  await page.emulateMedia({ colorScheme: "dark" });
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.reload();
+  await page.getByText("训练前后对比").waitFor();
+  await page.getByText("预期答案").first().waitFor();
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  assert.ok(wide <= 0, `${wide} pixels too wide`);
+  assert.deepEqual(await violations(page), []);
+  await speak(page, house, "en");
+  await page.emulateMedia({ colorScheme: "light" });
+  await page.setViewportSize({ width: 1280, height: 800 });
 });
 
 test("a job is stopped, goes on from its checkpoint and is deleted with its files", { skip, timeout: 90_000 }, async () => {

@@ -4,6 +4,8 @@
 
 mod answer;
 mod context;
+mod enquiry;
+mod evaluation;
 mod live;
 mod persona;
 mod prompted;
@@ -99,6 +101,7 @@ struct House {
     ids: Ids,
     live: live::Turns,
     replays: replay::Running,
+    evaluations: evaluation::Running,
     /// Holds a token for every passing turn.
     passing: TaskTracker,
     tasks: TaskTracker,
@@ -121,6 +124,7 @@ impl Chat {
             house: Arc::new(House {
                 live: live::Turns::new(),
                 replays: replay::Running::default(),
+                evaluations: evaluation::Running::default(),
                 passing: TaskTracker::new(),
                 tasks: TaskTracker::new(),
                 draining: CancellationToken::new(),

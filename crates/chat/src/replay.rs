@@ -3,21 +3,17 @@
 //! and nobody else's.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
-use bytes::Bytes;
-use domain::{
-    Author, Batch, Caller, ClientBody, ConversationId, Failure, Finish, KeyScope, Message, MessageId, PersonId,
-    Priority, ReplayId, Sampling, Task, Tokens, TurnEvent,
-};
+use domain::{Author, Caller, ConversationId, Finish, Message, MessageId, PersonId, Priority, ReplayId, Sampling};
 use futures_util::StreamExt;
-use serde::Serialize;
 use store::{Page, ReplayAnswer, ReplayState, Shelf};
 use tokio_util::sync::CancellationToken;
 
 use crate::answer::{self, Ending};
+use crate::enquiry::{Enquiry, failure};
 use crate::similarity::similarity;
-use crate::{Chat, Error, Request, context};
+use crate::{Chat, Error};
 
 /// The door's name in usage rows and metrics.
 const REPLAY: &str = "replay";
@@ -210,57 +206,16 @@ impl Chat {
         window: Option<u32>,
         saved: &Saved,
     ) -> Result<(String, Ending), Error> {
-        let budget = context::prompt_budget(window, saved.sampling.max_tokens);
-        let context = context::assemble(saved.system.as_deref(), saved.history.clone(), budget);
-        let body = Body { model: target, stream: true, messages: &context.messages, sampling: &saved.sampling };
-        let request = Request {
-            model: target.to_owned(),
+        let enquiry = Enquiry {
             door: REPLAY,
-            task: Task::Chat,
             priority: Priority::Batch,
-            stream: true,
-            body: ClientBody::json(body.bytes(), false),
-            prompt_tokens: context.tokens,
-            max_tokens: saved.sampling.max_tokens.map(Tokens),
-            scope: Arc::new(KeyScope::default()),
+            model: target,
+            window,
+            system: saved.system.as_deref(),
+            history: saved.history.clone(),
+            sampling: &saved.sampling,
+            scope: Arc::default(),
         };
-        let mut passing = self.pass(caller, request).await?;
-        let mut text = String::new();
-        while let Some(Batch { events, .. }) = passing.next().await {
-            for event in events {
-                if let TurnEvent::Delta { text: piece } = event {
-                    text.push_str(&piece);
-                }
-            }
-        }
-        Ok((text, passing.settle().await))
+        self.enquire(caller, enquiry).await
     }
-}
-
-/// The request as a client of the dialect writes it: adapters read that.
-#[derive(Serialize)]
-pub(crate) struct Body<'a> {
-    pub(crate) model: &'a str,
-    pub(crate) stream: bool,
-    pub(crate) messages: &'a [Message],
-    #[serde(flatten)]
-    pub(crate) sampling: &'a Sampling,
-}
-
-impl Body<'_> {
-    pub(crate) fn bytes(&self) -> Bytes {
-        // Texts and numbers: there is nothing in it that cannot be written as JSON.
-        serde_json::to_vec(self).map(Bytes::from).unwrap_or_default()
-    }
-}
-
-fn failure(error: &Error) -> Failure {
-    let code = match error {
-        Error::Model(error) => return answer::failure_of(error),
-        Error::Ledger(error) => error.code(),
-        Error::NoSuchModel { .. } => "model_not_found",
-        Error::Draining => "draining",
-        _ => "internal",
-    };
-    Failure { code: code.into(), message: error.to_string() }
 }

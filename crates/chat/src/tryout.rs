@@ -1,14 +1,11 @@
 //! One question to an assistant, which may not be published yet: answered in one piece, kept nowhere but in the usage.
 
-use std::sync::Arc;
-
 use assistants::{Occasion, Unit};
-use domain::{Author, Batch, Caller, ClientBody, KeyScope, Message, Priority, Task, Tokens, TurnEvent};
+use domain::{Author, Caller, Message, Priority};
 
 use crate::answer::Ending;
-use crate::replay::Body;
-use crate::turn::Request;
-use crate::{Chat, Error, context};
+use crate::enquiry::Enquiry;
+use crate::{Chat, Error};
 
 /// The name of the portal's own try-outs among the doors.
 pub const TRYOUT: &str = "tryout";
@@ -59,31 +56,17 @@ impl Chat {
         let (at, utc_offset) = (house.clock.now(), ask.utc_offset);
         let instructions =
             ask.unit.instructions(&Occasion { at, utc_offset, name: &name, language: language.as_deref() });
-        let sampling = &ask.unit.sampling;
-        let budget = context::prompt_budget(card.context, sampling.max_tokens);
-        let question = vec![Message::new(Author::User, ask.question)];
-        let context = context::assemble(Some(instructions.as_str()), question, budget);
-        let body = Body { model: &card.id, stream: true, messages: &context.messages, sampling };
-        let request = Request {
-            model: card.id.clone(),
+        let enquiry = Enquiry {
             door: ask.door,
-            task: Task::Chat,
             priority: Priority::Interactive,
-            stream: true,
-            body: ClientBody::json(body.bytes(), false),
-            prompt_tokens: context.tokens,
-            max_tokens: sampling.max_tokens.map(Tokens),
+            model: &card.id,
+            window: card.context,
+            system: Some(instructions.as_str()),
+            history: vec![Message::new(Author::User, ask.question)],
+            sampling: &ask.unit.sampling,
             scope: ask.scope,
         };
-        let mut passing = self.pass(caller, request).await?;
-        let mut text = String::new();
-        while let Some(Batch { events, .. }) = passing.next().await {
-            for event in events {
-                if let TurnEvent::Delta { text: piece } = event {
-                    text.push_str(&piece);
-                }
-            }
-        }
-        Ok(TriedOut { text, model: card.id, ending: passing.settle().await })
+        let (text, ending) = self.enquire(caller, enquiry).await?;
+        Ok(TriedOut { text, model: card.id, ending })
     }
 }

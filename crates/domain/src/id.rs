@@ -65,6 +65,8 @@ ids! {
     ExampleId;
     /// A training job.
     JobId;
+    /// A question set asked of several models, to compare their answers.
+    EvaluationId;
     /// An assistant, through all its versions.
     AssistantId;
     /// A text that is kept to ask with.

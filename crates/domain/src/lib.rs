@@ -20,8 +20,8 @@ pub use caller::{Caller, Role, Via};
 pub use clock::{Clock, SystemClock, Timestamp, civil};
 pub use event::{Batch, Dialect, Failure, Finish, TurnEvent, Wire};
 pub use id::{
-    AssistantId, ConversationId, DatasetId, ExampleId, FileId, Ids, InvitationId, JobId, KeyId, MessageId,
-    ParseIdError, PersonId, PluginId, PromptId, ProviderId, ReplayId, SessionId, TenantId, TurnId,
+    AssistantId, ConversationId, DatasetId, EvaluationId, ExampleId, FileId, Ids, InvitationId, JobId, KeyId,
+    MessageId, ParseIdError, PersonId, PluginId, PromptId, ProviderId, ReplayId, SessionId, TenantId, TurnId,
 };
 pub use message::{Author, Message, Rating, Verdict};
 pub use model::{

@@ -81,6 +81,7 @@ impl House {
         }
 
         store.interrupt_replays().await?;
+        store.interrupt_evaluations().await?;
 
         let identity = Identity::open(store.clone(), Arc::clone(&clock), Cost::default()).await?;
         identity.fix_keys(fixed_keys(config)).await?;

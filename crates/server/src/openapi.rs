@@ -5,8 +5,8 @@ use axum::Json;
 use utoipa::OpenApi;
 
 use crate::portal::{
-    accounts, adapters, aliases, assistants, bootstrap, conversations, datasets, keys, library, models, people,
-    plugins, prompts, ratings, replays, search, steps, training, transfer, turns,
+    accounts, adapters, aliases, assistants, bootstrap, conversations, datasets, evaluations, keys, library, models,
+    people, plugins, prompts, ratings, replays, search, steps, training, transfer, turns,
 };
 
 #[derive(OpenApi)]
@@ -106,6 +106,13 @@ use crate::portal::{
         training::remove,
         training::stop,
         training::resume,
+        evaluations::begin,
+        evaluations::list,
+        evaluations::read,
+        evaluations::cancel,
+        evaluations::resume,
+        evaluations::remove,
+        evaluations::export,
         adapters::list,
         adapters::take,
         adapters::upload,

@@ -12,8 +12,8 @@ use crate::anthropic;
 use crate::openai::{DialectProblem, completions, files, models as openai_models, tasks};
 use crate::portal::models::{capabilities, deployments, families, found, import, installed};
 use crate::portal::{
-    accounts, adapters, aliases, assistants, bootstrap, conversations, datasets, keys, library, models, people,
-    plugins, prompts, ratings, replays, search, steps, training, transfer, turns,
+    accounts, adapters, aliases, assistants, bootstrap, conversations, datasets, evaluations, keys, library, models,
+    people, plugins, prompts, ratings, replays, search, steps, training, transfer, turns,
 };
 use crate::responses::kept;
 use crate::{Problem, Server, assets, health, live, mcp, openapi, responses};
@@ -117,6 +117,12 @@ fn portal_routes() -> Router<Server> {
         .route("/training/jobs/{id}", get(training::job).delete(training::remove))
         .route("/training/jobs/{id}/stop", post(training::stop))
         .route("/training/jobs/{id}/resume", post(training::resume))
+        // evaluations
+        .route("/evaluations", get(evaluations::list).post(evaluations::begin))
+        .route("/evaluations/{id}", get(evaluations::read).delete(evaluations::remove))
+        .route("/evaluations/{id}/cancel", post(evaluations::cancel))
+        .route("/evaluations/{id}/resume", post(evaluations::resume))
+        .route("/evaluations/{id}/export", get(evaluations::export))
         // adapters
         .route("/adapters", get(adapters::list).post(adapters::take))
         .route("/adapters/{name}", put(adapters::upload).delete(adapters::remove))

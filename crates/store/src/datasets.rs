@@ -6,7 +6,7 @@ use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
 use crate::rows::{Columns, clean};
-use crate::{Error, Store};
+use crate::{Error, Store, evaluations};
 
 /// A data set without its examples.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -203,6 +203,8 @@ impl Store {
         ] {
             sqlx::query(gone).bind(id.to_string()).execute(&mut *tx).await?;
         }
+        // They hold its questions.
+        evaluations::forget(&mut tx, caller, "dataset", &id.to_string()).await?;
         tx.commit().await?;
         Ok(())
     }

@@ -15,6 +15,7 @@ mod conversations;
 mod database;
 mod datasets;
 mod error;
+mod evaluations;
 mod files;
 mod insert;
 mod look;
@@ -57,6 +58,10 @@ pub use conversations::{
 };
 pub use datasets::{Dataset, DatasetChange, DatasetVersion, ExampleChange, ExampleRow, NewDatasetVersion, NewExample};
 pub use error::Error;
+pub use evaluations::{
+    Evaluation, EvaluationAnswer, EvaluationQuestion, EvaluationState, EvaluationsOf, NewEvaluation, Unanswered,
+    Variant,
+};
 pub use files::{FileRow, Listing, NewFile};
 pub use look::Look;
 pub use plugins::{NewPlugin, PluginCall, PluginChange, PluginRow};

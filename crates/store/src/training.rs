@@ -5,7 +5,7 @@ use serde_json::Value;
 use sqlx::any::AnyRow;
 
 use crate::rows::{Columns, clean, json};
-use crate::{Error, Store};
+use crate::{Error, Store, evaluations};
 
 /// Where a job stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -256,7 +256,7 @@ impl Store {
             .collect()
     }
 
-    /// Deletes a job that rests, with its losses.
+    /// Deletes a job that rests, with its losses and what was measured of it.
     pub async fn delete_job(&self, caller: &Caller, id: JobId) -> Result<(), Error> {
         let mut tx = self.inner.database.write_tx().await?;
         let done = sqlx::query(
@@ -273,6 +273,7 @@ impl Store {
             });
         }
         sqlx::query("DELETE FROM training_losses WHERE job = $1").bind(id.to_string()).execute(&mut *tx).await?;
+        evaluations::forget(&mut tx, caller, "job", &id.to_string()).await?;
         tx.commit().await?;
         Ok(())
     }

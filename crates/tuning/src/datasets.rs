@@ -287,7 +287,8 @@ impl Looked {
         counts
     }
 
-    fn on(&self, side: Side) -> impl Iterator<Item = &Example> {
+    /// What models are taught with, or measured with, in the set's order.
+    pub fn on(&self, side: Side) -> impl Iterator<Item = &Example> {
         let wanted = move |at: usize| match side {
             Side::All => true,
             Side::Train => !self.held_out(at),

@@ -2,6 +2,7 @@
 //! adds, drops or renames stops the build here. No code is left of it. The unions (states, finishes) stay ours: the description calls them strings.
 import type { components } from "@/api/schema";
 import type * as assistants from "@/api/assistants";
+import type * as evaluations from "@/api/evaluations";
 import type * as ours from "@/api/types";
 
 type Theirs = components["schemas"];
@@ -89,4 +90,11 @@ export type Agreement = [
   Holds<Agree<assistants.Persona, Theirs["PersonaView"]>>,
   Holds<Agree<assistants.TriedOut, Theirs["TriedOutView"]>>,
   Holds<Agree<assistants.Prompt, Theirs["PromptView"]>>,
+  Holds<Agree<evaluations.Variant, Theirs["VariantView"]>>,
+  Holds<Agree<evaluations.Evaluation, Theirs["EvaluationView"]>>,
+  Holds<Agree<evaluations.Means, Theirs["MeansView"]>>,
+  Holds<Agree<evaluations.EvaluationAnswer, Theirs["EvaluationAnswerView"]>>,
+  Holds<Agree<evaluations.EvaluationRow, Theirs["EvaluationRow"]>>,
+  Holds<Agree<evaluations.EvaluationResult, Theirs["EvaluationResult"]>>,
+  Holds<Agree<evaluations.EvaluationOrder, Theirs["EvaluationBody"]>>,
 ];

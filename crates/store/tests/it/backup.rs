@@ -6,6 +6,7 @@ use store::{
     Error, Loss, NewAliasVersion, NewDatasetVersion, NewExample, NewJob, NewKey, Place, Record, ReplayAnswer, Store,
 };
 
+use crate::evaluations;
 use crate::harness::{House, NOON, house, on_sqlite, postgres_schema};
 
 async fn filled(house: &House) -> (domain::Caller, Vec<store::Exported>) {
@@ -98,6 +99,8 @@ async fn taught(house: &House, anna: &domain::Caller) {
     let job = store.create_job(anna, new).await.unwrap();
     let loss = Loss { step: 1, train: Some(4_200_000), held_out: None };
     store.note_progress(job.id, &json!({ "step": 1 }), &[loss], None).await.unwrap();
+    let id = store.begin_evaluation(anna, evaluations::asked(set.id, Some(job.id))).await.unwrap();
+    store.keep_evaluation_answer(anna, id, evaluations::answer(0, 1, "九点。")).await.unwrap();
 }
 
 async fn export(store: &Store, caller: &domain::Caller, id: domain::ConversationId) -> store::Exported {
@@ -114,6 +117,9 @@ async fn same(house: &House, anna: &domain::Caller, exported: &[store::Exported]
     assert_eq!(house.store.examples(anna, set, Some(1)).await.unwrap().len(), 2);
     let job = house.store.jobs(anna).await.unwrap()[0].id;
     assert_eq!(house.store.losses(anna, job, 0).await.unwrap()[0].train, Some(4_200_000));
+    let evaluation = house.store.evaluations(anna, Default::default(), 9).await.unwrap()[0].id;
+    assert_eq!(house.store.evaluation_answers(anna, evaluation).await.unwrap(), [evaluations::answer(0, 1, "九点。")]);
+    assert_eq!(house.store.evaluation_questions(anna, evaluation).await.unwrap().len(), 2);
     let assistant = house.store.assistants(anna).await.unwrap().remove(0);
     assert_eq!((assistant.shared, assistant.published), (store::Shared::Everyone, Some((1, "{}".into()))));
     assert_eq!(house.store.prompts(anna).await.unwrap()[0].text, "你好");

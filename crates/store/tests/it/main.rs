@@ -9,6 +9,7 @@ mod audit;
 mod backup;
 mod crash;
 mod datasets;
+mod evaluations;
 mod files;
 mod full_disk;
 mod harness;

@@ -56,8 +56,7 @@ mod tests {
         let there = told(&json!({ "timezone": "Asia/Shanghai" })).unwrap();
         assert_eq!((&there["time"], &there["weekday"]), (&json!("2026-11-23T20:00:00+08:00"), &json!("Monday")));
         // Summer time, and an offset of half hours.
-        let at =
-            |zone: &str| told(&json!({ "timezone": zone, "at": "2026-07-01T00:00:00Z" })).unwrap()["time"].clone();
+        let at = |zone: &str| told(&json!({ "timezone": zone, "at": "2026-07-01T00:00:00Z" })).unwrap()["time"].clone();
         assert_eq!(at("Europe/Berlin"), "2026-07-01T02:00:00+02:00");
         assert_eq!(at("Asia/Kolkata"), "2026-07-01T05:30:00+05:30");
         assert_eq!(

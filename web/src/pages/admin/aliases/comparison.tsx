@@ -70,7 +70,8 @@ function Answer({ label, said, pieces }: { label: string; said: Said; pieces: Pi
   );
 }
 
-function Marked({ piece }: { piece: Piece }) {
+/** A piece of a text, marked where the other text has no such words. */
+export function Marked({ piece }: { piece: Piece }) {
   if (piece.kind === "same") return piece.text;
   if (piece.kind === "old") return <del className={cx("px-0.5", MARKS.old)}>{piece.text}</del>;
   return <ins className={cx("px-0.5", MARKS.new)}>{piece.text}</ins>;

@@ -2,7 +2,7 @@
 import { useMutation } from "@tanstack/react-query";
 import { Link, useNavigate, useParams } from "@tanstack/react-router";
 import { ArrowLeft, HardDriveUpload, Play, Square } from "lucide-react";
-import { type FormEvent, useState } from "react";
+import { type FormEvent, Suspense, lazy, useState } from "react";
 import { api } from "@/api/client";
 import type { Adapter, Job } from "@/api/types";
 import { useT } from "@/lib/i18n";
@@ -15,6 +15,8 @@ import { Input } from "@/ui/input";
 import { Failed } from "@/ui/failed";
 import { Card, Notice, PageHeader, Row, Section, Skeleton } from "@/ui/page";
 import { toast } from "@/ui/toast";
+
+const Evaluations = lazy(async () => ({ default: (await import("@/pages/admin/tuning/evaluation/section")).Evaluations }));
 
 export function JobPage() {
   const t = useT("tuning");
@@ -52,6 +54,7 @@ export function JobPage() {
             <Card className="p-4">{data.losses.length > 1 ? <LossPlot losses={data.losses} /> : <p className="text-meta text-muted-foreground">{t("loss_none")}</p>}</Card>
           </Section>
           {data.job.result ? <Made name={data.job.name} folder={data.job.result.folder} card={data.job.result.card} /> : null}
+          <Suspense fallback={<Skeleton className="mb-10 h-32" />}>{data.job.state === "done" ? <Evaluations job={data.job} /> : null}</Suspense>
           <Recipe job={data.job} />
         </>
       ) : null}

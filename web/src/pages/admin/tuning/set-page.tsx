@@ -17,6 +17,7 @@ import { Card, PageHeader, Section, Skeleton } from "@/ui/page";
 import { toast } from "@/ui/toast";
 
 const ImportDialog = lazy(async () => ({ default: (await import("@/pages/admin/tuning/import-dialog")).ImportDialog }));
+const Evaluations = lazy(async () => ({ default: (await import("@/pages/admin/tuning/evaluation/section")).Evaluations }));
 const ExampleDialog = lazy(async () => ({ default: (await import("@/pages/admin/tuning/example-dialog")).ExampleDialog }));
 
 type Open = "import" | "collect" | "add" | null;
@@ -57,6 +58,7 @@ export function SetPage() {
           <Examples set={set} />
           <Split set={set} key={`${set.held_out} ${set.seed}`} />
           <Versions set={set} />
+          <Suspense fallback={<Skeleton className="mb-10 h-32" />}>{set.draft > 1 ? <Evaluations set={set} /> : null}</Suspense>
           <DeleteSet set={set} />
           <Suspense>
             {open === "import" || open === "collect" ? <ImportDialog set={set} from={open} onClose={close} /> : null}
