@@ -11,13 +11,15 @@ use domain::{
     Priority, ReplayId, Sampling, Task, Tokens, TurnEvent,
 };
 use futures_util::StreamExt;
+use openai::ChatMessage;
 use serde::Serialize;
 use store::{Page, ReplayAnswer, ReplayState, Shelf};
 use tokio_util::sync::CancellationToken;
 
 use crate::answer::{self, Ending};
+use crate::files::Attached;
 use crate::similarity::similarity;
-use crate::{Chat, Error, Request, context};
+use crate::{Chat, Error, Request, context, files};
 
 /// The door's name in usage rows and metrics.
 const REPLAY: &str = "replay";
@@ -59,6 +61,7 @@ struct Saved {
     sampling: Sampling,
     /// Up to the question, as the model read it.
     history: Vec<Message>,
+    attached: Attached,
 }
 
 impl Chat {
@@ -130,7 +133,7 @@ impl Chat {
                 if question.author != Author::User || answer.author != Author::Assistant || !answered {
                     continue;
                 }
-                let before = path[..=place].iter().filter(|message| !message.text.is_empty());
+                let (history, attached) = files::branch(path[..=place].iter().cloned());
                 saved.push(Saved {
                     conversation: conversation.id,
                     question: question.id,
@@ -138,7 +141,8 @@ impl Chat {
                     answered: answer.text.clone(),
                     system: system.clone(),
                     sampling: sampling.clone(),
-                    history: before.map(|message| Message::new(message.author, message.text.clone())).collect(),
+                    history,
+                    attached,
                 });
             }
         }
@@ -211,8 +215,12 @@ impl Chat {
         saved: &Saved,
     ) -> Result<(String, Ending), Error> {
         let budget = context::prompt_budget(window, saved.sampling.max_tokens);
-        let context = context::assemble(saved.system.as_deref(), saved.history.clone(), budget);
-        let body = Body { model: target, stream: true, messages: &context.messages, sampling: &saved.sampling };
+        let card = self.house.card(Some(target))?;
+        let question = saved.history.len().saturating_sub(1);
+        let (material, _) = self.house.material(None, caller, &card, &saved.attached, question).await;
+        let (history, _) = files::weave(&saved.history, &material, &[], budget);
+        let context = context::assemble(saved.system.as_deref(), history, budget);
+        let body = Body { model: target, stream: true, messages: said(&context.messages), sampling: &saved.sampling };
         let request = Request {
             model: target.to_owned(),
             door: REPLAY,
@@ -242,9 +250,14 @@ impl Chat {
 pub(crate) struct Body<'a> {
     pub(crate) model: &'a str,
     pub(crate) stream: bool,
-    pub(crate) messages: &'a [Message],
+    pub(crate) messages: Vec<ChatMessage>,
     #[serde(flatten)]
     pub(crate) sampling: &'a Sampling,
+}
+
+/// Messages as the dialect writes them, pictures among their parts.
+pub(crate) fn said(messages: &[Message]) -> Vec<ChatMessage> {
+    messages.iter().map(ChatMessage::from).collect()
 }
 
 impl Body<'_> {

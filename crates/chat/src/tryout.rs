@@ -6,7 +6,7 @@ use assistants::{Occasion, Unit};
 use domain::{Author, Batch, Caller, ClientBody, KeyScope, Message, Priority, Task, Tokens, TurnEvent};
 
 use crate::answer::Ending;
-use crate::replay::Body;
+use crate::replay::{Body, said};
 use crate::turn::Request;
 use crate::{Chat, Error, context};
 
@@ -59,7 +59,7 @@ impl Chat {
         let budget = context::prompt_budget(card.context, sampling.max_tokens);
         let question = vec![Message::new(Author::User, ask.question)];
         let context = context::assemble(Some(instructions.as_str()), question, budget);
-        let body = Body { model: &card.id, stream: true, messages: &context.messages, sampling };
+        let body = Body { model: &card.id, stream: true, messages: said(&context.messages), sampling };
         let request = Request {
             model: card.id.clone(),
             door: TRYOUT,

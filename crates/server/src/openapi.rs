@@ -5,7 +5,7 @@ use axum::Json;
 use utoipa::OpenApi;
 
 use crate::portal::{
-    accounts, adapters, aliases, assistants, bootstrap, conversations, datasets, keys, library, models, people,
+    accounts, adapters, aliases, assistants, bootstrap, conversations, datasets, files, keys, library, models, people,
     plugins, prompts, ratings, replays, search, training, transfer, turns,
 };
 
@@ -137,6 +137,15 @@ use crate::portal::{
         plugins::remove,
         plugins::attempt,
         plugins::calls,
+        files::list,
+        files::begin,
+        files::read,
+        files::go_on,
+        files::finish,
+        files::content,
+        files::text,
+        files::remove,
+        files::restore,
         conversations::list,
         conversations::create,
         conversations::read,

@@ -8,6 +8,7 @@ pub(crate) mod body;
 pub(crate) mod bootstrap;
 pub(crate) mod conversations;
 pub(crate) mod datasets;
+pub(crate) mod files;
 pub(crate) mod keys;
 pub(crate) mod library;
 pub(crate) mod models;

@@ -1,4 +1,5 @@
 //! One answer while it is being written: events in, an immutable picture per frame out. Knows nothing of the tree it belongs to.
+import type { LeftOut } from "@/api/files";
 import type { FellBack, Message, ModelState, Trimmed, TurnEvent, Usage } from "@/api/types";
 import { type Numbered, followTurn } from "@/chat/sse";
 import { everyFrame, reveal, typesSmoothly } from "@/chat/typing";
@@ -17,6 +18,8 @@ export type Running = {
   etaMs: number | null;
   model: ModelState | null;
   trimmed: Trimmed | null;
+  /** The ends of files that did not fit. */
+  leftOut: LeftOut[];
   /** Another model answers than the one that was asked. */
   fellBack: FellBack | null;
   /** The disk is full: the answer goes on and is saved once there is room. */
@@ -61,6 +64,7 @@ export class Answer {
       etaMs: null,
       model: null,
       trimmed: message.trimmed,
+      leftOut: [],
       fellBack: null,
       unsaved: false,
     };
@@ -114,6 +118,10 @@ export class Answer {
         return;
       case "trimmed":
         this.running = { ...this.running, trimmed: { messages: event.messages, tokens: event.tokens } };
+        return;
+      case "left_out":
+        // The same file again, shortened anew, takes the place of what was told of it.
+        this.running = { ...this.running, leftOut: [...this.running.leftOut.filter(({ name }) => name !== event.name), event] };
         return;
       case "delta":
         this.text += event.text;

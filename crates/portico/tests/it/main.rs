@@ -21,6 +21,7 @@ mod data;
 mod documents;
 mod doors;
 mod engines;
+mod files;
 mod kept;
 mod library;
 mod plugins;
