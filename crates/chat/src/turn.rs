@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{
-    AssistantId, Author, Batch, Caller, ClientBody, ConversationId, Failure, Finish, KeyBudget, KeyScope, LeftOut, Message,
-    MessageId, ModelError, ModelState, Priority, Prompt, Provenance, Reply, Route, Sampling, Task, Tokens, ToolRound,
-    ToolSpec, ToolStep, TurnEvent, TurnId, UploadId, Usage,
+    AssistantId, Author, Batch, Caller, ClientBody, ConversationId, Failure, Finish, KeyBudget, KeyScope, LeftOut,
+    Message, MessageId, ModelError, ModelState, Priority, Prompt, Provenance, Reply, Route, Sampling, Task, Tokens,
+    ToolRound, ToolSpec, ToolStep, TurnEvent, TurnId, UploadId, Usage,
 };
 use futures_util::FutureExt;
 use ledger::{Outcome, Permit};
@@ -346,18 +346,8 @@ impl House {
         let (offered, rounds) = (self.tools.offered(caller), Vec::new());
         let in_words = !offered.is_empty() && self.knows_no_tools(caller, &card.id).await;
         let (material, consulted) = (Vec::new(), Vec::new());
-        let work = Work {
-            card,
-            system_prompt,
-            sampling,
-            history,
-            attached,
-            material,
-            consulted,
-            offered,
-            in_words,
-            rounds,
-        };
+        let work =
+            Work { card, system_prompt, sampling, history, attached, material, consulted, offered, in_words, rounds };
         Ok((asked, work))
     }
 
@@ -548,7 +538,8 @@ impl House {
                     work.sampling.max_tokens = Some(granted.0);
                 }
             }
-            let more = context.messages.len() > 1 + usize::from(work.system_prompt.is_some()) || !work.material.is_empty();
+            let more =
+                context.messages.len() > 1 + usize::from(work.system_prompt.is_some()) || !work.material.is_empty();
             let mut prompt = work.prompt(std::mem::take(&mut context.messages));
             prompt.model.clone_from(&work.card.id);
             let conversation = Some(live.place.conversation);

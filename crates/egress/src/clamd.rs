@@ -60,7 +60,8 @@ impl FromStr for Clamd {
                 false => Err(format!("`{text}` names no socket: its path begins with /")),
             };
         }
-        let port = text.rsplit_once(':').filter(|(host, _)| !host.is_empty()).and_then(|(_, port)| port.parse::<u16>().ok());
+        let port =
+            text.rsplit_once(':').filter(|(host, _)| !host.is_empty()).and_then(|(_, port)| port.parse::<u16>().ok());
         match port {
             Some(1..) if !text.contains("://") => Ok(Clamd::Tcp(text.to_owned())),
             _ => Err(format!("`{text}` is no address of a scanner")),
@@ -151,7 +152,8 @@ mod tests {
 
     #[test]
     fn addresses_are_read_and_others_refused() {
-        let check = |text: &str, here: bool| assert_eq!(text.parse::<Clamd>().map(|at| at.is_here()), Ok(here), "{text}");
+        let check =
+            |text: &str, here: bool| assert_eq!(text.parse::<Clamd>().map(|at| at.is_here()), Ok(here), "{text}");
         check("127.0.0.1:3310", true);
         check("[::1]:3310", true);
         check("scanner.example.org:3310", false);
@@ -165,10 +167,7 @@ mod tests {
     fn what_it_says_is_understood() {
         assert_eq!(understood("stream: OK"), Ok(Scanned::Clean));
         assert_eq!(understood("stream: Eicar-Signature FOUND"), Ok(Scanned::Found("Eicar-Signature".into())));
-        assert_eq!(
-            understood("INSTREAM size limit exceeded. ERROR"),
-            Err("INSTREAM size limit exceeded.".into())
-        );
+        assert_eq!(understood("INSTREAM size limit exceeded. ERROR"), Err("INSTREAM size limit exceeded.".into()));
         assert!(understood("").is_err());
     }
 }

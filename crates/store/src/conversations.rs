@@ -6,8 +6,8 @@ mod import;
 pub(crate) mod tree;
 
 use domain::{
-    AssistantId, Author, Caller, ConversationId, Failure, FileRef, Finish, MessageId, Provenance, Rating, Sampling, Timestamp,
-    TurnId, Usage,
+    AssistantId, Author, Caller, ConversationId, Failure, FileRef, Finish, MessageId, Provenance, Rating, Sampling,
+    Timestamp, TurnId, Usage,
 };
 use serde::{Deserialize, Serialize};
 use sqlx::AnyConnection;

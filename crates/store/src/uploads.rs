@@ -65,13 +65,7 @@ impl Uploads {
     }
 
     /// Begins one of `bytes` bytes. `None` where the caller's files would hold more than `quota` bytes altogether.
-    pub async fn begin(
-        &self,
-        caller: &Caller,
-        name: &str,
-        bytes: u64,
-        quota: u64,
-    ) -> Result<Option<UploadRow>, Error> {
+    pub async fn begin(&self, caller: &Caller, name: &str, bytes: u64, quota: u64) -> Result<Option<UploadRow>, Error> {
         let (tenant, person) = owner(caller);
         let row = UploadRow {
             id: UploadId(self.store.inner.ids.next()),

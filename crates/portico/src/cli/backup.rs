@@ -41,7 +41,10 @@ pub(super) fn backup(args: &BackupArgs) -> anyhow::Result<ExitCode> {
         print::line(format_args!("{}: {} rows, {} bytes", file.display(), done.rows, done.bytes));
         let uploads = crate::files::folder(&house.config);
         if uploads.is_dir() {
-            print::note(format_args!("keep {} as well: what people uploaded lies there, and is not in the backup", uploads.display()));
+            print::note(format_args!(
+                "keep {} as well: what people uploaded lies there, and is not in the backup",
+                uploads.display()
+            ));
         }
         if file_key(&house.config.data) {
             let key = house.config.data.join("secret.key");

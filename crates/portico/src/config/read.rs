@@ -17,8 +17,8 @@ use super::reader::{Reader, small};
 use super::source::{Found, Section, Source, Wrong};
 use super::suggest::nearest;
 use super::{
-    Config, Database, Egress, Files, Library, Limits, Log, LogFormat, Metrics, Overrides, Provider, ProviderModel, Queue,
-    Secret, Timeouts, Tls,
+    Config, Database, Egress, Files, Library, Limits, Log, LogFormat, Metrics, Overrides, Provider, ProviderModel,
+    Queue, Secret, Timeouts, Tls,
 };
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;

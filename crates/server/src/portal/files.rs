@@ -357,6 +357,9 @@ mod tests {
 
     #[test]
     fn sizes_are_read_by_people() {
-        assert_eq!((shown(2 << 30), shown(100 << 20), shown(1_500)), ("2 GiB".into(), "100 MiB".into(), "1500 bytes".into()));
+        assert_eq!(
+            (shown(2 << 30), shown(100 << 20), shown(1_500)),
+            ("2 GiB".into(), "100 MiB".into(), "1500 bytes".into())
+        );
     }
 }

@@ -1,8 +1,8 @@
 //! What can be handed to the writer. Text in here is stored as it is (but for U+0000, which PostgreSQL cannot hold).
 
 use domain::{
-    Act, Caller, ConversationId, Failure, FileRef, Finish, KeyId, MessageId, PersonId, Provenance, SessionId, Timestamp, TurnId,
-    Usage,
+    Act, Caller, ConversationId, Failure, FileRef, Finish, KeyId, MessageId, PersonId, Provenance, SessionId,
+    Timestamp, TurnId, Usage,
 };
 
 use crate::{NewConversation, NewResponse};

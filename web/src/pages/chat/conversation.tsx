@@ -3,7 +3,7 @@ import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { Ellipsis } from "lucide-react";
 import { useEffect, useMemo, useRef, useState } from "react";
 import type { Conversation } from "@/api/types";
-import { useConversationEntries } from "@/app/rail-row";
+import { useConversationEntries } from "@/app/row-menu";
 import { RailButton } from "@/app/shell";
 import { ui } from "@/app/ui";
 import { useAssistant, utcOffset } from "@/chat/assistants";
