@@ -5,7 +5,8 @@ export type FileRef = { id: string; name: string; media_type: string; bytes: num
 /** `received`: how much has arrived; `media_type` is empty until it is complete. */
 export type Uploaded = FileRef & { received: number; complete: boolean; created_at: number };
 export type FileList = { items: Uploaded[]; used: number; per_person: number; largest: number };
-export type FileText = { pages: { page: number | null; text: string }[] };
+/** `more`: there is more than is shown. */
+export type FileText = { pages: { page: number | null; text: string }[]; more: boolean };
 /** The end of a file that did not fit the context of an answer. */
 export type LeftOut = { name: string; tokens: number; page?: number | null };
 

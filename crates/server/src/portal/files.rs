@@ -24,6 +24,9 @@ use crate::{Problem, Server};
 /// The longest name, in characters.
 const NAME: usize = 255;
 
+/// How much of a file a preview shows, in characters: more than anybody reads there, and no more than a page can hold.
+const PREVIEW: usize = 400_000;
+
 /// The size of a piece on its way out, in bytes.
 const PIECE: usize = 64 << 10;
 
@@ -103,6 +106,8 @@ pub(crate) struct At {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct FileText {
     pages: Vec<PageText>,
+    /// Whether there is more than is shown.
+    more: bool,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -272,8 +277,16 @@ pub(crate) async fn text(
     find(&server, &caller, id).await?;
     let read = server.chat.read_file(&caller, id).await;
     let pages = read.map_err(|why| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, why.code, why.reason))?;
-    let page = |passage: domain::Passage| PageText { page: passage.page, text: passage.text };
-    Ok(Reply(FileText { pages: pages.into_iter().map(page).collect() }))
+    let (mut shown, mut left, mut more) = (Vec::new(), PREVIEW, false);
+    for passage in pages {
+        let text: String = passage.text.chars().take(left).collect();
+        left -= text.chars().count();
+        more |= text.len() < passage.text.len();
+        if !text.is_empty() {
+            shown.push(PageText { page: passage.page, text });
+        }
+    }
+    Ok(Reply(FileText { pages: shown, more }))
 }
 
 #[utoipa::path(delete, path = "/api/files/{id}", tag = "files", params(("id" = String, Path)), responses((status = 204), (status = 404)))]

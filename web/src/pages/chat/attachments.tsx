@@ -62,11 +62,16 @@ export default function Attachments({ given, onChange }: Props) {
 
   const told = useEffectEvent(() => onChange({ ids: chips.flatMap(({ done }) => (done ? [done.id] : [])), busy: chips.some(({ progress }) => progress !== null) }));
   useEffect(() => told(), [chips]);
-  // Whoever leaves before sending takes the rest of the way with them; what arrived stays theirs.
+  // Whoever leaves before sending stops what is on its way. In development effects run twice, and nothing was left then.
+  const here = useRef(true);
   useEffect(() => {
     const all = sending.current;
+    here.current = true;
     return () => {
-      for (const { stop } of all.values()) stop.abort();
+      here.current = false;
+      setTimeout(() => {
+        if (!here.current) for (const { stop } of all.values()) stop.abort();
+      });
     };
   }, []);
 

@@ -54,6 +54,7 @@ export function FilePanel({ file }: { file: FileRef }) {
           <p className="text-ui leading-[1.7] break-words whitespace-pre-wrap">{page.text}</p>
         </section>
       ))}
+      {data?.more ? <p className="text-meta text-muted-foreground">{t("more")}</p> : null}
     </div>
   );
 }
