@@ -36,9 +36,16 @@ function callsIn(body, question) {
   ]);
 }
 
+/** Text as it is; of parts their texts, and of a picture its kind and how long its base64 is. */
+function textOf(content) {
+  if (!Array.isArray(content)) return String(content);
+  const picture = (url) => `[${url.slice(5, url.indexOf(";"))}, ${url.length - url.indexOf(",") - 1} letters] `;
+  return content.map((part) => (part.type === "image_url" ? picture(part.image_url.url) : part.text)).join("");
+}
+
 async function answer(body, response, told) {
   told.requests += 1;
-  const last = String(body.messages?.at(-1)?.content ?? "");
+  const last = textOf(body.messages?.at(-1)?.content ?? "");
   const [, pace, asked] = /^(?:pace=(\d+) )?([^]*)$/.exec(last);
   const calls = callsIn(body, asked);
   const text = calls.length > 0 ? "" : told.before + (body.messages?.at(-1)?.role === "tool" ? `It said: ${asked}` : asked);

@@ -68,7 +68,7 @@ export function newConversation(part = {}) {
   return made;
 }
 export function newMessage(conversation, part) {
-  const made = { id: newId(part.at), conversation: conversation.id, parent: null, author: "user", text: "", thought: null, at: Date.now(), model: null, turn: null, finish: null, failure: null, usage: null, ttft_ms: null, tpot_ms: null, trimmed: null, provenance: null, rating: null, ...part };
+  const made = { id: newId(part.at), conversation: conversation.id, parent: null, author: "user", text: "", thought: null, at: Date.now(), model: null, turn: null, finish: null, failure: null, usage: null, ttft_ms: null, tpot_ms: null, trimmed: null, provenance: null, rating: null, files: [], ...part };
   messages.set(made.id, made);
   conversation.head = made.id;
   return made;

@@ -24,6 +24,7 @@ const message = (id: string, part: Partial<Message> = {}): Message => ({
   trimmed: null,
   provenance: null,
   rating: null,
+  files: [],
   ...part,
 });
 

@@ -9,7 +9,7 @@ afterEach(() => {
   localStorage.clear();
 });
 
-type Send = (text: string, askId: string) => Promise<void>;
+type Send = (text: string, askId: string, files: string[]) => Promise<void>;
 
 function setup(onSend: Send = () => Promise.resolve(), running = false) {
   const send = vi.fn(onSend);
@@ -69,4 +69,19 @@ test("a draft is there again after the page was left", async () => {
   await waitFor(() => expect(localStorage.getItem("portico.draft.c1")).toBe("half a thought"));
   cleanup();
   expect(setup().box.value).toBe("half a thought");
+});
+
+test("a pasted file becomes a chip, and its id goes with the question", async () => {
+  const row = { id: "f1", name: "note.txt", media_type: "text/plain", bytes: 2, received: 0, complete: true, created_at: 0 };
+  const handle = (_: string, init?: RequestInit) => Promise.resolve(new Response(JSON.stringify({ ...row, received: init?.method === "POST" ? 0 : 2 })));
+  vi.stubGlobal("fetch", vi.fn(handle));
+  const { send, box } = setup();
+  const file = new File(["hi"], "note.txt", { type: "text/plain" });
+  fireEvent.paste(box, { clipboardData: { files: [file], getData: () => "" } });
+  await screen.findByRole("button", { name: "Remove note.txt" });
+  fireEvent.keyDown(box, { key: "Enter" });
+  await waitFor(() => expect(send).toHaveBeenCalled());
+  expect([send.mock.calls[0]?.[0], send.mock.calls[0]?.[2]]).toEqual(["", ["f1"]]);
+  await waitFor(() => expect(screen.queryByRole("button", { name: "Remove note.txt" })).toBeNull());
+  vi.unstubAllGlobals();
 });

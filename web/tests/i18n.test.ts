@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 
 const files = import.meta.glob<Record<string, string>>("../src/locales/*/*.json", { import: "default", eager: true });
-const namespaces = ["common", "chat", "account", "admin", "assistants", "engines", "library", "plugins", "steps", "tuning"];
+const namespaces = ["common", "chat", "account", "admin", "assistants", "engines", "files", "library", "plugins", "starter", "steps", "tuning"];
 
 function words(language: string, namespace: string): Record<string, string> {
   return files[`../src/locales/${language}/${namespace}.json`] ?? {};

@@ -6,6 +6,9 @@ use domain::{Author, Message, Tokens};
 /// Tokens a chat template spends on each message beside its text (role markers); 4 in ChatML and Llama 3.
 const PER_MESSAGE: u32 = 4;
 
+/// Tokens of a picture of middling size; models count them by its pixels, between some 85 and 1,600.
+const PER_PICTURE: u32 = 1_000;
+
 /// Assumed where a back end does not tell its context length.
 const UNKNOWN_CONTEXT: u32 = 8_192;
 
@@ -27,7 +30,10 @@ pub(crate) fn prompt_budget(context: Option<u32>, max_answer: Option<u32>) -> u3
 
 /// Cuts `history` (oldest first, ending in the question) to `budget` tokens.
 pub(crate) fn assemble(system: Option<&str>, history: Vec<Message>, budget: u32) -> Context {
-    let cost = |message: &Message| Tokens::estimate(&message.text).0.saturating_add(PER_MESSAGE);
+    let cost = |message: &Message| {
+        let pictures = u32::try_from(message.pictures.len()).unwrap_or(u32::MAX).saturating_mul(PER_PICTURE);
+        Tokens::estimate(&message.text).0.saturating_add(PER_MESSAGE).saturating_add(pictures)
+    };
     let system = system.filter(|text| !text.trim().is_empty()).map(|text| Message::new(Author::System, text));
     let fixed = system.as_ref().map_or(0, cost);
     let costs: Vec<u32> = history.iter().map(cost).collect();

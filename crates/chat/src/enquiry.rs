@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use domain::{Batch, Caller, ClientBody, Failure, KeyScope, Message, Priority, Sampling, Task, Tokens, TurnEvent};
+use openai::ChatMessage;
 use serde::Serialize;
 
 use crate::answer::{self, Ending};
@@ -35,7 +36,7 @@ impl Chat {
         let Enquiry { door, priority, model, window, system, history, sampling, scope } = enquiry;
         let budget = context::prompt_budget(window, sampling.max_tokens);
         let context = context::assemble(system, history, budget);
-        let body = Body { model, stream: true, messages: &context.messages, sampling };
+        let body = Body { model, stream: true, messages: said(&context.messages), sampling };
         let request = Request {
             model: model.to_owned(),
             door,
@@ -65,9 +66,14 @@ impl Chat {
 struct Body<'a> {
     model: &'a str,
     stream: bool,
-    messages: &'a [Message],
+    messages: Vec<ChatMessage>,
     #[serde(flatten)]
     sampling: &'a Sampling,
+}
+
+/// Messages as the dialect writes them, pictures among their parts.
+fn said(messages: &[Message]) -> Vec<ChatMessage> {
+    messages.iter().map(ChatMessage::from).collect()
 }
 
 impl Body<'_> {

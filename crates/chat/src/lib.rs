@@ -6,6 +6,7 @@ mod answer;
 mod context;
 mod enquiry;
 mod evaluation;
+mod files;
 mod live;
 mod persona;
 mod prompted;
@@ -28,6 +29,7 @@ use tokio_util::task::TaskTracker;
 use tools::Gateway;
 
 pub use answer::{Answer, Ending};
+pub use files::{Files, Reader};
 pub use live::{Follow, Happened, Notice, Step, TurnChange};
 pub use replay::ReplayAsk;
 pub use title::title_of;
@@ -64,12 +66,18 @@ pub enum Error {
     /// The conversation or message is not there, or is another person's.
     #[error("there is no such {what}")]
     NotFound {
-        /// `conversation`, `message`, `turn` or `assistant`.
+        /// `conversation`, `message`, `turn`, `file` or `assistant`.
         what: &'static str,
     },
     /// The question has no text.
     #[error("the question is empty")]
     Empty,
+    /// More files than one question takes: attach some of them to the next.
+    #[error("a question takes at most {most} files")]
+    TooManyFiles {
+        /// How many it takes.
+        most: usize,
+    },
     /// The portal is going down: ask again in a moment.
     #[error("the portal is restarting; ask again in a moment")]
     Draining,
@@ -97,6 +105,7 @@ struct House {
     models: Models,
     ledger: Ledger,
     tools: Gateway,
+    files: Files,
     clock: Arc<dyn Clock>,
     ids: Ids,
     live: live::Turns,
@@ -117,6 +126,7 @@ impl Chat {
         models: Models,
         ledger: Ledger,
         tools: Gateway,
+        files: Files,
         clock: Arc<dyn Clock>,
         ids: Ids,
     ) -> Chat {
@@ -133,6 +143,7 @@ impl Chat {
                 models,
                 ledger,
                 tools,
+                files,
                 clock,
                 ids,
             }),

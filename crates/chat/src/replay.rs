@@ -12,8 +12,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::answer::{self, Ending};
 use crate::enquiry::{Enquiry, failure};
+use crate::files::Attached;
 use crate::similarity::similarity;
-use crate::{Chat, Error};
+use crate::{Chat, Error, context, files};
 
 /// The door's name in usage rows and metrics.
 const REPLAY: &str = "replay";
@@ -55,6 +56,7 @@ struct Saved {
     sampling: Sampling,
     /// Up to the question, as the model read it.
     history: Vec<Message>,
+    attached: Attached,
 }
 
 impl Chat {
@@ -126,7 +128,7 @@ impl Chat {
                 if question.author != Author::User || answer.author != Author::Assistant || !answered {
                     continue;
                 }
-                let before = path[..=place].iter().filter(|message| !message.text.is_empty());
+                let (history, attached) = files::branch(path[..=place].iter().cloned());
                 saved.push(Saved {
                     conversation: conversation.id,
                     question: question.id,
@@ -134,7 +136,8 @@ impl Chat {
                     answered: answer.text.clone(),
                     system: system.clone(),
                     sampling: sampling.clone(),
-                    history: before.map(|message| Message::new(message.author, message.text.clone())).collect(),
+                    history,
+                    attached,
                 });
             }
         }
@@ -206,13 +209,18 @@ impl Chat {
         window: Option<u32>,
         saved: &Saved,
     ) -> Result<(String, Ending), Error> {
+        let budget = context::prompt_budget(window, saved.sampling.max_tokens);
+        let card = self.house.card(Some(target))?;
+        let question = saved.history.len().saturating_sub(1);
+        let (material, _) = self.house.material(None, caller, &card, &saved.attached, question).await;
+        let (history, _) = files::weave(&saved.history, &material, &[], budget);
         let enquiry = Enquiry {
             door: REPLAY,
             priority: Priority::Batch,
             model: target,
             window,
             system: saved.system.as_deref(),
-            history: saved.history.clone(),
+            history,
             sampling: &saved.sampling,
             scope: Arc::default(),
         };

@@ -1,7 +1,9 @@
 //! One question to an assistant, which may not be published yet: answered in one piece, kept nowhere but in the usage.
 
+use std::sync::Arc;
+
 use assistants::{Occasion, Unit};
-use domain::{Author, Caller, Message, Priority};
+use domain::{Author, Caller, KeyScope, Message, Priority};
 
 use crate::answer::Ending;
 use crate::enquiry::Enquiry;

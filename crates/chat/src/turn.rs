@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{
-    AssistantId, Author, Batch, Caller, ClientBody, ConversationId, Failure, Finish, KeyBudget, KeyScope, Message,
-    MessageId, ModelError, ModelState, Priority, Prompt, Provenance, Reply, Route, Sampling, Task, Tokens, ToolRound,
-    ToolSpec, ToolStep, TurnEvent, TurnId, Usage,
+    AssistantId, Author, Batch, Caller, ClientBody, ConversationId, Failure, Finish, KeyBudget, KeyScope, LeftOut,
+    Message, MessageId, ModelError, ModelState, Priority, Prompt, Provenance, Reply, Route, Sampling, Task, Tokens,
+    ToolRound, ToolSpec, ToolStep, TurnEvent, TurnId, UploadId, Usage,
 };
 use futures_util::FutureExt;
 use ledger::{Outcome, Permit};
@@ -18,6 +18,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::answer::{self, Answer, Ending};
 use crate::context::{self, Context};
+use crate::files::{self, Attached, Material};
 use crate::live::{Follow, Happened, LiveTurn, Notice, Place, TurnChange};
 use crate::rounds::{Heard, ROUNDS, joined};
 use crate::{Chat, Error, House, prompted};
@@ -61,8 +62,10 @@ pub enum Question {
     New {
         /// The message it follows; absent: the first of the conversation, or another beginning.
         parent: Option<MessageId>,
-        /// What the person wrote.
+        /// What the person wrote; may be empty where there are files.
         text: String,
+        /// What is attached: the person's own files, complete.
+        files: Vec<UploadId>,
     },
     /// The same message again, for another answer beside the ones it has.
     Again {
@@ -113,6 +116,11 @@ struct Work {
     system_prompt: Option<String>,
     sampling: Sampling,
     history: Vec<Message>,
+    /// The files of the history, read where they are material.
+    attached: Attached,
+    material: Vec<Material>,
+    /// What plugins said to the question, by their names.
+    consulted: Vec<(String, String)>,
     /// What the model may call.
     offered: Vec<ToolSpec>,
     /// Whether it is told of them in its instructions: it has no words of its own for them.
@@ -130,6 +138,8 @@ struct Noted {
     provenance: Option<Provenance>,
     /// What tools did.
     steps: Vec<ToolStep>,
+    /// What of the files did not fit.
+    left_out: Vec<LeftOut>,
 }
 
 impl Chat {
@@ -283,19 +293,23 @@ impl House {
             card => card?,
         };
         let (question_id, parent, new_question) = match &ask.question {
-            Question::New { text, .. } if text.trim().is_empty() => return Err(Error::Empty),
-            Question::New { parent, text } => {
+            Question::New { text, files, .. } if text.trim().is_empty() && files.is_empty() => {
+                return Err(Error::Empty);
+            }
+            Question::New { parent, text, files } => {
                 let id = MessageId(self.ids.next());
-                (id, *parent, Some(NewMessage { id, parent: *parent, text: text.clone() }))
+                let files = self.files_named(caller, files).await?;
+                (id, *parent, Some(NewMessage { id, parent: *parent, text: text.clone(), files }))
             }
             Question::Again { question } => (*question, Some(*question), None),
         };
         let conversation_id = conversation.as_ref().map_or_else(|| ConversationId(self.ids.next()), |c| c.id);
-        let mut history = match parent {
-            None => Vec::new(),
+        let (mut history, mut attached) = match parent {
+            None => Default::default(),
             Some(parent) => self.history(caller, conversation_id, parent, new_question.is_none()).await?,
         };
         if let Some(question) = &new_question {
+            attached.extend(question.files.iter().map(|file| (history.len(), file.clone())));
             history.push(Message::new(Author::User, question.text.clone()));
         }
         let (system_prompt, sampling) = match &conversation {
@@ -303,7 +317,7 @@ impl House {
             None => (ask.system_prompt.clone(), ask.sampling.clone()),
         };
         let new = conversation.is_none().then(|| NewConversation {
-            title: new_question.as_ref().map(|q| crate::title_of(&q.text)).unwrap_or_default(),
+            title: new_question.as_ref().map(title).unwrap_or_default(),
             titled_by: TitledBy::Auto,
             model: ask.model.clone(),
             system_prompt: system_prompt.clone(),
@@ -331,7 +345,10 @@ impl House {
         };
         let (offered, rounds) = (self.tools.offered(caller), Vec::new());
         let in_words = !offered.is_empty() && self.knows_no_tools(caller, &card.id).await;
-        Ok((asked, Work { card, system_prompt, sampling, history, offered, in_words, rounds }))
+        let (material, consulted) = (Vec::new(), Vec::new());
+        let work =
+            Work { card, system_prompt, sampling, history, attached, material, consulted, offered, in_words, rounds };
+        Ok((asked, work))
     }
 
     /// The messages from the root to `leaf`, as the model reads them.
@@ -341,7 +358,7 @@ impl House {
         conversation: ConversationId,
         leaf: MessageId,
         leaf_is_question: bool,
-    ) -> Result<Vec<Message>, Error> {
+    ) -> Result<(Vec<Message>, Attached), Error> {
         let path = self.store.path(caller, leaf).await?;
         let Some(last) = path.last().filter(|last| last.conversation == conversation) else {
             return Err(Error::NotFound { what: "message" });
@@ -352,9 +369,7 @@ impl House {
         if let (None, Some(turn), Author::Assistant) = (last.finish, last.turn, last.author) {
             return Err(Error::TurnRunning { turn });
         }
-        // An answer that failed before its first word says nothing to the model.
-        let said = path.into_iter().filter(|message| !message.text.is_empty());
-        Ok(said.map(|message| Message::new(message.author, message.text)).collect())
+        Ok(files::branch(path))
     }
 
     /// Writes a kept answer from here to its end, and settles it exactly once, whatever happens on the way.
@@ -376,10 +391,10 @@ impl House {
             ..answer::never_began(Finish::Interrupted, None)
         });
         let (text, thought) = live.close();
-        let Noted { trimmed, provenance, steps } = noted;
+        let Noted { trimmed, provenance, steps, left_out } = noted;
         let provenance = match provenance {
-            None if steps.is_empty() => None,
-            known => Some(Provenance { steps, ..known.unwrap_or_default() }),
+            None if steps.is_empty() && left_out.is_empty() => None,
+            known => Some(Provenance { steps, left_out, ..known.unwrap_or_default() }),
         };
         let stored = FinalAnswer { id: live.place.answer, text, thought, trimmed, provenance };
         let finished = |unsaved| Happened::Finished {
@@ -403,19 +418,18 @@ impl House {
         self.live.announce(&live, TurnChange::Finished);
     }
 
-    /// Plugins, context, model, reply, and round by round what the model has tools do: what can be stopped.
+    /// Files, plugins, context, model, reply, and round by round what the model has tools do: what can be stopped.
     async fn answer(&self, live: &Arc<LiveTurn>, permit: &mut Permit, mut work: Work, noted: &mut Noted) -> Ending {
         let asked = self.clock.monotonic();
         self.live.tell(live, vec![TurnEvent::Started { turn: live.turn, model: work.card.id.clone() }]);
         permit.answered_by(&work.card.provider);
         let caller = *permit.caller();
         let stopped = answer::never_began(Finish::Stopped, None);
-        let room = context::prompt_budget(work.card.context, work.sampling.max_tokens) / 2;
-        noted.steps = tokio::select! {
+        tokio::select! {
             biased;
             () = live.stop.cancelled() => return stopped,
-            steps = self.consult(live, &caller, &mut work.history, room) => steps,
-        };
+            () = self.gather(live, &caller, &mut work, &mut noted.steps) => {}
+        }
         let mut so_far: Option<Ending> = None;
         loop {
             let used = so_far.as_ref().map_or_else(Usage::default, |ending| ending.usage);
@@ -448,6 +462,19 @@ impl House {
             work.rounds.push(round);
             so_far = Some(ending);
         }
+    }
+
+    /// What there is to answer from before the model is asked: the files of the branch, and what plugins say to the question.
+    async fn gather(&self, live: &Arc<LiveTurn>, caller: &Caller, work: &mut Work, steps: &mut Vec<ToolStep>) {
+        let question = work.question();
+        let (material, read) = self.material(Some(live), caller, &work.card, &work.attached, question).await;
+        work.material = material;
+        steps.extend(read);
+        let Some(last) = work.history.last().filter(|last| last.author == Author::User) else { return };
+        let handed = self.attachments(caller, &work.attached, question).await;
+        let (consulted, asked) = self.consult(live, caller, &last.text, &handed).await;
+        work.consulted = consulted;
+        steps.extend(asked);
     }
 
     /// Reads one answer to its end, and tells the turn's readers.
@@ -490,7 +517,11 @@ impl House {
         let mut budget = context::prompt_budget(work.card.context, work.sampling.max_tokens);
         let mut attempts = 0;
         loop {
-            let mut context = work.context(budget);
+            let (mut context, left_out) = work.context(budget);
+            if left_out != noted.left_out {
+                noted.left_out.clone_from(&left_out);
+                self.live.tell(live, left_out.into_iter().map(|what| TurnEvent::LeftOut { what }).collect());
+            }
             if context.trimmed != noted.trimmed {
                 noted.trimmed = context.trimmed;
                 if let Some((messages, tokens)) = context.trimmed {
@@ -507,7 +538,8 @@ impl House {
                     work.sampling.max_tokens = Some(granted.0);
                 }
             }
-            let more = context.messages.len() > 1 + usize::from(work.system_prompt.is_some());
+            let more =
+                context.messages.len() > 1 + usize::from(work.system_prompt.is_some()) || !work.material.is_empty();
             let mut prompt = work.prompt(std::mem::take(&mut context.messages));
             prompt.model.clone_from(&work.card.id);
             let conversation = Some(live.place.conversation);
@@ -527,6 +559,13 @@ impl House {
                     budget = context.tokens.0.min(budget) * 6 / 10;
                     attempts += 1;
                 }
+                // It says that it takes no pictures: it is asked without them.
+                Err(ModelError::Rejected { message, .. } | ModelError::Broken { message, .. })
+                    if files::is_about_pictures(&work.material, &message) =>
+                {
+                    let question = work.question();
+                    self.hide_pictures(live, &work.card.name, &mut work.material, &mut noted.steps, question);
+                }
                 // It says that it takes no tools: it is told of them in words.
                 Err(ModelError::Rejected { message, .. }) if work.refused_tools(&message) => work.in_words = true,
                 Err(error) => {
@@ -540,8 +579,13 @@ impl House {
 }
 
 impl Work {
-    /// What the model gets to read, tools and rounds counted in.
-    fn context(&self, budget: u32) -> Context {
+    /// The place of the question in the history.
+    fn question(&self) -> usize {
+        self.history.len().saturating_sub(1)
+    }
+
+    /// What the model gets to read, tools and rounds counted in, and what of the files did not fit.
+    fn context(&self, budget: u32) -> (Context, Vec<LeftOut>) {
         let system = match self.in_words {
             true => Some(prompted::instructions(self.system_prompt.as_deref(), &self.offered)),
             false => self.system_prompt.clone(),
@@ -561,9 +605,11 @@ impl Work {
                     .map(|tool| estimate(&format!("{}{}", tool.description, tool.parameters)))
                     .sum::<Tokens>();
         }
-        let mut context = context::assemble(system.as_deref(), self.history.clone(), budget.saturating_sub(tokens.0));
+        let budget = budget.saturating_sub(tokens.0);
+        let (history, left_out) = files::weave(&self.history, &self.material, &self.consulted, budget);
+        let mut context = context::assemble(system.as_deref(), history, budget);
         context.tokens = context.tokens + tokens;
-        context
+        (context, left_out)
     }
 
     fn prompt(&self, mut messages: Vec<Message>) -> Prompt {
@@ -583,7 +629,15 @@ impl Work {
 }
 
 fn provenance(route: Route, dropped: Vec<String>) -> Provenance {
-    Provenance { route, dropped, steps: Vec::new() }
+    Provenance { route, dropped, ..Provenance::default() }
+}
+
+/// What a conversation is called after: the question's words, or its first file where there are none.
+fn title(question: &NewMessage) -> String {
+    match question.files.first() {
+        Some(file) if question.text.trim().is_empty() => crate::title_of(&file.name),
+        _ => crate::title_of(&question.text),
+    }
 }
 
 /// How a turn ended whose answer came in parts: as the last did, after all that was used.

@@ -119,6 +119,12 @@ pub enum TurnEvent {
         /// About how many tokens they are.
         tokens: u32,
     },
+    /// The end of an attached file did not fit the context and was left out.
+    LeftOut {
+        /// Which file, and how much of it.
+        #[serde(flatten)]
+        what: crate::LeftOut,
+    },
     /// A piece of the answer.
     Delta {
         /// Whole characters, never empty.

@@ -57,6 +57,8 @@ ids! {
     TurnId;
     /// A file that a program uploaded.
     FileId;
+    /// A file that a person uploaded in the portal.
+    UploadId;
     /// Saved questions asked again of another model.
     ReplayId;
     /// A data set that models are taught with.

@@ -7,6 +7,7 @@ mod act;
 mod caller;
 mod clock;
 mod event;
+mod file;
 mod id;
 mod message;
 mod model;
@@ -19,9 +20,10 @@ pub use act::Act;
 pub use caller::{Caller, Role, Via};
 pub use clock::{Clock, SystemClock, Timestamp, civil};
 pub use event::{Batch, Dialect, Failure, Finish, TurnEvent, Wire};
+pub use file::{FileRef, LeftOut, Passage, Unread};
 pub use id::{
     AssistantId, ConversationId, DatasetId, EvaluationId, ExampleId, FileId, Ids, InvitationId, JobId, KeyId,
-    MessageId, ParseIdError, PersonId, PluginId, PromptId, ProviderId, ReplayId, SessionId, TenantId, TurnId,
+    MessageId, ParseIdError, PersonId, PluginId, PromptId, ProviderId, ReplayId, SessionId, TenantId, TurnId, UploadId,
 };
 pub use message::{Author, Message, Rating, Verdict};
 pub use model::{

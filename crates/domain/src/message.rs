@@ -1,5 +1,7 @@
 //! What was said, as a model reads it.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
@@ -50,12 +52,15 @@ pub struct Message {
     /// The text.
     #[serde(rename = "content")]
     pub text: String,
+    /// Pictures beside it, as `data:` URLs. A dialect writes them as parts; they are not in this form of a message.
+    #[serde(skip)]
+    pub pictures: Vec<Arc<str>>,
 }
 
 impl Message {
     /// A message from its author and text.
     pub fn new(author: Author, text: impl Into<String>) -> Self {
-        Message { author, text: text.into() }
+        Message { author, text: text.into(), pictures: Vec::new() }
     }
 }
 

@@ -287,6 +287,9 @@ pub struct Provenance {
     /// What tools did for it, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<crate::ToolStep>,
+    /// What of the attached files did not fit the context.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<crate::LeftOut>,
 }
 
 impl Reply {

@@ -167,8 +167,15 @@ impl Content {
 
 impl From<&Message> for ChatMessage {
     fn from(message: &Message) -> Self {
-        let content = Some(Content::Text(message.text.clone()));
-        ChatMessage { role: message.author.as_str().to_owned(), content, ..ChatMessage::default() }
+        let content = match message.pictures.as_slice() {
+            [] => Content::Text(message.text.clone()),
+            pictures => {
+                let shown = |url: &str| json!({ "type": "image_url", "image_url": { "url": url } });
+                let text = json!({ "type": "text", "text": message.text });
+                Content::Parts(pictures.iter().map(|url| shown(&**url)).chain([text]).collect())
+            }
+        };
+        ChatMessage { role: message.author.as_str().to_owned(), content: Some(content), ..ChatMessage::default() }
     }
 }
 

@@ -46,6 +46,8 @@ pub struct Config {
     pub metrics: Metrics,
     /// How much one person and one request may take.
     pub limits: Limits,
+    /// What people upload.
+    pub files: Files,
     /// What is written to standard error.
     pub log: Log,
     /// Which hosts may be reached.
@@ -113,6 +115,19 @@ pub struct Limits {
     pub daily_tokens_per_person: Option<u32>,
     /// The largest request body in bytes.
     pub body_bytes: u64,
+}
+
+/// What people upload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Files {
+    /// Where it lies; `None`: `uploads` in the data folder.
+    pub folder: Option<PathBuf>,
+    /// The largest file in bytes.
+    pub largest_bytes: u64,
+    /// What all files of a person may hold, in bytes.
+    pub per_person_bytes: u64,
+    /// What looks at each file first, if anything.
+    pub clamd: Option<egress::Clamd>,
 }
 
 /// What is written to standard error.

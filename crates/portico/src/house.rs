@@ -129,7 +129,9 @@ impl House {
         let tools = Gateway::on(lent(config), store.clone(), Arc::clone(&egress), vault, Arc::clone(&clock));
         tools.reload(TenantId::FIRST).await?;
         let (now, new) = (Arc::clone(&clock), ids.clone());
-        let chat = Chat::start(store.clone(), models.clone(), ledger.clone(), tools.clone(), now, new);
+        let uploads = crate::files::open(config, store.clone())?;
+        let files = chat::Files { uploads: uploads.clone(), reader: crate::files::reader()? };
+        let chat = Chat::start(store.clone(), models.clone(), ledger.clone(), tools.clone(), files, now, new);
 
         let own_port = listener.local_addr()?.port();
         let public_url = config.url(listener.local_addr()?);
@@ -164,6 +166,9 @@ impl House {
             datasets,
             training: training.clone(),
             tools,
+            uploads: uploads.clone(),
+            upload_limits: crate::files::limits(config),
+            scanner: crate::files::scanner(config)?,
             ledger,
             clock,
             ids,
@@ -190,7 +195,7 @@ impl House {
                 }
             });
         }
-        tasks.spawn(jobs::keep_house(keep, closing.clone()));
+        tasks.spawn(jobs::keep_house(keep, uploads, closing.clone()));
         Ok(House {
             server,
             store,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::{Clock, SystemClock, Timestamp};
 use metrics_exporter_prometheus::PrometheusHandle;
-use store::Store;
+use store::{Store, Uploads};
 use tokio_util::sync::CancellationToken;
 
 /// How long a deleted conversation can be brought back.
@@ -14,7 +14,7 @@ const UNDO: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 const EVERY: Duration = Duration::from_secs(60 * 60);
 
 /// Removes for good what was deleted 30 days ago, until `closing`.
-pub(crate) async fn keep_house(store: Store, closing: CancellationToken) {
+pub(crate) async fn keep_house(store: Store, uploads: Uploads, closing: CancellationToken) {
     let clock = SystemClock::new();
     loop {
         let before = Timestamp(clock.now().0.saturating_sub(i64::try_from(UNDO.as_millis()).unwrap_or(i64::MAX)));
@@ -22,6 +22,11 @@ pub(crate) async fn keep_house(store: Store, closing: CancellationToken) {
             Ok(0) => {}
             Ok(purged) => tracing::info!(purged, "conversations deleted 30 days ago are gone for good"),
             Err(error) => tracing::warn!(%error, "deleted conversations could not be removed"),
+        }
+        match uploads.purge(before).await {
+            Ok(0) => {}
+            Ok(purged) => tracing::info!(purged, "files deleted 30 days ago are gone for good, and uploads given up"),
+            Err(error) => tracing::warn!(%error, "deleted files could not be removed"),
         }
         tokio::select! {
             () = closing.cancelled() => return,

@@ -5,6 +5,7 @@ pub mod cli;
 pub mod config;
 pub mod data;
 mod drafts;
+mod files;
 mod house;
 mod jobs;
 mod library;

@@ -80,6 +80,7 @@ impl Reload {
             ("database", now.database != fresh.database),
             ("tls", now.tls != fresh.tls),
             ("metrics", now.metrics != fresh.metrics),
+            ("files", now.files != fresh.files),
             ("log", now.log != fresh.log),
             ("egress", now.egress != fresh.egress),
             ("timeouts", now.timeouts != fresh.timeouts),

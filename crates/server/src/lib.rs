@@ -26,11 +26,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use assistants::Library;
 use chat::Chat;
 use domain::{Clock, Ids};
+use egress::Clamd;
 use identity::Identity;
 use ipnet::IpNet;
 use ledger::Ledger;
 use models::Models;
-use store::Store;
+use store::{Store, Uploads};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tools::Gateway;
@@ -40,6 +41,7 @@ pub use catalog::{Catalog, CatalogError, Fixed};
 pub use health::metrics_router;
 pub use listen::{Peer, Tls, TlsError, serve};
 pub use openapi::document;
+pub use portal::files::UploadLimits;
 pub use portal::library::{Runner, Shelves};
 pub use problem::Problem;
 pub use router::router;
@@ -74,6 +76,12 @@ pub struct Parts {
     pub training: Jobs,
     /// What plugins there are.
     pub tools: Gateway,
+    /// What people uploaded.
+    pub uploads: Uploads,
+    /// How much they may.
+    pub upload_limits: UploadLimits,
+    /// What looks at it first, where there is one.
+    pub scanner: Option<Clamd>,
     /// What is used.
     pub ledger: Ledger,
     /// What time it is.

@@ -5,8 +5,8 @@ use axum::Json;
 use utoipa::OpenApi;
 
 use crate::portal::{
-    accounts, adapters, aliases, assistants, bootstrap, conversations, datasets, evaluations, keys, library, models,
-    people, plugins, prompts, ratings, replays, search, steps, training, transfer, turns,
+    accounts, adapters, aliases, assistants, bootstrap, conversations, datasets, evaluations, files, keys, library,
+    models, people, plugins, prompts, ratings, replays, search, steps, training, transfer, turns,
 };
 
 #[derive(OpenApi)]
@@ -146,6 +146,15 @@ use crate::portal::{
         plugins::probe,
         plugins::attempt,
         plugins::calls,
+        files::list,
+        files::begin,
+        files::read,
+        files::go_on,
+        files::finish,
+        files::content,
+        files::text,
+        files::remove,
+        files::restore,
         conversations::list,
         conversations::create,
         conversations::read,

@@ -9,6 +9,7 @@ pub(crate) mod bootstrap;
 pub(crate) mod conversations;
 pub(crate) mod datasets;
 pub(crate) mod evaluations;
+pub(crate) mod files;
 pub(crate) mod keys;
 pub(crate) mod library;
 pub(crate) mod models;

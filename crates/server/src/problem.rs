@@ -203,6 +203,7 @@ impl From<chat::Error> for Problem {
             }
             chat::Error::TaskNotAllowed => Problem::new(StatusCode::FORBIDDEN, "task_not_allowed", message),
             chat::Error::NotFound { what } => Problem::not_found(what),
+            chat::Error::TooManyFiles { .. } => Problem::invalid("files", message),
             chat::Error::Empty => Problem::invalid("text", message),
             chat::Error::Draining => {
                 Problem::new(StatusCode::SERVICE_UNAVAILABLE, "draining", message).after(Some(Duration::from_secs(2)))

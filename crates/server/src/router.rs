@@ -10,6 +10,7 @@ use tower_http::csrf::CsrfLayer;
 
 use crate::anthropic;
 use crate::openai::{DialectProblem, completions, files, models as openai_models, tasks};
+use crate::portal::files as uploads;
 use crate::portal::models::{capabilities, deployments, families, found, import, installed};
 use crate::portal::{
     accounts, adapters, aliases, assistants, bootstrap, conversations, datasets, evaluations, keys, library, models,
@@ -150,6 +151,13 @@ fn portal_routes() -> Router<Server> {
         .route("/plugins/{name}/probe", post(plugins::probe))
         .route("/plugins/{name}/try", post(plugins::attempt))
         .route("/plugins/{name}/calls", get(plugins::calls))
+        // files
+        .route("/files", get(uploads::list).post(uploads::begin))
+        .route("/files/{id}", get(uploads::read).patch(uploads::go_on).delete(uploads::remove))
+        .route("/files/{id}/finish", post(uploads::finish))
+        .route("/files/{id}/restore", post(uploads::restore))
+        .route("/files/{id}/content", get(uploads::content))
+        .route("/files/{id}/text", get(uploads::text))
         // conversations
         .route("/conversations", get(conversations::list).post(conversations::create))
         .route("/conversations/import", post(transfer::import))

@@ -211,7 +211,12 @@ fn ask(bench: &Bench, number: usize) -> Asked {
         conversation: ConversationId(bench.ids.next()),
         new: Some(NewConversation::default()),
         assistant_version: None,
-        question: Some(NewMessage { id: question, parent: None, text: "Once upon a time, there was".into() }),
+        question: Some(NewMessage {
+            id: question,
+            parent: None,
+            text: "Once upon a time, there was".into(),
+            files: Vec::new(),
+        }),
         answer: NewAnswer { id: MessageId(bench.ids.next()), parent: question },
         at: bench.clock.now(),
     }

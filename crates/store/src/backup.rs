@@ -155,6 +155,7 @@ pub(crate) const TABLES: &[Table] = &[
             "provenance",
             "rating",
             "deleted_with",
+            "files",
         ],
     ),
     table(
@@ -244,6 +245,11 @@ pub(crate) const TABLES: &[Table] = &[
         "files",
         "id",
         &["id", "tenant", "person", "name", "purpose", "bytes#", "created_at#", "expires_at#", "complete#"],
+    ),
+    table(
+        "uploads",
+        "id",
+        &["id", "tenant", "person", "name", "media_type", "bytes#", "digest", "created_at#", "deleted_at#"],
     ),
     table("file_pieces", "file, seq", &["file", "seq#", "data"]),
     table(

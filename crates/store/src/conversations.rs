@@ -6,8 +6,8 @@ mod import;
 pub(crate) mod tree;
 
 use domain::{
-    AssistantId, Author, Caller, ConversationId, Failure, Finish, MessageId, Provenance, Rating, Sampling, Timestamp,
-    TurnId, Usage,
+    AssistantId, Author, Caller, ConversationId, Failure, FileRef, Finish, MessageId, Provenance, Rating, Sampling,
+    Timestamp, TurnId, Usage,
 };
 use serde::{Deserialize, Serialize};
 use sqlx::AnyConnection;
@@ -142,6 +142,9 @@ pub struct Message {
     /// What its person thinks of it; absent in questions and in files of before it was kept.
     #[serde(default)]
     pub rating: Option<Rating>,
+    /// What was attached to a question.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<FileRef>,
 }
 
 impl Message {

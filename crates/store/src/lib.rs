@@ -32,6 +32,7 @@ mod search;
 mod testing;
 mod training;
 mod turns;
+mod uploads;
 mod usage;
 mod writer;
 
@@ -73,6 +74,7 @@ pub use responses::{NewResponse, ResponseRow};
 pub use search::Hit;
 pub use training::{Job, JobState, Loss, NewJob};
 pub use turns::{AskedTurn, TurnRow};
+pub use uploads::{Checked, Piece, UploadRow, Uploads};
 pub use usage::{Day, KeyDay, UsageOfDay, UsageOfKey, UsageRow};
 pub use writer::{
     Asked, Delta, FinalAnswer, NewAnswer, NewMessage, Receipt, Record, Settled, Slot, Started, Touch, Writer,

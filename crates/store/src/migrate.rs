@@ -35,6 +35,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     same_for_both(9, include_str!("../migrations/0009_tuning.sql")),
     same_for_both(12, include_str!("../migrations/0012_assistants.sql")),
     same_for_both(13, include_str!("../migrations/0013_plugins.sql")),
+    same_for_both(14, include_str!("../migrations/0014_uploads.sql")),
     same_for_both(15, include_str!("../migrations/0015_evaluations.sql")),
     same_for_both(17, include_str!("../migrations/0017_plugin_calls_of_turn.sql")),
 ];

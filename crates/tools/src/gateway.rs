@@ -178,6 +178,11 @@ impl Gateway {
         Arc::clone(&self.inner.plugins.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Whether any plugin of the caller's may read files: without one, no file needs to be brought.
+    pub fn reads_files(&self, caller: &Caller) -> bool {
+        self.acting(caller).iter().any(|plugin| plugin.grants.contains(&Permission::ReadFiles))
+    }
+
     /// The caller's plugins that are switched on, by age.
     fn acting(&self, caller: &Caller) -> Vec<Arc<Plugin>> {
         let of = |one: &&Held| one.tenant == caller.tenant && one.plugin.enabled;

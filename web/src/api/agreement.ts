@@ -1,6 +1,7 @@
 //! The words of types.ts held against the portal's own description (schema.d.ts, made from openapi.json by `npm run types`): a field that one side
 //! adds, drops or renames stops the build here. No code is left of it. The unions (states, finishes) stay ours: the description calls them strings.
 import type { components } from "@/api/schema";
+import type * as files from "@/api/files";
 import type * as assistants from "@/api/assistants";
 import type * as evaluations from "@/api/evaluations";
 import type * as ours from "@/api/types";
@@ -80,6 +81,11 @@ export type Agreement = [
   Holds<Agree<ours.JobDetail, Theirs["JobDetail"]>>,
   Holds<Agree<ours.JobOrder, Theirs["JobBody"]>>,
   Holds<Agree<ours.DatasetVersion, Theirs["DatasetVersionView"]>>,
+  Holds<Agree<files.FileRef, Theirs["FileRefView"]>>,
+  Holds<Agree<files.Uploaded, Theirs["FileView"]>>,
+  Holds<Agree<files.FileList, Theirs["FileList"]>>,
+  Holds<Agree<files.FileText, Theirs["FileText"]>>,
+  Holds<Agree<files.LeftOut, Theirs["LeftOutView"]>>,
   Holds<Agree<assistants.Avatar, Theirs["AvatarView"]>>,
   Holds<Agree<assistants.Variable, Theirs["VariableView"]>>,
   Holds<Agree<assistants.Unit, Theirs["UnitView"]>>,

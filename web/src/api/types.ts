@@ -1,5 +1,7 @@
 //! The words of the wire contract, one name for each idea. No requests here; see client.ts.
 
+import type { FileRef, LeftOut } from "@/api/files";
+
 export type Role = "owner" | "admin" | "member";
 export type Language = "zh-CN" | "en";
 export type Theme = "system" | "light" | "dark";
@@ -87,7 +89,7 @@ export type ToolPart =
 /** What the log says of a call in one's own turn: masked and cut. `outcome`: `done`, or why it failed. */
 export type StepCall = { plugin: string; title: string | null; tool: string; at: number; ms: number; outcome: string; sent: string; received: string };
 /** How an answer came about: the deployment that answered (empty where none did), who was asked before it, the wait for a place, and the parameters that its dialect has no word for. */
-export type Provenance = { provider: string; model: string; tried: Tried[]; queued_ms: number; dropped: string[]; steps?: ToolStep[] | null };
+export type Provenance = { provider: string; model: string; tried: Tried[]; queued_ms: number; dropped: string[]; steps?: ToolStep[] | null; left_out?: LeftOut[] | null };
 export type Trimmed = { messages: number; tokens: number };
 
 export type Message = {
@@ -109,6 +111,8 @@ export type Message = {
   provenance: Provenance | null;
   /** What its person thinks of it. */
   rating: Rating | null;
+  /** What is attached to a question. */
+  files: FileRef[];
 };
 
 export type RatingChoice = { verdict: "good" | "bad"; reasons: string[]; note: string; correction: string | null; shared: boolean };
@@ -170,6 +174,8 @@ export type Ask = {
   conversation?: string;
   parent?: string | null;
   text?: string;
+  /** The ids of the person's own files. */
+  files?: string[];
   regenerate?: string;
   model?: string;
   system_prompt?: string;
@@ -189,6 +195,7 @@ export type TurnEvent =
   | { type: "warming"; state: ModelState }
   | ({ type: "fell_back" } & FellBack)
   | { type: "trimmed"; messages: number; tokens: number }
+  | ({ type: "left_out" } & LeftOut)
   | { type: "delta"; text: string }
   | { type: "thought"; text: string }
   | { type: "tool_called"; index: number; id: string | null; name: string | null; arguments: string }

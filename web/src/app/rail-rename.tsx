@@ -1,6 +1,6 @@
 //! A conversation's title as a field, in its place in the rail: Enter and leaving keep what was written, Esc does not.
 import type { Conversation } from "@/api/types";
-import { changeConversation } from "@/chat/conversations";
+import { changeConversation } from "@/chat/conversation-actions";
 import { useT } from "@/lib/i18n";
 
 export default function Rename({ conversation, done }: { conversation: Conversation; done: () => void }) {

@@ -1,66 +1,20 @@
 //! One conversation in the rail: opens it; renames in place; its menu pins, exports, archives and deletes.
-import { Link, useNavigate, useRouterState } from "@tanstack/react-router";
-import { Archive, Ellipsis, FileJson, FileText, Pencil, Pin, PinOff, Trash2 } from "lucide-react";
+import { Link } from "@tanstack/react-router";
 import { Suspense, lazy, useState } from "react";
 import type { Conversation } from "@/api/types";
 import { ui } from "@/app/ui";
-import { archiveConversation, changeConversation, deleteConversation, exportConversation } from "@/chat/conversations";
 import { cx } from "@/lib/cx";
 import { useT } from "@/lib/i18n";
-import { IconButton } from "@/ui/button";
-import { Menu, type MenuEntry } from "@/ui/menu";
 
 const Rename = lazy(() => import("@/app/rail-rename"));
+const RowMenu = lazy(() => import("@/app/row-menu"));
 /** Comes with the first conversation that has one. */
 const AssistantMark = lazy(async () => ({ default: (await import("@/pages/assistants/mark")).AssistantMark }));
-
-export function useConversationEntries(conversation: Conversation, onRename: () => void): MenuEntry[] {
-  const t = useT("chat");
-  const navigate = useNavigate();
-  const path = useRouterState({ select: (state) => state.location.pathname });
-  const { id } = conversation;
-  const leave = () => {
-    if (path === `/c/${id}`) void navigate({ to: "/" });
-  };
-  const back = () => {
-    if (path === `/c/${id}`) void navigate({ to: "/c/$conversation", params: { conversation: id } });
-  };
-  return [
-    { id: "rename", label: t("conversation.rename"), icon: <Pencil />, onSelect: onRename },
-    conversation.pinned
-      ? { id: "pin", label: t("conversation.unpin"), icon: <PinOff />, onSelect: () => void changeConversation(id, { pinned: false }) }
-      : { id: "pin", label: t("conversation.pin"), icon: <Pin />, onSelect: () => void changeConversation(id, { pinned: true }) },
-    {
-      id: "archive",
-      label: t("conversation.archive"),
-      icon: <Archive />,
-      onSelect: () => {
-        leave();
-        void archiveConversation(id, true);
-      },
-    },
-    "separator",
-    { id: "markdown", label: t("conversation.export_markdown"), icon: <FileText />, onSelect: () => exportConversation(id, "markdown") },
-    { id: "json", label: t("conversation.export_json"), icon: <FileJson />, onSelect: () => exportConversation(id, "json") },
-    "separator",
-    {
-      id: "delete",
-      label: t("conversation.delete"),
-      icon: <Trash2 />,
-      danger: true,
-      onSelect: () => {
-        leave();
-        void deleteConversation(id, back);
-      },
-    },
-  ];
-}
 
 export function ConversationRow({ conversation, open }: { conversation: Conversation; open: boolean }) {
   const t = useT("chat");
   const [renaming, setRenaming] = useState(false);
   const [menu, setMenu] = useState(false);
-  const entries = useConversationEntries(conversation, () => setRenaming(true));
   const title = conversation.title || t("conversation.untitled");
   if (renaming) {
     return (
@@ -88,15 +42,9 @@ export function ConversationRow({ conversation, open }: { conversation: Conversa
         <span className="min-w-0 flex-1 truncate">{title}</span>
       </Link>
       <span className={cx("absolute top-1/2 right-1 coarse:right-0 -translate-y-1/2 focus-within:opacity-100 group-hover:opacity-100 coarse:opacity-100", menu || open ? "opacity-100" : "opacity-0")}>
-        <Menu
-          entries={entries}
-          onOpenChange={setMenu}
-          trigger={
-            <IconButton label={t("conversation.menu", { title })} size="small">
-              <Ellipsis />
-            </IconButton>
-          }
-        />
+        <Suspense>
+          <RowMenu conversation={conversation} title={title} onRename={() => setRenaming(true)} onOpenChange={setMenu} />
+        </Suspense>
       </span>
     </li>
   );

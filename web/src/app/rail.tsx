@@ -6,7 +6,7 @@ import type { Conversation } from "@/api/types";
 import { signOut, useMe, useSession } from "@/app/session";
 import { ui } from "@/app/ui";
 import { ConversationRow } from "@/app/rail-row";
-import { importConversation, useConversations } from "@/chat/conversations";
+import { useConversations } from "@/chat/conversations";
 import { cx } from "@/lib/cx";
 import { type Translate, useLanguage, useT } from "@/lib/i18n";
 import { shown } from "@/lib/keyboard";
@@ -170,7 +170,7 @@ function PersonMenu() {
         onChange={async (event) => {
           const chosen = event.target.files?.[0];
           event.target.value = "";
-          const made = chosen ? await importConversation(chosen) : null;
+          const made = chosen ? await (await import("@/chat/conversation-actions")).importConversation(chosen) : null;
           ui.closeDrawer();
           if (made) await navigate({ to: "/c/$conversation", params: { conversation: made.id } });
         }}

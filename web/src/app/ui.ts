@@ -1,8 +1,9 @@
 //! What is open on the page. State of the interface only; nothing here is worth a reload's survival except the rail.
 import { create } from "zustand";
+import type { FileRef } from "@/api/files";
 import { keep, kept } from "@/lib/storage";
 
-export type Panel = { kind: "parameters" } | { kind: "details"; message: string };
+export type Panel = { kind: "parameters" } | { kind: "details"; message: string } | { kind: "file"; file: FileRef };
 
 type Ui = {
   /** The rail on a wide window. */
@@ -30,5 +31,6 @@ export const ui = {
 };
 
 function same(a: Panel | null, b: Panel): boolean {
-  return a?.kind === b.kind && (a.kind !== "details" || b.kind !== "details" || a.message === b.message);
+  const which = (panel: Panel | null) => (panel?.kind === "details" ? panel.message : panel?.kind === "file" ? panel.file.id : "");
+  return a?.kind === b.kind && which(a) === which(b);
 }

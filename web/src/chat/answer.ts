@@ -1,4 +1,5 @@
 //! One answer while it is being written: events in, an immutable picture per frame out. Knows nothing of the tree it belongs to.
+import type { LeftOut } from "@/api/files";
 import type { FellBack, Message, ModelState, Trimmed, TurnEvent, Usage } from "@/api/types";
 import { type Step, stepsAfter, toKeep } from "@/chat/steps";
 import { type Numbered, followTurn } from "@/chat/sse";
@@ -20,6 +21,8 @@ export type Running = {
   etaMs: number | null;
   model: ModelState | null;
   trimmed: Trimmed | null;
+  /** The ends of files that did not fit. */
+  leftOut: LeftOut[];
   /** Another model answers than the one that was asked. */
   fellBack: FellBack | null;
   /** The disk is full: the answer goes on and is saved once there is room. */
@@ -65,6 +68,7 @@ export class Answer {
       etaMs: null,
       model: null,
       trimmed: message.trimmed,
+      leftOut: [],
       fellBack: null,
       unsaved: false,
     };
@@ -121,6 +125,10 @@ export class Answer {
         return;
       case "trimmed":
         this.running = { ...this.running, trimmed: { messages: event.messages, tokens: event.tokens } };
+        return;
+      case "left_out":
+        // The same file again, shortened anew, takes the place of what was told of it.
+        this.running = { ...this.running, leftOut: [...this.running.leftOut.filter(({ name }) => name !== event.name), event] };
         return;
       case "delta":
         this.text += event.text;

@@ -39,6 +39,13 @@ pub(super) fn backup(args: &BackupArgs) -> anyhow::Result<ExitCode> {
     visit(&args.place, Absent::Refuse, async |house| {
         let done = house.store.backup(file).await?;
         print::line(format_args!("{}: {} rows, {} bytes", file.display(), done.rows, done.bytes));
+        let uploads = crate::files::folder(&house.config);
+        if uploads.is_dir() {
+            print::note(format_args!(
+                "keep {} as well: what people uploaded lies there, and is not in the backup",
+                uploads.display()
+            ));
+        }
         if file_key(&house.config.data) {
             let key = house.config.data.join("secret.key");
             print::note(format_args!(

@@ -17,7 +17,8 @@ use super::reader::{Reader, small};
 use super::source::{Found, Section, Source, Wrong};
 use super::suggest::nearest;
 use super::{
-    Config, Database, Egress, Library, Limits, Log, LogFormat, Metrics, Overrides, Plugins, Provider, ProviderModel,
+    Config, Database, Egress, Files, Library, Limits, Log, LogFormat, Metrics, Overrides, Plugins, Provider,
+    ProviderModel,
     Queue, Secret, Timeouts, Tls,
 };
 
@@ -49,6 +50,7 @@ pub(super) fn config<'a>(
         tls: reader.tls(&root.section("tls")),
         metrics: reader.metrics(&root.section("metrics"), listen),
         limits: limits(&root.section("limits")),
+        files: reader.files(&root.section("files")),
         log: reader.log(&root.section("log")),
         egress: reader.egress(&root.section("egress"), over.offline),
         discover: root.flag("discover").unwrap_or(true),
@@ -150,6 +152,23 @@ impl<'a> Reader<'_, 'a> {
         let offline = section.flag("offline").unwrap_or(false) || offline;
         let allow = self.each(section.texts("allow"), |host| reachable(&host));
         Egress { allow, offline, ca_file: section.text("ca_file").and_then(|file| self.existing(&file)) }
+    }
+
+    fn files(&self, section: &Section<'_, 'a>) -> Files {
+        // No larger than what is read at all.
+        let largest = section.number("largest_bytes", 1024..=documents::limits::FILE).unwrap_or(100 << 20);
+        let per_person = section.number("per_person_bytes", 1024..=1 << 50).unwrap_or(2 << 30);
+        let scanner = |text: String| {
+            text.parse().map_err(|why: String| {
+                Wrong::new(why).hint("write \"127.0.0.1:3310\" or \"unix:/run/clamav/clamd.ctl\"")
+            })
+        };
+        Files {
+            folder: section.text("folder").map(|folder| self.path(&folder)),
+            largest_bytes: largest,
+            per_person_bytes: per_person,
+            clamd: section.text("clamd").and_then(|clamd| clamd.parse(self.source, scanner)),
+        }
     }
 
     fn library(&self, section: &Section<'_, 'a>) -> Library {

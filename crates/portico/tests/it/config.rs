@@ -44,6 +44,7 @@ fn every_mistake_is_named_with_its_line() {
         ("number_for_text", "listen = 8420\n"),
         ("text_for_number", "[limits]\nbody_bytes = \"32 MB\"\n"),
         ("number_out_of_range", "[retries]\nbefore_first_token = 99\n"),
+        ("scanner", "[files]\nclamd = \"clamd\"\n"),
         ("negative_number", "[limits]\ndaily_tokens_per_person = -1\n"),
         ("port_without_address", "listen = \":8420\"\n"),
         ("address_without_port", "listen = \"0.0.0.0\"\n"),
@@ -163,6 +164,11 @@ listen = "127.0.0.1:8421"
 [limits]
 daily_tokens_per_person = 200_000
 body_bytes = 1048576
+[files]
+folder = "shelf"
+largest_bytes = 4096
+per_person_bytes = 8192
+clamd = "unix:/run/clamav/clamd.ctl"
 [log]
 format = "json"
 level = "debug"

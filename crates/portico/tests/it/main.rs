@@ -22,6 +22,7 @@ mod documents;
 mod doors;
 mod engines;
 mod evaluations;
+mod files;
 mod kept;
 mod library;
 mod plugins;

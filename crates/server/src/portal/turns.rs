@@ -5,7 +5,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use chat::{Ask, Follow, Happened, Question, Step};
-use domain::{AssistantId, Caller, ConversationId, MessageId, Sampling, TurnEvent, TurnId};
+use domain::{AssistantId, Caller, ConversationId, MessageId, Sampling, TurnEvent, TurnId, UploadId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
@@ -25,8 +25,12 @@ pub(crate) struct AskBody {
     /// The message this question follows; absent: the first one, or another beginning.
     #[schema(value_type = Option<String>)]
     parent: Option<MessageId>,
-    /// What is asked.
+    /// What is asked; may be empty where there are files.
     text: Option<String>,
+    /// The caller's own files that are attached, by their ids.
+    #[serde(default)]
+    #[schema(value_type = Vec<String>)]
+    files: Vec<UploadId>,
     /// Instead of `parent` and `text`: a question to be answered once more.
     #[schema(value_type = Option<String>)]
     regenerate: Option<MessageId>,
@@ -71,8 +75,8 @@ pub(crate) async fn ask(
         return Err(Problem::invalid("ask_id", "ask_id must be 16 to 64 letters, digits, - and _"));
     }
     let question = match (body.text, body.regenerate) {
-        (Some(text), None) => Question::New { parent: body.parent, text },
-        (None, Some(question)) if body.parent.is_none() => Question::Again { question },
+        (Some(text), None) => Question::New { parent: body.parent, text, files: body.files },
+        (None, Some(question)) if body.parent.is_none() && body.files.is_empty() => Question::Again { question },
         _ => return Err(Problem::invalid("text", "send either text (and the parent it follows) or regenerate")),
     };
     let me = server.identity.me(&caller).await?;

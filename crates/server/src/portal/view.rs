@@ -1,6 +1,6 @@
 //! What the portal shows: rows of the store in the words of the wire. No decisions here.
 
-use domain::{Author, Caller, ConversationId, Failure, Finish, ModelState, Provenance, TurnId, Usage};
+use domain::{Author, Caller, ConversationId, Failure, FileRef, Finish, ModelState, Provenance, TurnId, Usage};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -108,6 +108,31 @@ pub(crate) struct Message {
     pub(crate) provenance: Option<Provenance>,
     /// What its person thinks of it.
     pub(crate) rating: Option<RatingView>,
+    /// What is attached to a question.
+    #[schema(value_type = Vec<FileRefView>)]
+    pub(crate) files: Vec<FileRef>,
+}
+
+/// [`domain::FileRef`] in the description of the API.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct FileRefView {
+    id: String,
+    name: String,
+    media_type: String,
+    bytes: u64,
+}
+
+/// [`domain::LeftOut`] in the description of the API.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct LeftOutView {
+    /// The file's name.
+    name: String,
+    /// About how many tokens.
+    tokens: u32,
+    /// The page from which on it was left out.
+    page: Option<u32>,
 }
 
 /// [`domain::Provenance`] in the description of the API.
@@ -126,6 +151,8 @@ pub(crate) struct ProvenanceView {
     dropped: Vec<String>,
     /// What tools did for it, in order; absent where none did anything.
     steps: Option<Vec<StepView>>,
+    /// What of the attached files did not fit the context; absent where all did.
+    left_out: Option<Vec<LeftOutView>>,
 }
 
 /// [`domain::ToolStep`] in the description of the API.
@@ -207,6 +234,7 @@ impl From<store::Message> for Message {
             trimmed: row.trimmed.map(|store::Trimmed { messages, tokens }| Trimmed { messages, tokens }),
             provenance: row.provenance,
             rating: row.rating.map(RatingView::from),
+            files: row.files,
         }
     }
 }

@@ -151,8 +151,8 @@ async fn insert_message(connection: &mut AnyConnection, caller: &Caller, message
     sqlx::query(
         "INSERT INTO messages (id, tenant, person, conversation, parent, author, text, thought, at, model, turn, finish, \
          failure_code, failure_message, usage, ttft_ms, tpot_us, trimmed_messages, trimmed_tokens, provenance, \
-         rating) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)",
+         rating, files) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)",
     )
     .bind(message.id.to_string())
     .bind(tenant)
@@ -176,6 +176,8 @@ async fn insert_message(connection: &mut AnyConnection, caller: &Caller, message
     .bind(message.provenance.as_ref().map(json).transpose()?)
     // What another person shared elsewhere this one has not shared here.
     .bind(message.rating.clone().map(|rating| json(&Rating { shared: false, ..rating })).transpose()?)
+    // Those of somebody else open nothing here: they are looked for among the caller's own.
+    .bind((!message.files.is_empty()).then(|| json(&message.files)).transpose()?.map(clean))
     .execute(connection)
     .await?;
     Ok(())

@@ -212,5 +212,6 @@ pub(super) fn message(row: &AnyRow) -> Result<Message, Error> {
         trimmed,
         provenance: row.maybe_json("provenance")?,
         rating: row.maybe_json("rating")?,
+        files: row.maybe_json("files")?.unwrap_or_default(),
     })
 }

@@ -1,8 +1,8 @@
 //! What can be handed to the writer. Text in here is stored as it is (but for U+0000, which PostgreSQL cannot hold).
 
 use domain::{
-    Act, Caller, ConversationId, Failure, Finish, KeyId, MessageId, PersonId, Provenance, SessionId, Timestamp, TurnId,
-    Usage,
+    Act, Caller, ConversationId, Failure, FileRef, Finish, KeyId, MessageId, PersonId, Provenance, SessionId,
+    Timestamp, TurnId, Usage,
 };
 
 use crate::{NewConversation, NewResponse};
@@ -62,6 +62,8 @@ pub struct NewMessage {
     /// The message it follows, in the same conversation; `None` at the root.
     pub parent: Option<MessageId>,
     pub text: String,
+    /// What is attached to it: the caller's own.
+    pub files: Vec<FileRef>,
 }
 
 /// The place of an answer that is going to be written.

@@ -28,8 +28,8 @@ static CONVERSATIONS: Statement = Statement::new(
     "",
 );
 static MESSAGES: Statement = Statement::new(
-    "INSERT INTO messages (id, tenant, person, conversation, parent, author, text, thought, at, model, turn) VALUES ",
-    11,
+    "INSERT INTO messages (id, tenant, person, conversation, parent, author, text, thought, at, model, turn, files) VALUES ",
+    12,
     "",
 );
 static TURNS: Statement = Statement::new(
@@ -204,10 +204,14 @@ async fn go_on(connection: &mut AnyConnection, asked: &Asked, updated_at: Timest
 }
 
 async fn messages(connection: &mut AnyConnection, asked: &[&Asked]) -> Result<(), Error> {
-    let asking: Vec<_> =
-        asked.iter().filter_map(|asked| asked.question.as_ref().map(|question| (*asked, question))).collect();
+    let mut asking = Vec::new();
+    for asked in asked {
+        let Some(question) = &asked.question else { continue };
+        let files = (!question.files.is_empty()).then(|| json(&question.files)).transpose()?;
+        asking.push((*asked, question, files));
+    }
     MESSAGES
-        .run(connection, &asking, |values, (asked, question)| {
+        .run(connection, &asking, |values, (asked, question, files)| {
             values
                 .text(question.id.to_string())
                 .text(asked.caller.tenant.to_string())
@@ -219,7 +223,8 @@ async fn messages(connection: &mut AnyConnection, asked: &[&Asked]) -> Result<()
                 .text("")
                 .at(asked.at)
                 .maybe_text(None::<String>)
-                .maybe_text(None::<String>);
+                .maybe_text(None::<String>)
+                .maybe_text(files.as_deref());
         })
         .await?;
     MESSAGES
@@ -235,7 +240,8 @@ async fn messages(connection: &mut AnyConnection, asked: &[&Asked]) -> Result<()
                 .text("")
                 .at(asked.at)
                 .maybe_text(Some(asked.model.as_str()))
-                .maybe_text(Some(asked.turn.to_string()));
+                .maybe_text(Some(asked.turn.to_string()))
+                .maybe_text(None::<String>);
         })
         .await?;
     Ok(())

@@ -142,7 +142,7 @@ impl House {
             conversation: ConversationId(self.ids.next()),
             new: Some(NewConversation::default()),
             assistant_version: None,
-            question: Some(NewMessage { id: question, parent: None, text: text.into() }),
+            question: Some(NewMessage { id: question, parent: None, text: text.into(), files: Vec::new() }),
             answer: NewAnswer { id: self.message(), parent: question },
             at: self.now(),
         }

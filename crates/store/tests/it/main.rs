@@ -20,4 +20,5 @@ mod schema;
 mod search;
 mod tree;
 mod turns;
+mod uploads;
 mod writer;

@@ -18,8 +18,12 @@ fn edits_and_new_answers_are_branches_and_a_path_is_what_the_model_is_shown() {
         house.turn(&second, "2").await;
 
         let mut edited = house.ask_on(&first, "two, edited");
-        edited.question =
-            Some(NewMessage { id: house.message(), parent: Some(first.answer.id), text: "two, edited".into() });
+        edited.question = Some(NewMessage {
+            id: house.message(),
+            parent: Some(first.answer.id),
+            text: "two, edited".into(),
+            files: Vec::new(),
+        });
         edited.answer.parent = edited.question.as_ref().unwrap().id;
         house.turn(&edited, "2b").await;
         let mut anew = house.ask_on(&first, "");

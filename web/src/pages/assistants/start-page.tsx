@@ -49,12 +49,12 @@ function Start({ assistant }: { assistant: Assistant }) {
   const composer = useRef<ComposerHandle>(null);
   const none = data !== undefined && forChat(data.models).length === 0;
 
-  const send = async (text: string, askId: string) => {
+  const send = async (text: string, askId: string, files: string[]) => {
     const { askNew } = await import("@/chat/thread");
     // Its own model and sampling hold, unless something was set for this conversation.
     const own = useNewParameters.getState().changed === null ? {} : askParameters();
     const chosen = model && !assistant.model ? { model: model.id } : {};
-    const id = await askNew({ text, ask_id: askId, assistant: assistant.id, ...utcOffset(assistant.id), ...chosen, ...own });
+    const id = await askNew({ text, files, ask_id: askId, assistant: assistant.id, ...utcOffset(assistant.id), ...chosen, ...own });
     useNewParameters.setState({ changed: null });
     await navigate({ to: "/c/$conversation", params: { conversation: id } });
   };

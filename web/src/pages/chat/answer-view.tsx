@@ -50,6 +50,12 @@ export function AnswerView({ thread, message, last, model }: MessageProps & { me
           {t("message.trimmed", { count: trimmed.messages, tokens: trimmed.tokens })}
         </p>
       ) : null}
+      {(running?.leftOut ?? message.provenance?.left_out ?? []).map((left) => (
+        <p key={left.name} className="mb-2 flex gap-2 text-meta text-muted-foreground">
+          <Scissors className="mt-0.5 size-3.5 shrink-0" aria-hidden="true" />
+          {t(left.page == null ? "message.left_out" : "message.left_out_from", { name: left.name, tokens: left.tokens, page: left.page ?? 0 })}
+        </p>
+      ))}
       {thought === "" ? null : <Thought text={thought} open={running !== null && text === ""} />}
       {text === "" ? null : (
         <Suspense fallback={<div className="text-body whitespace-pre-wrap coarse:text-[16px]">{text}</div>}>

@@ -2,7 +2,8 @@
 import { Link } from "@tanstack/react-router";
 import { Archive, ArchiveRestore, Trash2 } from "lucide-react";
 import { RailButton } from "@/app/shell";
-import { archiveConversation, deleteConversation, useConversations } from "@/chat/conversations";
+import { archiveConversation, deleteConversation } from "@/chat/conversation-actions";
+import { useConversations } from "@/chat/conversations";
 import { useLanguage, useT } from "@/lib/i18n";
 import { sentence } from "@/lib/problem";
 import { formatAgo } from "@/lib/time";

@@ -1,18 +1,21 @@
 //! Where a question is written. Grows with it, keeps it as a draft, gives it back when it is refused; never sends while an input method composes.
-import { ArrowUp, SlidersHorizontal, Square } from "lucide-react";
+import { ArrowUp, Paperclip, SlidersHorizontal, Square } from "lucide-react";
 import { type ClipboardEvent, type KeyboardEvent, type ReactNode, type Ref, Suspense, lazy, useEffect, useId, useImperativeHandle, useLayoutEffect, useRef, useState } from "react";
 import { ui } from "@/app/ui";
 import { composing } from "@/chat/compose";
+import { cx } from "@/lib/cx";
 import { newId } from "@/lib/id";
 import { useT } from "@/lib/i18n";
 import { shown } from "@/lib/keyboard";
 import { sentence } from "@/lib/problem";
 import { keep, kept } from "@/lib/storage";
+import type { Attached } from "@/pages/chat/attachments";
 import type { PromptMenuHandle } from "@/pages/chat/prompt-menu";
 import { IconButton } from "@/ui/button";
 import { Spinner } from "@/ui/spinner";
 
 const PromptMenu = lazy(() => import("@/pages/chat/prompt-menu"));
+const Attachments = lazy(() => import("@/pages/chat/attachments"));
 
 export type ComposerHandle = { focus: () => void; fill: (text: string) => void };
 
@@ -24,7 +27,7 @@ type Props = {
   blocked?: boolean;
   running: boolean;
   stopping?: boolean;
-  onSend: (text: string, askId: string) => Promise<void>;
+  onSend: (text: string, askId: string, files: string[]) => Promise<void>;
   onStop?: () => void;
   /** Stands inside the box at the left of the buttons: the model picker on the start page. */
   tools?: ReactNode;
@@ -50,6 +53,15 @@ export function Composer({ draft, placeholder, blocked = false, running, stoppin
   const menuId = useId();
   // The same question sent again after a lost connection carries the same id, so the portal never answers it twice.
   const ask = useRef<{ text: string; id: string } | null>(null);
+  // Every pick, paste and drop of files, and what became of them.
+  const [given, setGiven] = useState<File[][]>([]);
+  const [attached, setAttached] = useState<Attached>(NONE);
+  const [over, setOver] = useState(false);
+  const picker = useRef<HTMLInputElement>(null);
+  const attach = (files: FileList | null) => {
+    if (files?.length) setGiven((before) => [...before, [...files]]);
+  };
+  useEffect(() => whenDropped(setOver, attach), []);
 
   useImperativeHandle(ref, () => ({
     focus: () => box.current?.focus(),
@@ -73,19 +85,22 @@ export function Composer({ draft, placeholder, blocked = false, running, stoppin
     return () => clearTimeout(timer);
   }, [draft, text]);
 
-  const canSend = text.trim() !== "" && !sending && !running && !blocked;
+  const canSend = (text.trim() !== "" || attached.ids.length > 0) && !attached.busy && !sending && !running && !blocked;
 
   const send = async () => {
     if (!canSend) return;
-    if (ask.current?.text !== text) ask.current = { text, id: newId() };
+    const asked = [text, ...attached.ids].join();
+    if (ask.current?.text !== asked) ask.current = { text: asked, id: newId() };
     setSending(true);
     setProblem(null);
     try {
-      await onSend(text.trim(), ask.current.id);
+      await onSend(text.trim(), ask.current.id, attached.ids);
       ask.current = null;
       keep(draftName(draft), null);
       setText("");
       setDismissed(false);
+      setGiven([]);
+      setAttached(NONE);
     } catch (error) {
       setProblem(sentence(error));
     } finally {
@@ -139,7 +154,7 @@ export function Composer({ draft, placeholder, blocked = false, running, stoppin
           event.preventDefault();
           void send();
         }}
-        className="rounded-composer border bg-background shadow-composer transition-colors duration-120 focus-within:border-border-strong/60 dark:bg-popover"
+        className={cx("rounded-composer border bg-background shadow-composer transition-colors duration-120 focus-within:border-border-strong/60 dark:bg-popover", over && "border-accent bg-hover")}
         onPointerDown={(event) => {
           // The whole box is the field: a press on its empty parts puts the caret into it.
           if (event.target === event.currentTarget) {
@@ -148,6 +163,11 @@ export function Composer({ draft, placeholder, blocked = false, running, stoppin
           }
         }}
       >
+        {given.length > 0 ? (
+          <Suspense>
+            <Attachments given={given} onChange={setAttached} />
+          </Suspense>
+        ) : null}
         <textarea
           ref={box}
           rows={1}
@@ -159,11 +179,30 @@ export function Composer({ draft, placeholder, blocked = false, running, stoppin
           aria-activedescendant={wanted === null ? undefined : (option ?? undefined)}
           onChange={(event) => write(event.target.value)}
           onKeyDown={onKeyDown}
-          onPaste={trimPasted}
+          onPaste={(event) => {
+            const { files } = event.clipboardData;
+            if (files.length > 0) event.preventDefault();
+            attach(files);
+            if (files.length === 0) trimPasted(event);
+          }}
           enterKeyHint="send"
           className="scroll-thin block max-h-[min(40dvh,320px)] w-full resize-none bg-transparent px-5 pt-4 pb-1 text-[15px] leading-[1.6] outline-none coarse:text-[16px]"
         />
         <div className="flex items-center gap-1 px-2.5 pb-2.5">
+          <input
+            ref={picker}
+            type="file"
+            multiple
+            hidden
+            aria-label={t("composer.attach")}
+            onChange={(event) => {
+              attach(event.target.files);
+              event.target.value = "";
+            }}
+          />
+          <IconButton label={t("composer.attach")} onClick={() => picker.current?.click()}>
+            <Paperclip />
+          </IconButton>
           <IconButton label={t("composer.parameters")} shortcut={shown("mod+.")} onClick={() => ui.togglePanel({ kind: "parameters" })}>
             <SlidersHorizontal />
           </IconButton>
@@ -182,6 +221,28 @@ export function Composer({ draft, placeholder, blocked = false, running, stoppin
       </form>
     </div>
   );
+}
+
+const NONE: Attached = { ids: [], busy: false };
+
+/** Files dropped anywhere on the page; without this the browser would leave the page for one. */
+function whenDropped(setOver: (over: boolean) => void, attach: (files: FileList) => void) {
+  const stop = new AbortController();
+  const on = (name: "dragover" | "dragleave" | "drop", over: (event: DragEvent) => boolean) =>
+    window.addEventListener(
+      name,
+      (event) => {
+        if (!event.dataTransfer?.types.includes("Files")) return;
+        event.preventDefault();
+        setOver(over(event));
+        if (name === "drop") attach(event.dataTransfer.files);
+      },
+      { signal: stop.signal },
+    );
+  on("dragover", () => true);
+  on("dragleave", (event) => event.relatedTarget !== null);
+  on("drop", () => false);
+  return () => stop.abort();
 }
 
 function RoundButton({ label, tip, submit = false, disabled, onClick, children }: { label: string; tip: string; submit?: boolean; disabled?: boolean; onClick?: (() => void) | undefined; children: ReactNode }) {

@@ -3,7 +3,7 @@ import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { Ellipsis } from "lucide-react";
 import { useEffect, useMemo, useRef, useState } from "react";
 import type { Conversation } from "@/api/types";
-import { useConversationEntries } from "@/app/rail-row";
+import { useConversationEntries } from "@/app/row-menu";
 import { RailButton } from "@/app/shell";
 import { ui } from "@/app/ui";
 import { useAssistant, utcOffset } from "@/chat/assistants";
@@ -66,7 +66,7 @@ function Open({ id }: { id: string }) {
 
   // The assistant's model is its own affair: it may be another one by now.
   const asked = model && (own !== null || !assistant?.model) ? { model: model.id } : {};
-  const send = (text: string, askId: string) => thread.ask({ text, parent: state.path.at(-1) ?? null, ask_id: askId, ...asked, ...utcOffset(state.conversation?.assistant) });
+  const send = (text: string, askId: string, files: string[]) => thread.ask({ text, files, parent: state.path.at(-1) ?? null, ask_id: askId, ...asked, ...utcOffset(state.conversation?.assistant) });
 
   return (
     <div className="flex h-full">
@@ -93,7 +93,7 @@ function Open({ id }: { id: string }) {
   );
 }
 
-type StoppableProps = { ref: React.Ref<ComposerHandle>; thread: Thread; turn: string | null; lastId: string | null; draft: string; onSend: (text: string, askId: string) => Promise<void> };
+type StoppableProps = { ref: React.Ref<ComposerHandle>; thread: Thread; turn: string | null; lastId: string | null; draft: string; onSend: (text: string, askId: string, files: string[]) => Promise<void> };
 
 function StoppableComposer({ ref, thread, turn, lastId, draft, onSend }: StoppableProps) {
   const t = useT("chat");

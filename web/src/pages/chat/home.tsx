@@ -27,9 +27,9 @@ export function HomePage() {
   const starter = model?.id === "local/starter";
   const none = data !== undefined && forChat(data.models).length === 0;
 
-  const send = async (text: string, askId: string) => {
+  const send = async (text: string, askId: string, files: string[]) => {
     const { askNew } = await import("@/chat/thread");
-    const id = await askNew({ text, ask_id: askId, ...(model ? { model: model.id } : {}), ...askParameters() });
+    const id = await askNew({ text, files, ask_id: askId, ...(model ? { model: model.id } : {}), ...askParameters() });
     useNewParameters.setState({ changed: null });
     await navigate({ to: "/c/$conversation", params: { conversation: id } });
   };

@@ -1,6 +1,6 @@
 //! What the person asked, as a bubble; editing it asks anew beside it.
 import { Pencil, Trash2 } from "lucide-react";
-import { type KeyboardEvent, useLayoutEffect, useRef, useState } from "react";
+import { type KeyboardEvent, Suspense, lazy, useLayoutEffect, useRef, useState } from "react";
 import type { Message } from "@/api/types";
 import { composing } from "@/chat/compose";
 import { edit, useEditing } from "@/chat/editing";
@@ -14,13 +14,20 @@ import { Button, IconButton } from "@/ui/button";
 import { CopyButton } from "@/ui/copy-button";
 import { toast } from "@/ui/toast";
 
+const QuestionFiles = lazy(() => import("@/pages/chat/question-files"));
+
 export function QuestionView({ thread, message, model, wanted }: MessageProps & { message: Message }) {
   const t = useT("chat");
   const editing = useEditing((state) => state.message === message.id);
   if (editing) return <EditQuestion thread={thread} message={message} model={model?.id ?? null} done={() => edit(null)} />;
   return (
     <div className="flex flex-col items-end">
-      <div className={cx("max-w-[min(85%,600px)] rounded-[18px] rounded-br-[6px] bg-bubble px-4 py-2.5 text-body break-words whitespace-pre-wrap coarse:text-[16px]", wanted && "animate-found")}>{message.text}</div>
+      {message.files.length > 0 ? (
+        <Suspense>
+          <QuestionFiles files={message.files} label={t("message.files")} />
+        </Suspense>
+      ) : null}
+      <div className={cx(message.text === "" && "hidden", "max-w-[min(85%,600px)] rounded-[18px] rounded-br-[6px] bg-bubble px-4 py-2.5 text-body break-words whitespace-pre-wrap coarse:text-[16px]", wanted && "animate-found")}>{message.text}</div>
       <div className="mt-1 flex items-center gap-1">
         <div className={actionsClass(false)}>
           <CopyButton text={message.text} label={t("message.copy")} />
@@ -72,7 +79,7 @@ function EditQuestion({ thread, message, model, done }: { thread: Thread; messag
     setBusy(true);
     setProblem(null);
     try {
-      await thread.ask({ parent: message.parent, text: text.trim(), ask_id: id.current, ...(model ? { model } : {}) });
+      await thread.ask({ parent: message.parent, text: text.trim(), files: message.files.map(({ id }) => id), ask_id: id.current, ...(model ? { model } : {}) });
       done();
     } catch (error) {
       setProblem(sentence(error));

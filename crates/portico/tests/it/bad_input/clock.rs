@@ -26,6 +26,7 @@ struct Inside {
     chat: Chat,
     caller: Caller,
     session: String,
+    _folder: Arc<tempfile::TempDir>,
 }
 
 async fn inside(scripted: &Scripted) -> Inside {
@@ -60,8 +61,11 @@ async fn inside(scripted: &Scripted) -> Inside {
         max_concurrent: None,
         warm_up: false,
     }]);
-    let chat = Chat::start(store.clone(), models, ledger.clone(), tools, clock, ids);
-    Inside { clock: manual, store, identity, ledger, chat, caller, session }
+    let folder = Arc::new(tempfile::tempdir().expect("a folder"));
+    let uploads = store::Uploads::open(store.clone(), folder.path().to_owned()).expect("a shelf");
+    let files = chat::Files { uploads, reader: Box::new(Nothing) };
+    let chat = Chat::start(store.clone(), models, ledger.clone(), tools, files, clock, ids);
+    Inside { clock: manual, store, identity, ledger, chat, caller, session, _folder: folder }
 }
 
 /// No plugin is installed here, so nothing is sealed.
@@ -77,12 +81,19 @@ impl Vault for Nothing {
     }
 }
 
+/// No file is attached here, so nothing is read.
+impl chat::Reader for Nothing {
+    fn read(&self, _: std::fs::File) -> domain::BoxFuture<'_, Result<Vec<domain::Passage>, domain::Unread>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+}
+
 impl Inside {
     async fn ask(&self, text: &str, below: Option<Taken>) -> Taken {
         let ask = Ask {
             ask_id: ask_id(),
             conversation: below.map(|before| before.conversation),
-            question: Question::New { parent: below.map(|before| before.answer), text: text.into() },
+            question: Question::New { parent: below.map(|before| before.answer), text: text.into(), files: Vec::new() },
             model: None,
             system_prompt: None,
             sampling: Sampling::default(),
