@@ -134,19 +134,23 @@ fn known_origin(server: &Server, headers: &HeaderMap) -> Result<(), Refusal> {
 
 fn well_made(headers: &HeaderMap) -> Result<(), Refusal> {
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-    let is_json = |kind: &str| kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"));
+    let is_json =
+        |kind: &str| kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"));
     if !text(header::CONTENT_TYPE).is_some_and(is_json) {
         let message = "send JSON, and say so: Content-Type: application/json";
         return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, INVALID_REQUEST, message));
     }
-    let takes = |accept: &str| accept.contains("application/json") || accept.contains("*/*") || accept.contains("application/*");
+    let takes = |accept: &str| {
+        accept.contains("application/json") || accept.contains("*/*") || accept.contains("application/*")
+    };
     if !text(header::ACCEPT).is_none_or(takes) {
         let message = "answers are JSON: Accept: application/json, text/event-stream";
         return Err(Refusal::new(StatusCode::NOT_ACCEPTABLE, INVALID_REQUEST, message));
     }
     match headers.get("mcp-protocol-version").map(|version| version.to_str().unwrap_or_default()) {
         Some(version) if !VERSIONS.contains(&version) => {
-            let message = format!("version {version:?} of the protocol is not spoken here; there are {}", VERSIONS.join(", "));
+            let message =
+                format!("version {version:?} of the protocol is not spoken here; there are {}", VERSIONS.join(", "));
             Err(Refusal::new(StatusCode::BAD_REQUEST, INVALID_REQUEST, message))
         }
         _ => Ok(()),

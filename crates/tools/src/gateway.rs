@@ -158,7 +158,8 @@ impl Gateway {
             match self.live(&row) {
                 Ok((plugin, choices)) => {
                     let mut plugin = Box::pin(plugin.prepared()).await;
-                    let same = before.iter().find(|one| one.tenant == tenant && one.is_but_for_its_list(&row, &choices));
+                    let same =
+                        before.iter().find(|one| one.tenant == tenant && one.is_but_for_its_list(&row, &choices));
                     if let Some(one) = same {
                         plugin.adopt(&one.plugin);
                     }

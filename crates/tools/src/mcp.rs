@@ -142,12 +142,7 @@ impl Server {
     }
 
     /// Calls a tool, or reads a resource.
-    pub(crate) async fn call(
-        &self,
-        plugin: &Plugin,
-        remote: &Remote,
-        arguments: &Value,
-    ) -> Result<String, ToolError> {
+    pub(crate) async fn call(&self, plugin: &Plugin, remote: &Remote, arguments: &Value) -> Result<String, ToolError> {
         match remote {
             Remote::Tool { name, output, .. } => {
                 let params = json!({ "name": name, "arguments": arguments });

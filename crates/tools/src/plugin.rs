@@ -128,11 +128,7 @@ impl Plugin {
     }
 
     /// One of its MCP server's prompts, filled in.
-    pub(crate) async fn prompt(
-        &self,
-        name: &str,
-        arguments: &BTreeMap<String, String>,
-    ) -> Result<String, ToolError> {
+    pub(crate) async fn prompt(&self, name: &str, arguments: &BTreeMap<String, String>) -> Result<String, ToolError> {
         let server = self.server.as_ref().ok_or_else(|| ToolError::NotFound { name: name.to_owned() })?;
         let _turn = self.turn().await?;
         server.prompt(self, name, arguments).await

@@ -169,7 +169,8 @@ fn show(found: &Installed, json: bool) {
     print::line(format_args!("{name} {version}, protocol {}", listing.protocol));
     let hint = |tool: &Value| {
         let said = |hint: &str| tool["annotations"][hint] == Value::Bool(true);
-        let words = [("readOnlyHint", "reads only"), ("destructiveHint", "destructive"), ("idempotentHint", "idempotent")];
+        let words =
+            [("readOnlyHint", "reads only"), ("destructiveHint", "destructive"), ("idempotentHint", "idempotent")];
         words.into_iter().filter(|(name, _)| said(name)).map(|(_, word)| word).collect::<Vec<_>>().join(", ")
     };
     let line = |value: &Value| text(value).lines().next().unwrap_or_default().chars().take(80).collect::<String>();
@@ -186,8 +187,7 @@ fn show(found: &Installed, json: bool) {
     ] {
         if !all.is_empty() {
             print::line(format_args!("\n{} {what}", all.len()));
-            let rows: Vec<[String; 2]> =
-                all.iter().map(|one| [text(&one[key]), line(&one["description"])]).collect();
+            let rows: Vec<[String; 2]> = all.iter().map(|one| [text(&one[key]), line(&one["description"])]).collect();
             print::table(["NAME", "DESCRIPTION"], &rows);
         }
     }

@@ -18,8 +18,7 @@ use super::source::{Found, Section, Source, Wrong};
 use super::suggest::nearest;
 use super::{
     Config, Database, Egress, Files, Library, Limits, Log, LogFormat, Metrics, Overrides, Plugins, Provider,
-    ProviderModel,
-    Queue, Secret, Timeouts, Tls,
+    ProviderModel, Queue, Secret, Timeouts, Tls,
 };
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;

@@ -95,7 +95,8 @@ async fn offers(server: &Server, caller: &Caller) -> Result<Vec<Offer>, Fault> {
 
 /// The words of a name that every program can write.
 fn slug(name: &str) -> String {
-    let plain: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { ' ' }).collect();
+    let plain: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { ' ' }).collect();
     plain.split_whitespace().collect::<Vec<_>>().join("_").chars().take(40).collect()
 }
 
@@ -179,7 +180,9 @@ mod tests {
 
     #[test]
     fn names_are_what_every_program_can_write() {
-        for (name, expected) in [("Insurance claims consultant", "insurance_claims_consultant"), ("保险 A/B-1", "a_b_1"), ("法务", "")] {
+        for (name, expected) in
+            [("Insurance claims consultant", "insurance_claims_consultant"), ("保险 A/B-1", "a_b_1"), ("法务", "")]
+        {
             assert_eq!(slug(name), expected);
         }
     }

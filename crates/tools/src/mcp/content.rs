@@ -121,7 +121,8 @@ mod tests {
     #[test]
     fn structure_is_said_once_and_must_be_what_was_promised() {
         let structured = json!({ "degrees": 26 });
-        let twice = json!({ "content": [{ "type": "text", "text": "{ \"degrees\": 26 }" }], "structuredContent": structured });
+        let twice =
+            json!({ "content": [{ "type": "text", "text": "{ \"degrees\": 26 }" }], "structuredContent": structured });
         assert_eq!(told(&twice, None), "{ \"degrees\": 26 }");
         let beside = json!({ "content": [{ "type": "text", "text": "warm" }], "structuredContent": structured });
         assert_eq!(told(&beside, None), "warm\n{\"degrees\":26}");

@@ -71,7 +71,13 @@ impl Http {
         Ok(())
     }
 
-    pub(super) async fn ask(&self, plugin: &Plugin, id: u64, message: &Value, may_cancel: bool) -> Result<Value, Fault> {
+    pub(super) async fn ask(
+        &self,
+        plugin: &Plugin,
+        id: u64,
+        message: &Value,
+        may_cancel: bool,
+    ) -> Result<Value, Fault> {
         let sent = plugin.proven(self.request(Method::POST, message)).await?;
         let mut waits = Waits { http: self, way: plugin.way(), sent: sent.clone(), id, may_cancel };
         let response = plugin.open(sent).await?;
@@ -143,8 +149,9 @@ impl Http {
         if !kind.to_ascii_lowercase().starts_with("text/event-stream") {
             let kind = kind.to_owned();
             let body = read(response.into_body()).await?;
-            let value: Value = serde_json::from_slice(&body)
-                .map_err(|_| failed(format!("it answered with {kind:?} of {} bytes, which is no message", body.len())))?;
+            let value: Value = serde_json::from_slice(&body).map_err(|_| {
+                failed(format!("it answered with {kind:?} of {} bytes, which is no message", body.len()))
+            })?;
             let found = messages(value).into_iter().find(|message| answers(message, id));
             return found.ok_or_else(|| failed("it answered another question").into());
         }

@@ -69,9 +69,7 @@ impl Session {
         let heard = Heard { stale };
         let link = match target {
             Target::Program(program) => Link::Child(Child::start(program, &plugin.secrets, heard)?),
-            Target::Address { url, headers } => {
-                Link::Http(Http::new(url.clone(), headers, &plugin.secrets, heard)?)
-            }
+            Target::Address { url, headers } => Link::Http(Http::new(url.clone(), headers, &plugin.secrets, heard)?),
         };
         let mut session = Session { link, next: AtomicU64::new(1), hello: Hello::default() };
         let params = json!({
@@ -84,7 +82,9 @@ impl Session {
         let protocol = said["protocolVersion"].as_str().unwrap_or_default().to_owned();
         if !VERSIONS.contains(&protocol.as_str()) {
             let spoken = VERSIONS.join(", ");
-            return Err(failed(format!("it speaks version {protocol:?} of the protocol; here {spoken} are spoken")).into());
+            return Err(
+                failed(format!("it speaks version {protocol:?} of the protocol; here {spoken} are spoken")).into()
+            );
         }
         if let Link::Http(http) = &mut session.link {
             http.speak(&protocol)?;

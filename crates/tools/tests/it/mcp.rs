@@ -102,21 +102,33 @@ fn a_manifest_is_what_other_programs_write() {
     assert_eq!(all, ["time-server Mcp [exec:code] [API_KEY]", "remote Mcp [net:mcp.example] [token]"]);
     for (server, expected) in [
         (json!({}), "mcp: there is neither a command to start nor a url to ask"),
-        (json!({ "command": "a", "url": "http://b.example" }), "mcp: there is a command and a url; it is one or the other"),
+        (
+            json!({ "command": "a", "url": "http://b.example" }),
+            "mcp: there is a command and a url; it is one or the other",
+        ),
         (json!({ "command": ["a"] }), "mcp.command: [\"a\"] is no text; its arguments stand in args"),
         (json!({ "command": " " }), "mcp.command: it is empty"),
         (json!({ "command": "a", "args": "b" }), "mcp.args: it must be a list of texts"),
         (json!({ "command": "a", "args": [1] }), "mcp.args.0: 1 is no text"),
-        (json!({ "command": "a", "args": ["--key=${KEY}"] }), "mcp.args: a secret cannot stand among the arguments; give it in env"),
+        (
+            json!({ "command": "a", "args": ["--key=${KEY}"] }),
+            "mcp.args: a secret cannot stand among the arguments; give it in env",
+        ),
         (
             json!({ "command": "a", "env": { "GITHUB_TOKEN": "ghp_1" } }),
             "mcp.env.GITHUB_TOKEN: write ${GITHUB_TOKEN} here, and give the value as the secret GITHUB_TOKEN: it is sealed then",
         ),
         (json!({ "command": "a", "env": { "A=B": "x" } }), "mcp.env: \"A=B\" is no name of a variable"),
         (json!({ "command": "a", "cwd": "here" }), "mcp.cwd: it must be a whole path, from /"),
-        (json!({ "type": "sse", "url": "http://b.example" }), "mcp.type: HTTP with SSE was the transport before streamable HTTP, and is not spoken here"),
+        (
+            json!({ "type": "sse", "url": "http://b.example" }),
+            "mcp.type: HTTP with SSE was the transport before streamable HTTP, and is not spoken here",
+        ),
         (json!({ "url": "file:///etc/passwd" }), "mcp.url: \"file:///etc/passwd\" is no address to ask: "),
-        (json!({ "url": "http://b.example", "headers": { "Host": "x" } }), "mcp.headers.Host: this header is not to be set"),
+        (
+            json!({ "url": "http://b.example", "headers": { "Host": "x" } }),
+            "mcp.headers.Host: this header is not to be set",
+        ),
         (json!({ "url": "http://b.example", "headers": { "a b": "x" } }), "mcp.headers.a b: it is no name of a header"),
     ] {
         let found = told(json!({ "id": "a", "mcp": server }));
@@ -168,7 +180,10 @@ async fn a_program_that_dies_floods_or_falls_silent_costs_one_call() {
     let (house, mark) = (House::open().await, mark());
     house.install(shell(&mark.path().join("m"))).await;
     for (tool, expected) in [
-        ("die", "the server ended before it answered: it was killed (signal 9); it said: *** says hello; it is started again"),
+        (
+            "die",
+            "the server ended before it answered: it was killed (signal 9); it said: *** says hello; it is started again",
+        ),
         ("flood", "the server ended before it answered: it sent a message larger than 8388608 bytes"),
         ("silent", "the server ended before it answered: it closed its output"),
     ] {
@@ -248,29 +263,43 @@ async fn an_address_is_asked_with_its_session_and_version() {
         let made = house.install(remote(&service, path)).await;
         assert_eq!(made.unreachable, None, "{path}");
         let tools: Vec<&str> = made.manifest.tools().into_iter().map(|tool| tool.name.as_str()).collect();
-        assert_eq!(tools, ["remote__add", "remote__wait", "remote__wrong", "remote__second_page", "remote__read_resource"], "{path}");
+        assert_eq!(
+            tools,
+            ["remote__add", "remote__wait", "remote__wrong", "remote__second_page", "remote__read_resource"],
+            "{path}"
+        );
         assert_eq!(house.call("remote__add", &json!({ "a": 2, "b": 3 })).await, "5\n{\"sum\":5}", "{path}");
         assert_eq!(house.call("remote__read_resource", &json!({ "uri": "a://b" })).await, "the words of a://b");
         let wrong = house.call("remote__wrong", &json!({})).await;
         assert!(wrong.contains("not what it promised: sum: it must be of type"), "{path}: {wrong}");
-        let prompt = house.gateway.prompt(&house.admin, "remote", "greet", &[("who".into(), "Lin".into())].into()).await;
+        let prompt =
+            house.gateway.prompt(&house.admin, "remote", "greet", &[("who".into(), "Lin".into())].into()).await;
         assert_eq!(prompt.expect("a prompt"), "Greet Lin");
         let seen = service.seen();
         for one in &seen {
             assert_eq!(one.header("x-key"), "sk-secret-2", "{path}: {}", one.line);
         }
-        let posts = seen.iter().filter(|one| one.line.starts_with("POST") && !one.body.windows(10).any(|w| w == b"initialize"));
+        let posts =
+            seen.iter().filter(|one| one.line.starts_with("POST") && !one.body.windows(10).any(|w| w == b"initialize"));
         for one in posts {
             let session = if path == "/mcp/stateless" { "" } else { "s-1" };
-            assert_eq!((one.header("mcp-session-id"), one.header("mcp-protocol-version")), (session, "2025-06-18"), "{path}");
+            assert_eq!(
+                (one.header("mcp-session-id"), one.header("mcp-protocol-version")),
+                (session, "2025-06-18"),
+                "{path}"
+            );
         }
         let said: Vec<String> = seen.iter().map(|one| String::from_utf8_lossy(&one.body).into_owned()).collect();
         if path == "/mcp/events" {
-            assert!(said.iter().any(|body| body.contains("\"id\":\"p1\"") && body.contains("\"result\":{}")), "its ping is answered");
+            assert!(
+                said.iter().any(|body| body.contains("\"id\":\"p1\"") && body.contains("\"result\":{}")),
+                "its ping is answered"
+            );
             assert!(said.iter().any(|body| body.contains("\"id\":\"e1\"") && body.contains("decline")), "{said:?}");
         }
         if path == "/mcp/resumed" {
-            let again: Vec<&str> = seen.iter().filter(|one| one.line.starts_with("GET")).map(|one| one.header("last-event-id")).collect();
+            let again: Vec<&str> =
+                seen.iter().filter(|one| one.line.starts_with("GET")).map(|one| one.header("last-event-id")).collect();
             assert!(!again.is_empty() && again.iter().all(|id| *id == "e-1"), "{again:?}");
         }
         house.gateway.remove(&house.admin, "remote").await.expect("removed");

@@ -16,7 +16,8 @@ pub(crate) async fn answer(head: &Parts, sent: &Value, seen: &[Seen], forgotten:
     let session = format!("s-{}", forgotten + 1);
     match path {
         "closed" => {
-            return (StatusCode::UNAUTHORIZED, axum::Json(json!({ "error": { "message": "who are you?" } }))).into_response();
+            return (StatusCode::UNAUTHORIZED, axum::Json(json!({ "error": { "message": "who are you?" } })))
+                .into_response();
         }
         "old" => return StatusCode::METHOD_NOT_ALLOWED.into_response(),
         "page" => return ([(header::CONTENT_TYPE, "text/html")], "<p>Hello</p>").into_response(),
@@ -37,7 +38,8 @@ pub(crate) async fn answer(head: &Parts, sent: &Value, seen: &[Seen], forgotten:
     if head.method == Method::GET {
         // The stream goes on where it broke off: with the answer to what was asked last.
         let posts = seen.iter().rev().filter(|one| one.line.starts_with("POST"));
-        let asked = posts.filter_map(|one| serde_json::from_slice::<Value>(&one.body).ok()).find(|one| one["id"].is_u64());
+        let asked =
+            posts.filter_map(|one| serde_json::from_slice::<Value>(&one.body).ok()).find(|one| one["id"].is_u64());
         return events(&[result(&asked.expect("a question"), path)]);
     }
     let hello = sent["method"] == "initialize";
@@ -73,9 +75,11 @@ pub(crate) async fn answer(head: &Parts, sent: &Value, seen: &[Seen], forgotten:
 }
 
 fn events(messages: &[Value]) -> Response {
-    let whole: String = messages.iter().map(|message| format!(": a comment\r\nevent: message\r\ndata: {message}\r\n\r\n")).collect();
+    let whole: String =
+        messages.iter().map(|message| format!(": a comment\r\nevent: message\r\ndata: {message}\r\n\r\n")).collect();
     // In small pieces, as networks deliver them.
-    let pieces: Vec<_> = whole.as_bytes().chunks(7).map(|piece| Ok::<_, std::io::Error>(Bytes::copy_from_slice(piece))).collect();
+    let pieces: Vec<_> =
+        whole.as_bytes().chunks(7).map(|piece| Ok::<_, std::io::Error>(Bytes::copy_from_slice(piece))).collect();
     ([(header::CONTENT_TYPE, "text/event-stream")], Body::from_stream(stream::iter(pieces))).into_response()
 }
 
@@ -90,7 +94,9 @@ fn result(sent: &Value, path: &str) -> Value {
             "serverInfo": { "name": "scripted", "version": "1" },
             "instructions": "Add with care.",
         }),
-        "tools/list" if params["cursor"] == "2" => json!({ "tools": [{ "name": "second.page", "inputSchema": { "type": "object" } }, { "no": "name" }] }),
+        "tools/list" if params["cursor"] == "2" => {
+            json!({ "tools": [{ "name": "second.page", "inputSchema": { "type": "object" } }, { "no": "name" }] })
+        }
         "tools/list" => json!({ "nextCursor": "2", "tools": [
             { "name": "add", "description": "Adds", "outputSchema": output, "inputSchema": { "type": "object",
               "properties": { "a": { "type": "number" }, "b": { "type": "number" } }, "required": ["a", "b"] } },
@@ -98,15 +104,21 @@ fn result(sent: &Value, path: &str) -> Value {
             { "name": "wrong", "outputSchema": output, "inputSchema": {} },
         ] }),
         "resources/list" => json!({ "resources": [{ "uri": "a://b", "name": "b" }] }),
-        "resources/read" => json!({ "contents": [{ "uri": params["uri"], "text": format!("the words of {}", params["uri"].as_str().unwrap_or("?")) }] }),
+        "resources/read" => {
+            json!({ "contents": [{ "uri": params["uri"], "text": format!("the words of {}", params["uri"].as_str().unwrap_or("?")) }] })
+        }
         "prompts/list" => json!({ "prompts": [{ "name": "greet" }] }),
-        "prompts/get" => json!({ "messages": [{ "role": "user", "content": { "type": "text", "text": format!("Greet {}", params["arguments"]["who"].as_str().unwrap_or("?")) } }] }),
+        "prompts/get" => {
+            json!({ "messages": [{ "role": "user", "content": { "type": "text", "text": format!("Greet {}", params["arguments"]["who"].as_str().unwrap_or("?")) } }] })
+        }
         "tools/call" if params["name"] == "wrong" => json!({ "content": [], "structuredContent": { "sum": "much" } }),
         "tools/call" => {
             let sum = params["arguments"]["a"].as_i64().unwrap_or(0) + params["arguments"]["b"].as_i64().unwrap_or(0);
             json!({ "content": [{ "type": "text", "text": sum.to_string() }], "structuredContent": { "sum": sum } })
         }
-        _ => return json!({ "jsonrpc": "2.0", "id": id, "error": { "code": -32601, "message": "there is no such method" } }),
+        _ => {
+            return json!({ "jsonrpc": "2.0", "id": id, "error": { "code": -32601, "message": "there is no such method" } });
+        }
     };
     json!({ "jsonrpc": "2.0", "id": id, "result": result })
 }

@@ -39,8 +39,16 @@ fn names(answer: &Value, key: &str) -> Vec<String> {
 async fn assistants_that_one_may_ask_are_tools() {
     let house = House::open().await;
     let (owner, key) = (&house.owner, &house.key);
-    let hello = ask(key, "initialize", json!({ "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": { "name": "t", "version": "1" } })).await;
-    assert_eq!((&hello["result"]["protocolVersion"], &hello["result"]["serverInfo"]["name"]), (&json!("2025-06-18"), &json!("portico")));
+    let hello = ask(
+        key,
+        "initialize",
+        json!({ "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": { "name": "t", "version": "1" } }),
+    )
+    .await;
+    assert_eq!(
+        (&hello["result"]["protocolVersion"], &hello["result"]["serverInfo"]["name"]),
+        (&json!("2025-06-18"), &json!("portico"))
+    );
     let newer = ask(key, "initialize", json!({ "protocolVersion": "2999-01-01", "capabilities": {} })).await;
     assert_eq!(newer["result"]["protocolVersion"], "2025-11-25");
     assert_eq!(ask(key, "ping", json!({})).await["result"], json!({}));
@@ -64,7 +72,10 @@ async fn assistants_that_one_may_ask_are_tools() {
     let row = house.portal.place.usage(1).await.remove(0);
     assert_eq!((row.door.as_str(), row.usage.completion.0 > 0), ("mcp", true));
 
-    for (arguments, expected) in [(json!({}), "question: it is missing"), (json!({ "question": "x".repeat(20_001) }), "question: it has more than 20000 characters")] {
+    for (arguments, expected) in [
+        (json!({}), "question: it is missing"),
+        (json!({ "question": "x".repeat(20_001) }), "question: it has more than 20000 characters"),
+    ] {
         let answer = ask(key, "tools/call", json!({ "name": tools[0], "arguments": arguments })).await;
         assert_eq!(answer["result"], json!({ "content": [{ "type": "text", "text": expected }], "isError": true }));
     }
@@ -76,7 +87,10 @@ async fn assistants_that_one_may_ask_are_tools() {
     let bound = Key { address: key.address, key: bound["key"].as_str().expect("a key").to_owned() };
     let refused = ask(&bound, "tools/call", question.clone()).await;
     assert_eq!(refused["result"]["isError"], true);
-    assert!(refused["result"]["content"][0]["text"].as_str().expect("text").contains("may not use the model"), "{refused}");
+    assert!(
+        refused["result"]["content"][0]["text"].as_str().expect("text").contains("may not use the model"),
+        "{refused}"
+    );
     let lin = owner.invite("lin").await;
     let hers = lin.key().await;
     assert_eq!(names(&ask(&hers, "tools/list", json!({})).await, "tools"), [""; 0]);
@@ -97,9 +111,15 @@ async fn kept_texts_are_prompts() {
     told.sort();
     assert_eq!(told, ["简短", "简短 (2)"]);
     let first = &listed["result"]["prompts"][0];
-    assert_eq!(first["arguments"], json!([{ "name": "topic", "required": false }, { "name": "language", "required": false }]));
+    assert_eq!(
+        first["arguments"],
+        json!([{ "name": "topic", "required": false }, { "name": "language", "required": false }])
+    );
     let filled = ask(key, "prompts/get", json!({ "name": "简短", "arguments": { "topic": "{{language}}" } })).await;
-    assert_eq!(filled["result"]["messages"][0]["content"]["text"], "Be brief: {{language}} in {{language}}, {{language}}!");
+    assert_eq!(
+        filled["result"]["messages"][0]["content"]["text"],
+        "Be brief: {{language}} in {{language}}, {{language}}!"
+    );
     assert_eq!(ask(key, "prompts/get", json!({ "name": "none" })).await["error"]["code"], -32602);
 }
 
@@ -125,11 +145,21 @@ async fn what_the_protocol_refuses_is_refused() {
         (vec![("origin", "null")], &*ping, 403, -32600),
     ] {
         let reply = send(key, &more, body.as_bytes()).await;
-        assert_eq!((reply.status, &reply.json()["error"]["code"]), (status, &json!(code)), "{more:?} {body}: {}", reply.text());
+        assert_eq!(
+            (reply.status, &reply.json()["error"]["code"]),
+            (status, &json!(code)),
+            "{more:?} {body}: {}",
+            reply.text()
+        );
         assert_eq!(reply.header("www-authenticate").is_some(), status == 401);
     }
     let own = format!("http://{}", house.portal.address);
-    for more in [vec![("origin", own.as_str())], vec![("origin", "http://localhost:6274")], vec![("mcp-protocol-version", "2025-06-18")], vec![("accept", "*/*")]] {
+    for more in [
+        vec![("origin", own.as_str())],
+        vec![("origin", "http://localhost:6274")],
+        vec![("mcp-protocol-version", "2025-06-18")],
+        vec![("accept", "*/*")],
+    ] {
         let answer = send(key, &more, ping.as_bytes()).await.expect(200);
         assert_eq!(answer, json!({ "jsonrpc": "2.0", "id": "a", "result": {} }), "{more:?}");
     }
@@ -161,8 +191,7 @@ async fn the_houses_own_client_finds_its_way_in() {
     let (code, listed, _) = told(&[]).await;
     assert!(code == Some(0) && listed.starts_with("portico 0.1.0, protocol 2025-11-25\n\n1 tools\n"), "{listed}");
     assert!(listed.contains("ask_invoice_clerk  reads only  Asks the assistant Invoice clerk"), "{listed}");
-    let (code, answer, _) =
-        told(&["--call", "ask_invoice_clerk", "--arguments", r#"{"question":"mock;n=2"}"#]).await;
+    let (code, answer, _) = told(&["--call", "ask_invoice_clerk", "--arguments", r#"{"question":"mock;n=2"}"#]).await;
     assert!(code == Some(0) && !answer.trim().is_empty());
     let (code, out, err) = told(&["--call", "ask_invoice_clerk"]).await;
     assert_eq!((code, out.as_str()), (Some(1), ""));

@@ -42,7 +42,10 @@ async fn a_server_that_is_killed_in_mid_call_costs_a_step_and_not_the_turn() {
     let events: Vec<Value> = heard.iter().map(|event| event.json()).collect();
     assert_eq!(of_type(&events, "tool_answered")[0]["step"]["error"], "tool_failed");
     let message = house.owner.message(&asked.conversation, &asked.answer).await;
-    assert_eq!((&message["finish"], &message["provenance"]["steps"][0]["tool"]), (&json!("stop"), &json!("shell__die")));
+    assert_eq!(
+        (&message["finish"], &message["provenance"]["steps"][0]["tool"]),
+        (&json!("stop"), &json!("shell__die"))
+    );
 
     // The server was waited for, and what it had started is gone with it.
     let server: u32 = std::fs::read_to_string(&mark).expect("a pid").trim().parse().expect("a number");
@@ -52,7 +55,9 @@ async fn a_server_that_is_killed_in_mid_call_costs_a_step_and_not_the_turn() {
         let of_it = |stat: &String| {
             let fields: Vec<&str> = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace().collect();
             // Who waits for the grandchild is the machine's first process.
-            fields.len() > 2 && fields[2] == server.to_string() && (fields[0] != "Z" || stat.starts_with(&format!("{server} ")))
+            fields.len() > 2
+                && fields[2] == server.to_string()
+                && (fields[0] != "Z" || stat.starts_with(&format!("{server} ")))
         };
         stats.filter(of_it).count()
     };
@@ -68,6 +73,8 @@ async fn a_server_that_is_killed_in_mid_call_costs_a_step_and_not_the_turn() {
     let probed = house.owner.post("/api/plugins/shell/probe", &json!({})).await;
     assert_eq!((&probed["unreachable"], &probed["tools"][0]["name"]), (&Value::Null, &json!("shell__die")));
     let member = house.owner.invite("lin").await;
-    let refused = member.call("POST", "/api/plugins", Some(&json!({ "manifest": { "id": "x", "mcp": { "command": "id" } } }))).await;
+    let refused = member
+        .call("POST", "/api/plugins", Some(&json!({ "manifest": { "id": "x", "mcp": { "command": "id" } } })))
+        .await;
     assert_eq!(refused.expect(403)["code"], "forbidden", "only administrators install what runs here");
 }
