@@ -70,7 +70,7 @@ impl Builtin {
     /// Does it. The arguments fit the schema.
     pub(crate) async fn call(self, plugin: &Plugin, input: &ToolInput) -> Result<ToolAnswer, ToolError> {
         let arguments = &input.arguments;
-        let patience = plugin.patience().unwrap_or(self.patience());
+        let patience = plugin.chosen_patience().unwrap_or(self.patience());
         match self {
             Builtin::Calculator => calculator::call(arguments).map(ToolAnswer::from),
             Builtin::Clock => clock::call(plugin.clock(), arguments).map(ToolAnswer::from),

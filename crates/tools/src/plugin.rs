@@ -93,7 +93,7 @@ impl Plugin {
     }
 
     /// How long a call may take, where somebody chose.
-    pub(crate) fn patience(&self) -> Option<Duration> {
+    pub(crate) fn chosen_patience(&self) -> Option<Duration> {
         self.patience
     }
 

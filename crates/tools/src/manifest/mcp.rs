@@ -58,6 +58,7 @@ pub(super) fn read(document: &Value, choices: &Choices, flaws: &mut Vec<Flaw>) -
         addresses,
         operations: operations(&id, listing, choices),
         name: id,
+        database: None,
         server: Some(target),
     })
 }
