@@ -363,7 +363,9 @@ impl Gateway {
         let rows = self.inner.store.plugins(caller.tenant).await?;
         let row = rows.into_iter().find(|row| row.name == name).ok_or(Error::NotFound)?;
         let was: Choices = serde_json::from_value(row.settings.clone()).unwrap_or_default();
-        let chosen = change.choices.map(|choices| Choices { name: was.name.clone(), ..choices });
+        // What a server has is what it says: a choice neither forgets nor makes it.
+        let kept = |choices| Choices { name: was.name.clone(), listed: was.listed.clone(), ..choices };
+        let chosen = change.choices.map(kept);
         let manifest = Manifest::read(&row.manifest, chosen.as_ref().unwrap_or(&was))?;
         if let Some(grants) = &change.grants {
             let flaws: Vec<Flaw> = unasked(&manifest, grants).collect();
