@@ -3,7 +3,7 @@
 //! answer, so that an evaluation that was stopped or interrupted goes on with what is missing.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use domain::{Author, Caller, EvaluationId, Finish, Message, Priority, Sampling, TenantId};

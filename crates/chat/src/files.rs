@@ -348,7 +348,7 @@ fn beginning(pages: &[Passage]) -> String {
 }
 
 fn step(name: &str, code: Option<&'static str>, ms: u32) -> ToolStep {
-    ToolStep { plugin: DOCUMENTS.to_owned(), tool: name.to_owned(), error: code.map(Into::into), ms }
+    ToolStep { plugin: DOCUMENTS.to_owned(), tool: name.to_owned(), error: code.map(Into::into), ms, parts: Vec::new() }
 }
 
 fn unseen(model: &str) -> Unread {

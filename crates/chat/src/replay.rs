@@ -3,7 +3,7 @@
 //! and nobody else's.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::{Author, Caller, ConversationId, Finish, Message, MessageId, PersonId, Priority, ReplayId, Sampling};
 use futures_util::StreamExt;
