@@ -196,8 +196,9 @@ impl Gateway {
         let manifest = Manifest::read(&row.manifest, &choices)?;
         let grants = row.grants.iter().filter_map(|word| word.parse().ok()).collect();
         let secrets = self.opened(row)?;
-        let (egress, clock, ground) = (&self.inner.egress, Arc::clone(&self.inner.clock), &self.inner.ground);
-        Ok((Plugin::new(manifest, &choices, grants, secrets, row.enabled, egress, clock, ground), choices))
+        let (egress, clock) = (&self.inner.egress, Arc::clone(&self.inner.clock));
+        let plugin = Plugin::new(manifest, &choices, grants, secrets, row.enabled, egress, clock);
+        Ok((plugin.on(&self.inner.ground), choices))
     }
 
     fn opened(&self, row: &PluginRow) -> Result<Secrets, Error> {
@@ -244,9 +245,9 @@ impl Gateway {
             return Err(flaws.into());
         }
         let enabled = manifest.enabled;
-        let (egress, clock, ground) = (&self.inner.egress, Arc::clone(&self.inner.clock), &self.inner.ground);
-        let (of, choices) = (manifest.clone(), &order.choices);
-        let tried = Plugin::new(of, choices, grants.clone(), secrets.clone(), enabled, egress, clock, ground);
+        let (egress, clock) = (&self.inner.egress, Arc::clone(&self.inner.clock));
+        let tried =
+            Plugin::new(manifest.clone(), &order.choices, grants.clone(), secrets.clone(), enabled, egress, clock);
         let unreachable = match Box::pin(tried.probe()).await {
             Ok(()) => match Box::pin(self.listed(&tried, &order.manifest, &mut order.choices)).await {
                 Ok(_) => None,

@@ -51,7 +51,6 @@ impl Plugin {
         enabled: bool,
         egress: &Egress,
         clock: Arc<dyn Clock>,
-        ground: &Ground,
     ) -> Plugin {
         let openings = openings(&manifest, choices, &grants);
         let patience = choices.timeout_s.map(|s| Duration::from_secs(u64::from(s)));
@@ -67,9 +66,15 @@ impl Plugin {
             token: Token::default(),
             turn: Semaphore::new(AT_ONCE),
             clock,
-            ground: ground.clone(),
+            ground: Ground::default(),
             patience,
         }
+    }
+
+    /// The same, on what this machine lends.
+    pub(crate) fn on(mut self, ground: &Ground) -> Plugin {
+        self.ground = ground.clone();
+        self
     }
 
     /// The same with what it can say of itself only after it has looked: the tables of its database.

@@ -39,6 +39,10 @@ pub(super) async fn call(
     input: &ToolInput,
 ) -> Result<ToolAnswer, ToolError> {
     let sandbox = sandbox.ok_or_else(|| ToolError::Failed { reason: "this portal has no sandbox".to_owned() })?;
+    if !sandbox.python.exists() {
+        let place = sandbox.python.display();
+        return Err(ToolError::Failed { reason: format!("there is no Python at {place}: plugins.python names one") });
+    }
     let files = given(&input.files)?;
     let texts = [
         ("driver.py", include_str!("python/driver.py")),

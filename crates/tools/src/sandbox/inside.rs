@@ -86,17 +86,18 @@ fn new_world() -> Result<(), Refused> {
     unsafe { unshare_unsafe(all) }.map_err(|error| {
         format!(
             "this system gives the portal no namespaces of its own ({error}), so no code is run here: it takes a Linux kernel with \
-             unprivileged user namespaces (sysctl user.max_user_namespaces, kernel.apparmor_restrict_unprivileged_userns), and \
-             in a container a seccomp profile that allows unshare"
+             unprivileged user namespaces (sysctl user.max_user_namespaces, kernel.apparmor_restrict_unprivileged_userns), under \
+             systemd the drop-in portico-python.conf, in a container a seccomp profile that allows unshare and mount"
         )
     })?;
     fs::write("/proc/self/setgroups", "deny")
         .and_then(|()| fs::write("/proc/self/uid_map", format!("{NOBODY} {uid} 1")))
         .and_then(|()| fs::write("/proc/self/gid_map", format!("{NOBODY} {gid} 1")))
-        // Nobody in here makes a further world with rights of its own.
-        .and_then(|()| fs::write("/proc/sys/user/max_user_namespaces", "0"))
         .map_err(|error| format!("this system does not let the sandbox say who is who in it: {error}"))?;
-    rustix::system::sethostname(b"sandbox").map_err(|error| format!("the sandbox gets no name: {error}"))
+    // Nobody in here makes a further world with rights of its own; the filter says so, too. A unit of systemd may forbid these two.
+    let _ = fs::write("/proc/sys/user/max_user_namespaces", "0");
+    let _ = rustix::system::sethostname(b"sandbox");
+    Ok(())
 }
 
 /// The program's limits. They are this process's, too, and what it starts has no others.
@@ -141,14 +142,20 @@ fn give_up_all() -> rustix::io::Result<()> {
     set_no_new_privs(true)
 }
 
-#[expect(unsafe_code, reason = "no safe wrapper sets this for a child")]
+#[expect(unsafe_code, reason = "no safe wrapper does this in a child")]
 fn start(job: &Job) -> std::io::Result<Child> {
     let mut command = Command::new(&job.interpreter);
     command.args(&job.arguments).env_clear().envs(job.environment.iter().cloned()).current_dir(root::WORK);
-    // Should this process be killed, the program goes with it.
-    let with_me = || Ok(set_parent_process_death_signal(Some(Signal::KILL))?);
-    // SAFETY: between fork and exec one system call is made, and nothing is allocated.
-    unsafe { command.pre_exec(with_me) };
+    let alone = || -> std::io::Result<()> {
+        // Should this process be killed, the program goes with it.
+        set_parent_process_death_signal(Some(Signal::KILL))?;
+        // Whatever the portal's own parent left open is closed when the program begins.
+        // SAFETY: a system call with three numbers; no descriptor is closed that somebody here still uses.
+        let closed = unsafe { libc::syscall(libc::SYS_close_range, 3_u32, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+        if closed == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
+    };
+    // SAFETY: between fork and exec two system calls are made, and nothing is allocated.
+    unsafe { command.pre_exec(alone) };
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
 }
 

@@ -103,6 +103,10 @@ fn of_interpreter(interpreter: &Path) -> std::io::Result<Vec<PathBuf>> {
         }
     }
     programs.push(fs::canonicalize(interpreter)?);
+    let own = ["/dev", "/run", "/tmp", WORK];
+    if programs.iter().any(|program| own.iter().any(|own| program.starts_with(own))) {
+        return Err(std::io::Error::other(format!("the interpreter must not lie in any of {}", own.join(", "))));
+    }
     let mut places = Vec::new();
     for program in programs {
         match program.parent().and_then(Path::parent) {

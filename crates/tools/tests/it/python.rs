@@ -354,7 +354,7 @@ async fn escape_by_what_is_left_behind() {
 #[tokio::test]
 async fn escape_secrets_of_the_environment() {
     let house = house(10).await;
-    assert!(std::env::var("CARGO_MANIFEST_DIR").is_ok(), "this process has an environment");
+    assert!(std::env::var("PATH").is_ok(), "this process has an environment");
     let keys = ran(&house, "import os; sorted(os.environ)").await;
     assert_eq!(
         keys,
@@ -402,5 +402,5 @@ async fn without_its_permissions_or_a_sandbox_nothing_runs() {
     let lost = House::on(Ground { sandbox: Some(lost), ..Ground::default() }).await;
     lost.install(order(preset("python"))).await;
     let text = lost.call("python", &code).await;
-    assert!(text.contains("tool_failed") && text.contains("file system"), "{text}");
+    assert!(text.contains("there is no Python at /usr/bin/python-of-nowhere: plugins.python names one"), "{text}");
 }

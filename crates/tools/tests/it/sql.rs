@@ -91,8 +91,8 @@ async fn a_question_to_sqlite_is_answered_as_a_table() {
     assert_eq!(asked(&house, "SELECT id FROM orders WHERE id > 9").await, "id\n(no rows)");
     assert_eq!(asked(&house, "SELECT 1 AS a, 2 AS a").await, "a | a\n1 | 2\n(1 rows)");
     assert!(asked(&house, "EXPLAIN QUERY PLAN SELECT * FROM orders").await.contains("SCAN orders"));
-    let text = asked(&house, "SELECT nothing FROM orders").await;
-    assert!(text.contains("no such column: nothing"), "{text}");
+    let text = asked(&house, "SELECT absent FROM orders").await;
+    assert!(text.contains("no such column: absent"), "{text}");
     let schema = house.call("sql__describe", &json!({})).await;
     assert_eq!(schema, "orders(id INTEGER, item TEXT, price NUMERIC(10,2), at TIMESTAMP)\nsecrets(word TEXT)");
     assert_eq!(house.call("sql__describe", &json!({ "table": "secrets" })).await, "secrets(word TEXT)");
@@ -135,7 +135,7 @@ async fn a_question_to_postgresql_is_answered_as_a_table() {
     };
     assert_eq!(answered.step.parts, [expected], "{}", answered.text);
     assert!(asked(&house, "EXPLAIN SELECT * FROM orders").await.contains("Seq Scan"));
-    assert!(asked(&house, "SELECT nothing FROM orders").await.contains("column \\\"nothing\\\" does not exist"));
+    assert!(asked(&house, "SELECT absent FROM orders").await.contains("column \\\"absent\\\" does not exist"));
     assert!(asked(&house, "SELECT * FROM secrets").await.contains("permission denied"));
     // The schema as far as the role may see it.
     let schema = house.call("sql__describe", &json!({})).await;

@@ -191,7 +191,9 @@ async fn addresses_that_are_not_asked() {
 #[tokio::test]
 async fn redirects_lead_nowhere_that_is_not_asked() {
     let inner = site(Router::new().fallback(get(|| async { "inner secret" }))).await;
-    let targets: Vec<String> = SHUT.iter().map(|url| (*url).to_owned()).chain([inner.url.clone()]).collect();
+    // For a browser "//example.com/" is a host of its own, and a public one.
+    let shut = SHUT.iter().filter(|url| !url.starts_with("//")).map(|url| (*url).to_owned());
+    let targets: Vec<String> = shut.chain([inner.url.clone()]).collect();
     let told = targets.clone();
     let outer = site(Router::new().route(
         "/to/{at}",
@@ -205,9 +207,8 @@ async fn redirects_lead_nowhere_that_is_not_asked() {
     for (at, target) in targets.iter().enumerate() {
         let answered =
             house.answered("web-fetch", &json!({ "url": format!("{}/to/{at}", outer.url) }), Vec::new()).await;
-        // "//example.com/" is an address of its own for a browser, and a public one: whether it answers is not this test's.
         let code = answered.step.error.as_deref().unwrap_or("done");
-        let shut = matches!(code, "egress_forbidden" | "tool_failed") || target.starts_with("//");
+        let shut = matches!(code, "egress_forbidden" | "tool_failed");
         assert!(shut && !answered.text.contains("inner secret"), "{target}: {code}: {}", answered.text);
     }
     assert_eq!(inner.asked.load(Ordering::SeqCst), 0);

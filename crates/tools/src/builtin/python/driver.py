@@ -41,11 +41,12 @@ def main():
         linecache.cache[NAME] = (len(source), None, source.splitlines(True), NAME)
         traceback.print_exception(type(error), error, trace)
         code = 1
-    # Who saved pictures has shown what was to be seen.
-    if "matplotlib.pyplot" in sys.modules and pictures() == before:
+    if "matplotlib.pyplot" in sys.modules:
         import portico_figures
 
-        portico_figures.show()
+        # Who saved pictures has shown what was to be seen.
+        if pictures() - portico_figures.SAVED == before:
+            portico_figures.show()
     sys.exit(code)
 
 

@@ -6,6 +6,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 FigureCanvas = FigureCanvasAgg
 FigureManager = FigureManagerBase
+# The names of what was saved here, not by the program.
+SAVED = set()
 
 
 def show(*args, **kwargs):
@@ -15,5 +17,6 @@ def show(*args, **kwargs):
         at = 1
         while os.path.exists(f"figure-{at}.png"):
             at += 1
+        SAVED.add(f"figure-{at}.png")
         pyplot.figure(number).savefig(f"figure-{at}.png", dpi=110, bbox_inches="tight")
     pyplot.close("all")

@@ -111,7 +111,7 @@ async fn rows(connection: &mut PgConnection, statement: Checked) -> Result<Rows,
         let aliases: Vec<String> = (0..columns.len()).map(|at| format!("c{at}")).collect();
         let cells: Vec<String> = aliases.iter().map(|alias| format!("left({alias}::text, {CELL})")).collect();
         let (aliases, cells, most) = (aliases.join(", "), cells.join(", "), ROWS + 1);
-        format!("WITH asked({aliases}) AS ({}) SELECT {cells} FROM asked LIMIT {most}", statement.sql)
+        format!("WITH portico_asked({aliases}) AS ({}) SELECT {cells} FROM portico_asked LIMIT {most}", statement.sql)
     };
     let mut all = Vec::new();
     {

@@ -129,7 +129,7 @@ async fn rows(connection: &mut SqliteConnection, statement: Checked) -> Result<R
     };
     let cells: Vec<String> = aliases.iter().map(cell).collect();
     let sql = format!(
-        "WITH asked({}) AS ({}) SELECT {} FROM asked LIMIT {}",
+        "WITH portico_asked({}) AS ({}) SELECT {} FROM portico_asked LIMIT {}",
         aliases.join(", "),
         statement.sql,
         cells.join(", "),
