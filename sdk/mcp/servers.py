@@ -21,6 +21,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 BINARY = Path(os.environ["PORTICO_BIN"])
 PACKAGES = Path(os.environ["PORTICO_MCP_PYTHON"])
+OLDER = Path(os.environ["PORTICO_MCP_SQLITE"])
 NODE = HERE / "node_modules/@modelcontextprotocol"
 PATIENCE = 60
 
@@ -94,8 +95,10 @@ def probe(server: list, *more: str) -> subprocess.Popen:
     return subprocess.Popen(command, cwd=place, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def python(module: str, *args: object) -> list:
-    return ["--env", f"PYTHONPATH={PACKAGES}", "--stdio", sys.executable, "-m", module, *map(str, args)]
+def python(module: str, *args: object, packages: Path = PACKAGES) -> list:
+    # Not every one of them can be started by `-m`.
+    start = f"import {module}; {module}.main()"
+    return ["--env", f"PYTHONPATH={packages}", "--stdio", sys.executable, "-c", start, *map(str, args)]
 
 
 def node(package: str, *args: object) -> list:
@@ -105,9 +108,9 @@ def node(package: str, *args: object) -> list:
 def calls(places: Places) -> list[tuple[str, list, str | None, object, str]]:
     """name, server, tool (none: it is listed), arguments, and what must be said: a pattern; of a failure, behind `! `."""
     time_server = python("mcp_server_time", "--local-timezone", "Asia/Shanghai")
-    fetch = python("mcp_server_fetch")
+    fetch = python("mcp_server_fetch", "--allow-private-ips")
     git = python("mcp_server_git", "--repository", places.repository)
-    sqlite = python("mcp_server_sqlite", "--db-path", places.folder / "test.db")
+    sqlite = python("mcp_server_sqlite", "--db-path", places.folder / "test.db", packages=OLDER)
     files = node("server-filesystem", places.files)
     everything = node("server-everything", "stdio")
     both = [("stdio", everything), ("http", [places.url])]
@@ -115,7 +118,7 @@ def calls(places: Places) -> list[tuple[str, list, str | None, object, str]]:
     rows = [
         ("time lists", time_server, None, None, r"get_current_time[\s\S]*convert_time"),
         ("time converts", time_server, "convert_time", noon, r"09:30:00\+05:30"),
-        ("time refuses", time_server, "convert_time", {**noon, "time": "noon"}, r"! tool_failed.*noon"),
+        ("time refuses", time_server, "convert_time", {**noon, "time": "noon"}, r"! tool_failed.*Invalid time format"),
         ("time, arguments", time_server, "convert_time", {"time": "12:00"}, r"! arguments_invalid: \w+: it is missing"),
         ("fetch lists", fetch, None, None, r"fetch[\s\S]*1 prompts"),
         ("fetch reads", fetch, "fetch", {"url": places.page}, r"Its floors have no arrow back up"),
@@ -124,7 +127,7 @@ def calls(places: Places) -> list[tuple[str, list, str | None, object, str]]:
         ("git refuses", git, "git_log", {"repo_path": "/"}, r"! tool_failed"),
         ("sqlite lists", sqlite, None, None, r"read_query[\s\S]*resources"),
         ("sqlite makes", sqlite, "create_table", {"query": "CREATE TABLE t (name TEXT)"}, r"created"),
-        ("sqlite reads", sqlite, "list_tables", {}, r".*"),
+        ("sqlite reads", sqlite, "read_query", {"query": "SELECT 6 * 7 AS answer"}, r"42"),
         ("sqlite's resource", sqlite, "read_resource", {"uri": "memo://insights"}, r"\w"),
         ("filesystem lists", files, None, None, r"list_directory +reads only"),
         ("filesystem reads", files, "read_text_file", {"path": str(places.files / "note.txt")}, r"甲方：某公司"),
@@ -217,7 +220,6 @@ def main() -> int:
         places = Places(Path(folder))
         try:
             rows = calls(places)
-            # Those of one server come one after the other: they build on each other.
             with ThreadPoolExecutor(2) as pool:
                 told = list(pool.map(check, rows))
             told.append(killed(places))

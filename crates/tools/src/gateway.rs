@@ -249,10 +249,7 @@ impl Gateway {
         let tried =
             Plugin::new(manifest.clone(), &order.choices, grants.clone(), secrets.clone(), enabled, egress, clock);
         let unreachable = match Box::pin(tried.probe()).await {
-            Ok(()) => match Box::pin(self.listed(&tried, &order.manifest, &mut order.choices)).await {
-                Ok(_) => None,
-                Err(flaw) => Some(flaw),
-            },
+            Ok(()) => Box::pin(self.listed(&tried, &order.manifest, &mut order.choices)).await.err(),
             Err((uri, error)) => {
                 let flaw = Flaw::new("address", format!("{uri}: {error}"));
                 // A host that was not granted is closed because it was so chosen.

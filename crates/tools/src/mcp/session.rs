@@ -54,7 +54,7 @@ pub(super) struct Hello {
 /// How messages travel.
 enum Link {
     Child(Child),
-    Http(Http),
+    Http(Box<Http>),
 }
 
 pub(super) struct Session {
@@ -69,7 +69,9 @@ impl Session {
         let heard = Heard { stale };
         let link = match target {
             Target::Program(program) => Link::Child(Child::start(program, &plugin.secrets, heard)?),
-            Target::Address { url, headers } => Link::Http(Http::new(url.clone(), headers, &plugin.secrets, heard)?),
+            Target::Address { url, headers } => {
+                Link::Http(Box::new(Http::new(url.clone(), headers, &plugin.secrets, heard)?))
+            }
         };
         let mut session = Session { link, next: AtomicU64::new(1), hello: Hello::default() };
         let params = json!({
