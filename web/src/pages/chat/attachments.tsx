@@ -105,12 +105,12 @@ function ChipView({ chip, onRemove, onRetry }: { chip: Chip; onRemove: () => voi
   const t = useT("files");
   const language = useLanguage();
   const { file, progress, done, problem } = chip;
-  const picture = useThumbnail(file);
+  const [picture] = useState(() => (isPicture({ media_type: file.type }) ? URL.createObjectURL(file) : null));
   const percent = progress ? Math.round(progress.share * 100) : 100;
   const said = problem ?? (progress ? (progress.state === "sending" ? t("sending", { percent }) : t(progress.state)) : sizeText(done?.bytes ?? file.size, language));
   return (
     <li className={cx("relative flex max-w-full min-w-0 items-center gap-2.5 overflow-hidden rounded-[12px] border bg-surface py-1.5 pr-1 pl-2", problem ? "w-full border-bad/50 bg-bad-soft" : "w-60 max-sm:w-full")}>
-      {picture ? <img src={picture} alt="" className="size-9 shrink-0 rounded-[7px] object-cover" /> : <FileText className="m-1.5 size-6 shrink-0 text-muted-foreground" aria-hidden="true" />}
+      {picture ? <img src={picture} alt="" onLoad={() => URL.revokeObjectURL(picture)} className="size-9 shrink-0 rounded-[7px] object-cover" /> : <FileText className="m-1.5 size-6 shrink-0 text-muted-foreground" aria-hidden="true" />}
       <span className="min-w-0 flex-1">
         <span className="block truncate text-ui" title={file.name}>
           {file.name}
@@ -134,15 +134,4 @@ function ChipView({ chip, onRemove, onRetry }: { chip: Chip; onRemove: () => voi
       ) : null}
     </li>
   );
-}
-
-function useThumbnail(file: File): string | null {
-  const [url, setUrl] = useState<string | null>(null);
-  useEffect(() => {
-    if (!isPicture({ media_type: file.type })) return;
-    const made = URL.createObjectURL(file);
-    setUrl(made);
-    return () => URL.revokeObjectURL(made);
-  }, [file]);
-  return url;
 }
