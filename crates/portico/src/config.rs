@@ -54,7 +54,8 @@ pub struct Config {
     pub egress: Egress,
     /// Whether this machine's usual ports are looked at for model servers at start.
     pub discover: bool,
-    /// Whether the small model that comes with Portico is taken in where there is no other.
+    /// Whether the small model that comes with Portico is taken in where there is no other. Not by itself as long as it is still being taught
+    /// (`starter/README.md` has its scores).
     pub starter: bool,
     /// The four clocks of a request to a model.
     pub timeouts: Timeouts,

@@ -79,7 +79,7 @@ export type FellBack = { from: string; to: string; code: string };
 /** An attempt that gave no answer. `model`: a deployment; of a model of which none could be asked, that model. */
 export type Tried = { model: string; code: string };
 /** What a tool did, in short; `error`: why it failed, a word of the error table. */
-export type ToolStep = { plugin: string; tool: string; ms: number; error?: string | null };
+export type ToolStep = { plugin: string; tool: string; ms: number; error?: string | null; parts?: ToolPart[] | null };
 /** What a tool answered beside its text, to be shown. `data` is base64. */
 export type ToolPart =
   | { type: "text"; text: string }

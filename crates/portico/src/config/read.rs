@@ -53,7 +53,7 @@ pub(super) fn config<'a>(
         log: reader.log(&root.section("log")),
         egress: reader.egress(&root.section("egress"), over.offline),
         discover: root.flag("discover").unwrap_or(true),
-        starter: root.flag("starter").unwrap_or(true),
+        starter: root.flag("starter").unwrap_or(false),
         timeouts: timeouts(&root.section("timeouts")),
         retries_before_first_token: small(root.section("retries").number("before_first_token", 0..=10)).unwrap_or(2),
         models: local::models(&reader, &root, over),
