@@ -629,6 +629,182 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/evaluations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["list"];
+        put?: never;
+        post: operations["begin"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/evaluations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["read"];
+        put?: never;
+        post?: never;
+        delete: operations["remove"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/evaluations/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["cancel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/evaluations/{id}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/evaluations/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["resume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/files": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["list"];
+        put?: never;
+        post: operations["begin"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/files/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["read"];
+        put?: never;
+        post?: never;
+        delete: operations["remove"];
+        options?: never;
+        head?: never;
+        patch: operations["go_on"];
+        trace?: never;
+    };
+    "/api/files/{id}/content": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["content"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/files/{id}/finish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["finish"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/files/{id}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["restore"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/files/{id}/text": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["text"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/invitations": {
         parameters: {
             query?: never;
@@ -1142,6 +1318,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/plugins/fetch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["fetch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/plugins/{name}": {
         parameters: {
             query?: never;
@@ -1168,6 +1360,22 @@ export interface paths {
         get: operations["calls"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/plugins/{name}/probe": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["probe"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1718,6 +1926,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/turns/{turn}/steps": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/turns/{turn}/stop": {
         parameters: {
             query?: never;
@@ -1837,6 +2061,8 @@ export interface components {
             assistant?: string | null;
             /** @description Absent: a new conversation, made in the same commit as the question. */
             conversation?: string | null;
+            /** @description The caller's own files that are attached, by their ids. */
+            files?: string[];
             /** @description The model; absent: the conversation's own. */
             model?: string | null;
             /** @description The message this question follows; absent: the first one, or another beginning. */
@@ -1847,7 +2073,7 @@ export interface components {
             sampling?: components["schemas"]["Sampling"];
             /** @description Kept with a new conversation. */
             system_prompt?: string | null;
-            /** @description What is asked. */
+            /** @description What is asked; may be empty where there are files. */
             text?: string | null;
             /**
              * Format: int32
@@ -2251,6 +2477,112 @@ export interface components {
             revision: number;
             unit: components["schemas"]["UnitView"];
         };
+        /** @description What a variant answered. */
+        EvaluationAnswerView: {
+            /** Format: int32 */
+            completion: number;
+            /** @description Whether it is the expected one, white space at both ends aside; `null` where it failed. */
+            exact?: boolean | null;
+            failure?: components["schemas"]["FailureView"] | null;
+            finish: string;
+            /**
+             * Format: int32
+             * @description From the question to the answer's end, with the wait for a place.
+             */
+            ms: number;
+            /**
+             * Format: int32
+             * @description Tokens read and written.
+             */
+            prompt: number;
+            /**
+             * Format: double
+             * @description 0 to 1: twice the longest common subsequence of words over the words of both; `null` where it failed.
+             */
+            similarity?: number | null;
+            text: string;
+            /** Format: int32 */
+            ttft_ms?: number | null;
+            /**
+             * Format: int32
+             * @description The variant's place.
+             */
+            variant: number;
+        };
+        /** @description What to ask of whom. */
+        EvaluationBody: {
+            /** @description Without a job: a data set … */
+            dataset?: string | null;
+            /** @description A training job that is done; its data set's version is asked about, and it goes with the job. */
+            job?: string | null;
+            /**
+             * Format: int32
+             * @description The longest answer in tokens, 1 to 4,096; absent: 256.
+             */
+            max_tokens?: number | null;
+            /**
+             * Format: int32
+             * @description The most questions, 1 to 200; absent: 30. Of more held-out ones every so manieth is asked.
+             */
+            questions?: number | null;
+            /** @description 1 to 8, no two alike. */
+            variants: components["schemas"]["VariantBody"][];
+            /**
+             * Format: int64
+             * @description … and its frozen version.
+             */
+            version?: number | null;
+        };
+        EvaluationList: {
+            items: components["schemas"]["EvaluationView"][];
+        };
+        /** @description An evaluation with everything that was answered. */
+        EvaluationResult: components["schemas"]["EvaluationView"] & {
+            /** @description One for each variant, in their order. */
+            means: components["schemas"]["MeansView"][];
+            rows: components["schemas"]["EvaluationRow"][];
+        };
+        /** @description A question with the answers that are there. */
+        EvaluationRow: {
+            answers: components["schemas"]["EvaluationAnswerView"][];
+            expected: string;
+            /** @description Everything before the answer. */
+            messages: components["schemas"]["ExampleMessage"][];
+            /** Format: int32 */
+            seq: number;
+        };
+        /** @description An evaluation, and how far it is. */
+        EvaluationView: {
+            dataset: string;
+            /**
+             * Format: int32
+             * @description Answers that are there, or failed.
+             */
+            done: number;
+            /** Format: int64 */
+            finished_at?: number | null;
+            id: string;
+            job?: string | null;
+            /** Format: int32 */
+            max_tokens: number;
+            /** Format: int32 */
+            questions: number;
+            /**
+             * Format: int64
+             * @description Milliseconds since 1970.
+             */
+            started_at: number;
+            /** @description `running`, `finished`, `cancelled`, `interrupted`. */
+            state: string;
+            /**
+             * Format: int32
+             * @description Answers that are wanted: a question for each variant.
+             */
+            total: number;
+            variants: components["schemas"]["VariantView"][];
+            /** Format: int64 */
+            version: number;
+        };
         /** @description An example to be, or what one is to become. */
         ExampleBody: {
             /** @description Whether models are taught with it. */
@@ -2342,6 +2674,64 @@ export interface components {
              * @description Mean time to the first token.
              */
             ttft_ms?: number | null;
+        };
+        FileList: {
+            /** @description The newest first, at most 500. */
+            items: components["schemas"]["FileView"][];
+            /**
+             * Format: int64
+             * @description What one may hold.
+             */
+            largest: number;
+            /**
+             * Format: int64
+             * @description What they may hold.
+             */
+            per_person: number;
+            /**
+             * Format: int64
+             * @description What all files of the caller hold, those on their way counted whole.
+             */
+            used: number;
+        };
+        /** @description [`domain::FileRef`] in the description of the API. */
+        FileRefView: {
+            /** Format: int64 */
+            bytes: number;
+            id: string;
+            media_type: string;
+            name: string;
+        };
+        /** @description What was read in a file. */
+        FileText: {
+            /** @description Whether there is more than is shown. */
+            more: boolean;
+            pages: components["schemas"]["PageText"][];
+        };
+        /** @description A file of the caller's. */
+        FileView: {
+            /** Format: int64 */
+            bytes: number;
+            complete: boolean;
+            /**
+             * Format: int64
+             * @description Milliseconds since 1970.
+             */
+            created_at: number;
+            id: string;
+            /** @description What its first bytes say it is; empty until it is complete. */
+            media_type: string;
+            name: string;
+            /**
+             * Format: int64
+             * @description How much of it has arrived.
+             */
+            received: number;
+        };
+        /** @description All of it was sent. */
+        FinishBody: {
+            /** @description SHA-256 in hexadecimal, of all that was sent. */
+            sha256: string;
         };
         /** @description The time to the first token of its latest streamed answers, at most 256 of them. */
         FirstTokenView: {
@@ -2628,6 +3018,21 @@ export interface components {
             /** Format: int64 */
             parameters: number;
         };
+        /** @description [`domain::LeftOut`] in the description of the API. */
+        LeftOutView: {
+            /** @description The file's name. */
+            name: string;
+            /**
+             * Format: int32
+             * @description The page from which on it was left out.
+             */
+            page?: number | null;
+            /**
+             * Format: int32
+             * @description About how many tokens.
+             */
+            tokens: number;
+        };
         /** @description A model that is here. */
         LibraryModel: {
             architecture?: string | null;
@@ -2737,8 +3142,10 @@ export interface components {
             auth: string;
             description: string;
             icon: string;
-            /** @description `builtin`, `service`, `openapi` or `lobechat`. */
+            /** @description `builtin`, `service`, `openapi`, `lobechat` or `mcp`. */
             kind: string;
+            /** @description Of an MCP server that was asked: `protocol`, `server`, `instructions`, `resources`, `templates` and `prompts`, as it says them. */
+            mcp?: Record<string, never> | null;
             name: string;
             /** @description What it asks for. */
             permissions: string[];
@@ -2780,6 +3187,33 @@ export interface components {
             language?: string | null;
             settings?: Record<string, never> | null;
         };
+        /** @description A variant in few figures; `null` where it has not answered. */
+        MeansView: {
+            /** Format: int32 */
+            answered: number;
+            /**
+             * Format: double
+             * @description The mean length of an answer, in tokens.
+             */
+            completion?: number | null;
+            /**
+             * Format: double
+             * @description The share of its answers that are the expected one, white space at both ends aside: 0 to 1.
+             */
+            exact?: number | null;
+            /** Format: int32 */
+            failed: number;
+            /**
+             * Format: double
+             * @description The mean time from question to end, in milliseconds.
+             */
+            ms?: number | null;
+            /**
+             * Format: double
+             * @description The mean likeness to the expected answers: 0 to 1.
+             */
+            similarity?: number | null;
+        };
         /** @description One message. An answer that is being written has no `finish`, and the text it had when it was read. */
         Message: {
             /**
@@ -2789,6 +3223,8 @@ export interface components {
             at: number;
             author: string;
             failure?: components["schemas"]["FailureView"] | null;
+            /** @description What is attached to a question. */
+            files: components["schemas"]["FileRefView"][];
             finish?: string | null;
             id: string;
             model?: string | null;
@@ -2866,6 +3302,12 @@ export interface components {
             name: string;
             note?: string;
         };
+        /** @description A file to be. */
+        NewFileBody: {
+            /** Format: int64 */
+            bytes: number;
+            name: string;
+        };
         /** @description A key to make. */
         NewKeyBody: {
             /**
@@ -2912,6 +3354,42 @@ export interface components {
             model: string;
             /** @description 64 hexadecimal digits that the file must have. */
             sha256?: string | null;
+        };
+        PageText: {
+            /**
+             * Format: int32
+             * @description Page, slide or sheet, from 1; absent where the format has none.
+             */
+            page?: number | null;
+            text: string;
+        };
+        /** @description [`domain::ToolPart`] in the description of the API. */
+        PartView: {
+            text: string;
+            /** @enum {string} */
+            type: "text";
+        } | {
+            columns: string[];
+            /** @description Whether there are more rows than these. */
+            cut: boolean;
+            /** @description Each cell a text, a number, a boolean or null. */
+            rows: Record<string, never>[][];
+            /** @enum {string} */
+            type: "table";
+        } | {
+            /** @description In base64. */
+            data: string;
+            media_type: string;
+            name: string;
+            /** @enum {string} */
+            type: "image";
+        } | {
+            /** @description In base64. */
+            data: string;
+            media_type: string;
+            name: string;
+            /** @enum {string} */
+            type: "file";
         };
         /** @description The old password and the new one. */
         PasswordBody: {
@@ -2985,11 +3463,11 @@ export interface components {
             base_url?: string | null;
             /** @description What it may do; absent: all that it asks for. */
             grants?: string[] | null;
-            /** @description As it was written; a list is several plugins. */
+            /** @description As it was written; a list, or a file with `mcpServers`, is several plugins. */
             manifest: Record<string, never>;
             /** @description In place of the manifest's own name. */
             name?: string | null;
-            /** @description Of an OpenAPI document, these alone, by `operationId` or as `GET /path`. */
+            /** @description Of an OpenAPI document, these alone, by `operationId` or as `GET /path`; of an MCP server, these tools alone. */
             operations?: string[] | null;
             /** @description Whether its hosts may lie in a private network also where their names lead there. */
             private?: boolean;
@@ -3005,6 +3483,11 @@ export interface components {
         };
         /** @description What is to become different; absent stays. */
         PluginChangeBody: {
+            /**
+             * @description All that is chosen beside its manifest from now on, as `choices` of a plugin that is installed. A host that comes with it must be
+             *     granted.
+             */
+            choices?: Record<string, never> | null;
             enabled?: boolean | null;
             /** @description All that it may do from now on. */
             grants?: string[] | null;
@@ -3071,6 +3554,8 @@ export interface components {
         ProvenanceView: {
             /** @description Parameters that the deployment's dialect has no word for and that were left out. */
             dropped: string[];
+            /** @description What of the attached files did not fit the context; absent where all did. */
+            left_out?: components["schemas"]["LeftOutView"][] | null;
             /** @description The deployment that answered, `provider/name`; empty where nobody did. */
             model: string;
             /** @description The slug of the provider that answered; empty where nobody did. */
@@ -3131,6 +3616,12 @@ export interface components {
              * @description The one that was read.
              */
             revision: number;
+        };
+        /** @description Where a manifest is published. */
+        PublishedBody: {
+            /** @description Whether its name may lead into a private network. */
+            private?: boolean;
+            url: string;
         };
         /** @description A model on its way to a disk. */
         Pull: {
@@ -3406,12 +3897,34 @@ export interface components {
             name: string;
             password: string;
         };
+        /** @description A call in a turn. */
+        StepCall: {
+            /**
+             * Format: int64
+             * @description Milliseconds since 1970.
+             */
+            at: number;
+            /** Format: int32 */
+            ms: number;
+            /** @description `done`, or why it failed. */
+            outcome: string;
+            plugin: string;
+            /** @description Masked and cut. */
+            received: string;
+            /** @description Masked and cut. */
+            sent: string;
+            /** @description The plugin's title, while it is installed. */
+            title?: string | null;
+            tool: string;
+        };
         /** @description [`domain::ToolStep`] in the description of the API. */
         StepView: {
             /** @description Why it failed; absent where it did not. */
             error?: string | null;
             /** Format: int32 */
             ms: number;
+            /** @description What it answered beside its text; absent where that is nothing. */
+            parts?: components["schemas"]["PartView"][] | null;
             plugin: string;
             tool: string;
         };
@@ -3497,6 +4010,8 @@ export interface components {
         /** @description A tool as a model reads it. */
         ToolView: {
             description: string;
+            /** @description What an MCP server hints at, unproven: `readOnlyHint`, `destructiveHint` and their like. */
+            hints?: Record<string, never> | null;
             name: string;
             parameters: Record<string, never>;
         };
@@ -3518,6 +4033,8 @@ export interface components {
             error?: string | null;
             /** Format: int32 */
             ms: number;
+            /** @description What a person would be shown beside it. */
+            parts: components["schemas"]["PartView"][];
             /** @description What a model would read. */
             text: string;
             tool: string;
@@ -3616,6 +4133,18 @@ export interface components {
         VariableView: {
             name: string;
             value: string;
+        };
+        /** @description Whom to ask. */
+        VariantBody: {
+            /** @description A model as a client names it; with an adapter that was given to it: `local/NAME:ADAPTER`. */
+            model: string;
+            /** @description Stands before the instructions that a question has of its own; absent or empty: none. */
+            system_prompt?: string | null;
+        };
+        /** @description Whom is asked. */
+        VariantView: {
+            model: string;
+            system_prompt?: string | null;
         };
         /** @description What reading the whole file again found. */
         VerifiedView: {
@@ -5048,6 +5577,484 @@ export interface operations {
             };
         };
     };
+    list: {
+        parameters: {
+            query?: {
+                job?: string | null;
+                dataset?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description newest first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EvaluationList"];
+                };
+            };
+        };
+    };
+    begin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EvaluationBody"];
+            };
+        };
+        responses: {
+            /** @description it runs; ask how far it is */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EvaluationView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description the job is not done */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description nothing_held_out */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EvaluationResult"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description one that ran is stopped */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    cancel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description what was answered stays */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    export: {
+        parameters: {
+            query?: {
+                /** @description `csv` or `json`; absent: `json`. */
+                format?: string | null;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description a file: the evaluation as JSON, or a row for each question as CSV */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    resume: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description what is missing is asked, and what failed is asked again */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FileList"];
+                };
+            };
+        };
+    };
+    begin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewFileBody"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FileView"];
+                };
+            };
+            /** @description file_too_large, files_full */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FileView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    go_on: {
+        parameters: {
+            query: {
+                /** @description Where this piece begins: what has arrived so far. */
+                offset: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": number[];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FileView"];
+                };
+            };
+            /** @description upload_offset: it goes on elsewhere; conflict: another request is writing it */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    content: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description pictures as what they are, everything else to be saved */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    finish: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FinishBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FileView"];
+                };
+            };
+            /** @description upload_offset: not all of it has arrived */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description upload_damaged, file_infected */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description scanner_failed */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    restore: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FileView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    text: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FileText"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description file_encrypted, file_damaged, file_too_large, file_unsupported, file_no_text */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     invitations: {
         parameters: {
             query?: never;
@@ -5937,6 +6944,37 @@ export interface operations {
             };
         };
     };
+    fetch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PublishedBody"];
+            };
+        };
+        responses: {
+            /** @description the manifest, as it is written there */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description plugin_flawed: why it cannot be had */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     remove: {
         parameters: {
             query?: never;
@@ -6015,6 +7053,34 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["CallView"][];
                 };
+            };
+        };
+    };
+    probe: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description as it is now: an MCP server was asked what it has */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PluginView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };
@@ -7011,6 +8077,28 @@ export interface operations {
                 };
                 content: {
                     "text/event-stream": unknown;
+                };
+            };
+        };
+    };
+    list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                turn: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description in the order in which they ended; empty where the log has none of them any more */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StepCall"][];
                 };
             };
         };

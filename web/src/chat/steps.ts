@@ -36,10 +36,7 @@ function named(full: string, plugin = full.includes("__") ? full.slice(0, full.i
   return { plugin, tool: full.startsWith(`${plugin}__`) ? full.slice(plugin.length + 2) : full };
 }
 
-/** A tool that gives more than text to be shown says so with its step. */
-type Given = ToolStep & { parts?: readonly ToolPart[] | null };
-
-function ended({ plugin, tool, error, ms, parts }: Given): Pick<Step, "plugin" | "tool" | "state" | "error" | "ms" | "parts"> {
+function ended({ plugin, tool, error, ms, parts }: ToolStep): Pick<Step, "plugin" | "tool" | "state" | "error" | "ms" | "parts"> {
   // A tool that nobody knows has no plugin.
   return { ...(plugin === "" ? named(tool) : named(tool, plugin)), state: stateOf(error), error: error ?? null, ms, parts: parts ?? [] };
 }
@@ -69,7 +66,7 @@ export function keptSteps(kept: readonly ToolStep[]): Step[] {
 }
 
 /** The lines as they are kept once the answer has ended and could not be read back. */
-export function toKeep(steps: readonly Step[]): Given[] {
+export function toKeep(steps: readonly Step[]): ToolStep[] {
   return steps.flatMap(({ plugin, tool, state, error, ms, parts }) => (state === "running" ? [] : [{ plugin, tool, ms: ms ?? 0, error, ...(parts.length > 0 ? { parts: [...parts] } : {}) }]));
 }
 
