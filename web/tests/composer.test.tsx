@@ -79,6 +79,7 @@ test("a pasted file becomes a chip, and its id goes with the question", async ()
   const file = new File(["hi"], "note.txt", { type: "text/plain" });
   fireEvent.paste(box, { clipboardData: { files: [file], getData: () => "" } });
   await screen.findByRole("button", { name: "Remove note.txt" });
+  await waitFor(() => expect(screen.getByRole<HTMLButtonElement>("button", { name: "Send" }).disabled).toBe(false));
   fireEvent.keyDown(box, { key: "Enter" });
   await waitFor(() => expect(send).toHaveBeenCalled());
   expect([send.mock.calls[0]?.[0], send.mock.calls[0]?.[2]]).toEqual(["", ["f1"]]);

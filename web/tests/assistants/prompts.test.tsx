@@ -71,7 +71,7 @@ test("Esc closes it, and then it is a question like any other", async () => {
   fireEvent.keyDown(box, { key: "Escape" });
   expect(screen.queryByRole("listbox")).toBeNull();
   fireEvent.keyDown(box, { key: "Enter" });
-  await waitFor(() => expect(send).toHaveBeenCalledWith("/ta", expect.any(String)));
+  await waitFor(() => expect(send).toHaveBeenCalledWith("/ta", expect.any(String), []));
 });
 
 test("a slash within a text, and one before a name nobody has, are in nobody's way", async () => {
@@ -81,7 +81,7 @@ test("a slash within a text, and one before a name nobody has, are in nobody's w
   write("/etc/hosts");
   await screen.findByText("No prompt of this name.");
   fireEvent.keyDown(box, { key: "Enter" });
-  await waitFor(() => expect(send).toHaveBeenCalledWith("/etc/hosts", expect.any(String)));
+  await waitFor(() => expect(send).toHaveBeenCalledWith("/etc/hosts", expect.any(String), []));
 });
 
 test("names that begin with the words come first", () => {
