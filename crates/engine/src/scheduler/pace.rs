@@ -136,7 +136,7 @@ mod tests {
         for step in 0..200_u64 {
             pace.observe(0, 4, Duration::from_millis(60));
             let tokens = pace.prompt_tokens(4);
-            let time = Duration::from_millis(60 + u64::from(tokens) * (10 + step / 2));
+            let time = Duration::from_millis(60 + u64::from(tokens) * (10 + step * 7 / 20));
             pace.observe(tokens, 4, time);
             late += u32::from(time > Duration::from_millis(440));
         }

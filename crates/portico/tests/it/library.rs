@@ -158,7 +158,7 @@ fn a_model_is_fetched_listed_verified_and_removed() {
 
     let (out, _) = ok(here, &["model", "list"]);
     let row: Vec<&str> = out.lines().nth(1).expect("a row").split_whitespace().collect();
-    assert_eq!(row, ["tiny", "F32", "1", "kB", "2048", "268", "MB", "yes", "apache-2.0", "here"]);
+    assert_eq!(row, ["tiny", "F32", "1", "kB", "2048", "269", "MB", "yes", "apache-2.0", "here"]);
     assert!(ok(here, &["model", "verify", "tiny"]).0.starts_with("ok "));
     assert!(ok(here, &["doctor"]).0.contains("data/models holds 1, 1 kB; "));
 
