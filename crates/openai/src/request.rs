@@ -172,7 +172,7 @@ impl From<&Message> for ChatMessage {
             pictures => {
                 let shown = |url: &str| json!({ "type": "image_url", "image_url": { "url": url } });
                 let text = json!({ "type": "text", "text": message.text });
-                Content::Parts(pictures.iter().map(|url| shown(&**url)).chain([text]).collect())
+                Content::Parts(pictures.iter().map(|url| shown(url)).chain([text]).collect())
             }
         };
         ChatMessage { role: message.author.as_str().to_owned(), content: Some(content), ..ChatMessage::default() }

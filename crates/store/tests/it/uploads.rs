@@ -16,7 +16,7 @@ fn open(house: &House) -> Uploads {
 }
 
 async fn send(uploads: &Uploads, caller: &Caller, name: &str, content: &[u8]) -> UploadRow {
-    let row = uploads.begin(caller, name, content.len() as u64, QUOTA).await.unwrap().expect("room");
+    let row = uploads.begin(caller, name, content.len() as u64, QUOTA).await.unwrap().unwrap();
     let mut piece = uploads.go_on(&row).await.unwrap();
     piece.write(content).await.unwrap();
     assert_eq!(piece.end().await.unwrap(), content.len() as u64);
@@ -63,7 +63,7 @@ fn an_upload_goes_on_where_it_broke_off() {
         assert_eq!((checked.bytes, checked.media_type.as_str()), (12, "application/pdf"));
         let kept = uploads.keep(&anna, row, checked).await.unwrap();
         assert_eq!(uploads.find(&anna, kept.id).await.unwrap().as_ref(), Some(&kept));
-        assert_eq!(uploads.list(&anna).await.unwrap(), [kept.clone()]);
+        assert_eq!(uploads.list(&anna).await.unwrap(), std::slice::from_ref(&kept));
         assert_eq!(read(&uploads, &kept).await, b"%PDF-1.7 abc");
         assert_eq!(kept.attachable().map(|file| file.name), Some("合同.pdf".to_owned()));
     });
