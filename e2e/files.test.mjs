@@ -39,6 +39,12 @@ async function pick(files, scope = page) {
   await (await choosing).setFiles(files);
 }
 
+/** To the beginning of a long conversation: what is far from the screen is not in the page. */
+const toTop = () =>
+  page.evaluate(() => {
+    for (const element of document.querySelectorAll("main, main *")) if (element.scrollTop > 0) element.scrollTop = 0;
+  });
+
 /** What a drop or a paste from outside the browser looks like to the page. */
 async function bring(event, selector, name, type, content) {
   await page.evaluate(
@@ -64,9 +70,11 @@ test("a Chinese PDF and a DOCX are attached, read, and answered from", { timeout
   assert.match(said, /the attached file "columns.pdf"/);
   assert.match(said, /the attached file "docx_lists.docx"/);
   assert.match(said, /\p{Script=Han}{8}/u);
-  const question = log(page).getByRole("article").first();
-  await question.getByRole("list", { name: "Files" }).waitFor();
+  await toTop();
+  await log(page).getByRole("article", { name: "You" }).getByRole("list", { name: "Files" }).waitFor();
   await page.reload();
+  await log(page).getByRole("article").first().waitFor();
+  await toTop();
   await button("columns.pdf").click();
   await panel().getByRole("heading", { name: "Page 1" }).waitFor();
   assert.match(await panel().innerText(), /\p{Script=Han}{8}/u);

@@ -59,7 +59,9 @@ export function Composer({ draft, placeholder, blocked = false, running, stoppin
   const [over, setOver] = useState(false);
   const picker = useRef<HTMLInputElement>(null);
   const attach = (files: FileList | null) => {
-    if (files?.length) setGiven((before) => [...before, [...files]]);
+    // A copy now: the list is the input's own, and empty once that was reset.
+    const fresh = [...(files ?? [])];
+    if (fresh.length > 0) setGiven((before) => [...before, fresh]);
   };
   useEffect(() => whenDropped(setOver, attach), []);
 
