@@ -75,7 +75,7 @@ test("a Chinese PDF and a DOCX are attached, read, and answered from", { timeout
   await page.reload();
   await log(page).getByRole("article").first().waitFor();
   await toTop();
-  await button("columns.pdf").click();
+  await page.getByRole("button", { name: /^columns\.pdf/ }).click();
   await panel().getByRole("heading", { name: "Page 1" }).waitFor();
   assert.match(await panel().innerText(), /\p{Script=Han}{8}/u);
   assert.deepEqual(await violations(page), []);

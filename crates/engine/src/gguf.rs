@@ -27,14 +27,8 @@ pub use tensor::{Tensor, type_size};
 
 /// Characters of a sentence about a file.
 const LONGEST_SENTENCE: usize = 300;
-/// Bytes of weights below which a model's cache holds numbers of 32 bits: it is small then, and answers are what its trainer would compute. Else it
-/// holds 16 bits, as everywhere; quantised caches change greedy answers.
-const WORTH_ROUNDING: u64 = 8 << 20;
-
-/// Whether the cache of a model with so many bytes of weights holds numbers of 32 bits.
-pub fn caches_whole(weights: u64) -> bool {
-    weights < WORTH_ROUNDING
-}
+/// Bytes of one cached number: F16. Quantised caches change greedy answers.
+const CACHE_NUMBER: u64 = 2;
 
 /// What one metadata key holds. Long arrays (the vocabulary) are walked but not kept.
 #[derive(Debug, Clone, PartialEq)]
@@ -198,9 +192,8 @@ impl Head {
         self.largest(&format!("{}.{key}", self.architecture())).and_then(|value| u64::try_from(value).ok())
     }
 
-    /// Bytes of KV cache that one token takes in all layers, at most (layers with a window or a state take less), of a model with so many bytes
-    /// of weights.
-    pub fn cache_per_token(&self, weights: u64) -> u64 {
+    /// Bytes of KV cache that one token takes in all layers, at most (layers with a window or a state take less).
+    pub fn cache_per_token(&self) -> u64 {
         let of = |key| self.of_architecture(key);
         let heads = of("attention.head_count").unwrap_or(1).max(1);
         let per_head = of("embedding_length").unwrap_or(0) / heads;
@@ -208,8 +201,7 @@ impl Head {
         let value = of("attention.value_length").unwrap_or(per_head);
         let layers = of("block_count").unwrap_or(0);
         let key_value_heads = of("attention.head_count_kv").unwrap_or(heads);
-        let number = if caches_whole(weights) { 4 } else { 2 };
-        layers.saturating_mul(key_value_heads).saturating_mul(key.saturating_add(value)).saturating_mul(number)
+        layers.saturating_mul(key_value_heads).saturating_mul(key.saturating_add(value)).saturating_mul(CACHE_NUMBER)
     }
 
     /// Bytes of all tensors.

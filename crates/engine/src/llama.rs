@@ -98,8 +98,7 @@ fn write(options: &Options, progress: &Progress, heads: Vec<Head>) -> Result<Box
     let context = options.context.unwrap_or(DEFAULT_CONTEXT).clamp(1, trained);
     let seeing = options.projector.as_deref().map(vision::check).transpose()?.unwrap_or(0);
     let weights = heads.iter().map(Head::weight_bytes).sum::<u64>();
-    let whole = gguf::caches_whole(weights);
-    let per_token = first.cache_per_token(weights);
+    let per_token = first.cache_per_token();
     let blocks = first.of_architecture("block_count").and_then(|blocks| u32::try_from(blocks).ok()).unwrap_or(0);
     let devices = native::devices();
     let bytes = weights.saturating_add(seeing).saturating_add(per_token.saturating_mul(u64::from(context)));
@@ -132,7 +131,7 @@ fn write(options: &Options, progress: &Progress, heads: Vec<Head>) -> Result<Box
         }
     };
     let (apart, sees) = (deterministic, eyes.is_some());
-    let limits = native::Limits { cells, slots, outputs: SLOTS, batch: BATCH, threads, apart, sees, whole };
+    let limits = native::Limits { cells, slots, outputs: SLOTS, batch: BATCH, threads, apart, sees };
     let context_of =
         native::Context::new(Arc::clone(&model), limits, album).map_err(|reason| unsupported(path, reason))?;
     let facts = Facts {
@@ -166,8 +165,7 @@ fn write(options: &Options, progress: &Progress, heads: Vec<Head>) -> Result<Box
         model = %path.display(), description = facts.description, context, cells, threads, deterministic, layers_on_gpu = layers, "the model is loaded"
     );
     let words = Arc::new(Words { model, drops_first_space });
-    let identity =
-        identity(path, &heads, cells).map(|identity| format!("{identity} apart {deterministic} whole {whole}"));
+    let identity = identity(path, &heads, cells).map(|identity| format!("{identity} apart {deterministic}"));
     Ok(Box::new(Llama { context: context_of, facts, words, heads, adapters: BTreeMap::new(), identity, eyes }))
 }
 

