@@ -1,4 +1,4 @@
-//! What every browser test stands on: the release binary on a free port with a data folder of its own, Chromium, and the
+//! What every browser test stands on: the program on a free port with a data folder of its own, Chromium, and the
 //! way in. It knows Portico by its command line and by what a person reads; it looks into no database.
 import { spawn } from "node:child_process";
 import { createRequire } from "node:module";

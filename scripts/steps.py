@@ -25,9 +25,14 @@ E2E = LOG / "e2e.xml"
 SDK = LOG / "sdk.xml"
 MCP = LOG / "mcp.xml"
 
-# The engine's C++ takes minutes and is built per profile and per set of features of what it is made with: the release
-# binary and the engine's tests name the same packages and features, so that they share one artefact.
-ENGINE = "--release --locked -p portico -p engine --features portico/engine,engine/llama"
+# One build for all: every step names the whole workspace in the development profile, so that a crate, and above all the engine's C++
+# (which is the Release build in every profile), is compiled once. Making the tests makes the program that the later steps start, too.
+WHOLE = "--workspace --locked"
+ENGINE = f"{WHOLE} --features portico/engine,engine/llama"
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+os.environ["PORTICO_BIN"] = str(TARGET / "debug/portico")
+# What only a build without the engine can show: that it says so.
+WITHOUT = "test(who_cannot_train) | test(/^library::doors/) | test(/^life::/)"
 
 # name, command, and the file in which its runner leaves counts.
 STEPS = [
@@ -36,12 +41,12 @@ STEPS = [
     ("format", "cargo fmt --all --check", None),
     ("openings", "scripts/check/openings", None),
     ("dependencies", "scripts/check/dependencies", None),
-    ("lints", "cargo clippy --workspace --all-targets --locked -- -D warnings", None),
-    ("tests", "scripts/with-postgres cargo nextest run --workspace --locked", NEXTEST),
-    ("binary", "scripts/binary", None),
+    ("lints", f"cargo clippy {WHOLE} --all-targets -- -D warnings", None),
+    ("engine-lints", f"cargo clippy {ENGINE} --all-targets -- -D warnings", None),
     ("minilm", "scripts/minilm", None),
-    ("engine-lints", f"cargo clippy --all-targets {ENGINE} -- -D warnings", None),
-    ("engine-tests", f"cargo nextest run {ENGINE} -E 'package(engine) | test(/^taught::/)'", NEXTEST),
+    ("engineless", f"scripts/with-postgres cargo nextest run {WHOLE} -E '{WITHOUT}'", NEXTEST),
+    ("program", f"cargo nextest run {ENGINE} --no-run", None),
+    ("tests", f"scripts/with-postgres cargo nextest run {ENGINE}", NEXTEST),
     ("web-lints", "cd web && npm run --silent lint", None),
     ("web-contract", "scripts/check/contract", None),
     ("web-tests", f"cd web && npm run --silent test -- --reporter=default --reporter=json --outputFile.json={VITEST}", VITEST),
