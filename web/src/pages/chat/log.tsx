@@ -80,7 +80,8 @@ export function Log({ thread, wanted, model, onFill }: { thread: Thread; wanted:
         tabIndex={0}
         className="scroll-thin h-full overflow-y-auto overscroll-contain px-4 outline-offset-[-2px]"
       >
-        <div className="mx-auto max-w-[736px] pt-2 pb-10">
+        {/* virtua takes the pointer away while the page scrolls; an answer that grows scrolls all the time, and what is pressed then must answer. */}
+        <div className="mx-auto max-w-[736px] pt-2 pb-10 *:pointer-events-auto!">
           <Virtualizer ref={list} scrollRef={box} bufferSize={800} keepMounted={kept}>
             {path.map((id, at) => (
               <MessageView key={id} thread={thread} id={id} last={at === path.length - 1} wanted={id === wanted} model={model} onFill={onFill} />
