@@ -4,6 +4,7 @@
 
 mod answer;
 mod context;
+mod elsewhere;
 mod enquiry;
 mod evaluation;
 mod files;
@@ -150,6 +151,7 @@ impl Chat {
         };
         let ticking = Arc::clone(&chat.house);
         chat.house.tasks.spawn(async move { ticking.live.keep(ticking.store.writer(), &ticking.interrupt).await });
+        chat.house.tasks.spawn(Arc::clone(&chat.house).hear_the_others());
         chat
     }
 

@@ -7,11 +7,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use domain::{Caller, ConversationId, Failure, Finish, MessageId, PersonId, TenantId, TurnEvent, TurnId};
-use store::{Delta, Record, Writer};
+use store::{Delta, Record, Word, Writer};
 use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::Error;
+use crate::elsewhere::Elsewhere;
 
 /// How often the text of running answers is written. The promise is that a crash loses at most 250 ms.
 const TICK: Duration = Duration::from_millis(100);
@@ -33,6 +34,13 @@ pub struct Step {
 pub enum Happened {
     /// An event of the turn, `Finished` excepted.
     Event(TurnEvent),
+    /// All that was written so far, for a reader that has seen a part of it at another portal.
+    Snapshot {
+        /// The answer's text.
+        text: String,
+        /// The reasoning before it.
+        thought: String,
+    },
     /// The disk is full (true) or has space again (false): the answer goes on, and is saved once there is space.
     Unsaved(bool),
     /// The last step.
@@ -197,14 +205,27 @@ impl Turns {
         self.notices.subscribe()
     }
 
-    pub(crate) fn announce(&self, live: &LiveTurn, change: TurnChange) {
-        let notice = Notice {
-            tenant: live.tenant,
-            person: live.person,
-            turn: live.turn,
-            conversation: live.place.conversation,
-            change,
-        };
+    /// The turns that run here.
+    pub(crate) fn running_turns(&self) -> Vec<TurnId> {
+        self.lock().values().filter(|live| live.is_running()).map(|live| live.turn).collect()
+    }
+
+    /// Stops a turn that somebody wanted stopped at another portal, which looked whose it is.
+    pub(crate) fn stop(&self, turn: TurnId) {
+        if let Some(live) = self.lock().get(&turn) {
+            live.stop.cancel();
+        }
+    }
+
+    /// Tells the tabs at this portal, and returns what the others are to be told.
+    pub(crate) fn announce(&self, live: &LiveTurn, change: TurnChange) -> Word {
+        let (tenant, person, turn, conversation) = (live.tenant, live.person, live.turn, live.place.conversation);
+        self.pass_on(Notice { tenant, person, turn, conversation, change });
+        Word::Turn { tenant, person, turn, conversation, started: change == TurnChange::Started }
+    }
+
+    /// Tells the tabs at this portal.
+    pub(crate) fn pass_on(&self, notice: Notice) {
         // Nobody listening is no failure.
         let _ = self.notices.send(notice);
     }
@@ -372,16 +393,24 @@ impl Log {
 /// A reader of a kept turn. Any number of them, from any tab; leaving and coming back loses nothing.
 #[derive(Debug)]
 pub struct Follow {
-    live: Arc<LiveTurn>,
-    grown: watch::Receiver<u64>,
-    after: u64,
+    source: Source,
     finished: bool,
+}
+
+#[derive(Debug)]
+enum Source {
+    Here { live: Arc<LiveTurn>, grown: watch::Receiver<u64>, after: u64 },
+    Elsewhere(Box<Elsewhere>),
 }
 
 impl Follow {
     pub(crate) fn new(live: Arc<LiveTurn>, after: u64) -> Self {
         let grown = live.grown.subscribe();
-        Follow { live, grown, after, finished: false }
+        Follow { source: Source::Here { live, grown, after }, finished: false }
+    }
+
+    pub(crate) fn elsewhere(elsewhere: Elsewhere) -> Self {
+        Follow { source: Source::Elsewhere(Box::new(elsewhere)), finished: false }
     }
 
     /// What happened since the last call, at least one step; `None` after the last. Cancel safe.
@@ -389,20 +418,28 @@ impl Follow {
         if self.finished {
             return None;
         }
-        loop {
-            self.grown.borrow_and_update();
-            let steps = self.live.log().steps(self.after);
-            if let Some(last) = steps.last() {
-                self.after = last.id;
-                self.finished = matches!(last.happened, Happened::Finished { .. });
-                return Some(steps);
-            }
-            // A reader that resumes after the very last step has missed nothing.
-            if !self.live.is_running() {
-                return None;
-            }
-            self.grown.changed().await.ok()?;
+        let steps = match &mut self.source {
+            Source::Here { live, grown, after } => next(live, grown, after).await?,
+            Source::Elsewhere(elsewhere) => elsewhere.next().await?,
+        };
+        self.finished = steps.last().is_some_and(|last| matches!(last.happened, Happened::Finished { .. }));
+        Some(steps)
+    }
+}
+
+async fn next(live: &LiveTurn, grown: &mut watch::Receiver<u64>, after: &mut u64) -> Option<Vec<Step>> {
+    loop {
+        grown.borrow_and_update();
+        let steps = live.log().steps(*after);
+        if let Some(last) = steps.last() {
+            *after = last.id;
+            return Some(steps);
         }
+        // A reader that resumes after the very last step has missed nothing.
+        if !live.is_running() {
+            return None;
+        }
+        grown.changed().await.ok()?;
     }
 }
 

@@ -19,6 +19,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use crate::answer::{self, Answer, Ending};
 use crate::context::{self, Context};
 use crate::files::{self, Attached, Material};
+use crate::elsewhere::Elsewhere;
 use crate::live::{Follow, Happened, LiveTurn, Notice, Place, TurnChange};
 use crate::rounds::{Heard, ROUNDS, joined};
 use crate::{Chat, Error, House, prompted};
@@ -219,9 +220,18 @@ impl Chat {
         Some(Follow::new(self.house.live.find(caller, turn)?, after))
     }
 
-    /// Stops a turn of the caller. Stopping one that has ended changes nothing; `false` where it is not in memory.
-    pub fn stop(&self, caller: &Caller, turn: TurnId) -> bool {
-        self.house.live.find(caller, turn).inspect(|live| live.stop.cancel()).is_some()
+    /// Follows a turn of the caller that another portal of the same database writes: what is stored of it, as it grows.
+    pub fn follow_elsewhere(&self, caller: &Caller, turn: TurnId, after: u64) -> Follow {
+        Follow::elsewhere(Elsewhere::new(self.house.store.clone(), *caller, turn, after))
+    }
+
+    /// Stops a turn of the caller, wherever it is written. Stopping one that has ended changes nothing; `false` where none runs.
+    pub async fn stop(&self, caller: &Caller, turn: TurnId) -> Result<bool, Error> {
+        match self.house.live.find(caller, turn) {
+            Some(live) => live.stop.cancel(),
+            None => return Ok(self.house.store.ask_stop(caller, turn).await?),
+        }
+        Ok(true)
     }
 
     /// Beginnings and ends of kept turns, for the other tabs of their person.
@@ -260,7 +270,7 @@ impl House {
                 None => Err(error.into()),
             };
         }
-        self.live.announce(&live, TurnChange::Started);
+        self.store.say(self.live.announce(&live, TurnChange::Started));
         let writing = Arc::clone(&self);
         self.tasks.spawn(async move { writing.write_answer(live, permit, work).await });
         Ok(taken)
@@ -415,7 +425,7 @@ impl House {
         if in_time.is_err() {
             let _ = saved.await;
         }
-        self.live.announce(&live, TurnChange::Finished);
+        self.store.say(self.live.announce(&live, TurnChange::Finished));
     }
 
     /// Files, plugins, context, model, reply, and round by round what the model has tools do: what can be stopped.

@@ -350,6 +350,32 @@ impl Models {
         self.inner.changed.subscribe()
     }
 
+    /// The deployments that failed several times in a row, as requests of this portal found: which, how often in a row, and for how long
+    /// others are asked first.
+    pub fn failing(&self) -> Vec<(String, u32, Duration)> {
+        let snapshot = self.inner.snapshot();
+        let remote = snapshot.deployments.iter().filter(|deployment| !deployment.local);
+        remote
+            .filter_map(|deployment| {
+                let (times, pause) = deployment.breaker.failing()?;
+                Some((deployment.id.clone(), times, pause))
+            })
+            .collect()
+    }
+
+    /// Another portal found that a deployment fails. A hint: others are asked first for so long; where there is no other, it is asked.
+    pub fn heard_failing(&self, id: &str, pause: Duration) {
+        let snapshot = self.inner.snapshot();
+        for deployment in snapshot.deployments.iter().filter(|deployment| deployment.id == id) {
+            deployment.heard_failing(pause);
+        }
+    }
+
+    /// So many portals ask the same back ends: each takes its share of their limits.
+    pub fn share(&self, portals: usize) {
+        self.inner.queue.set_portals(portals);
+    }
+
     /// Asks a provider at once whether it is there, rather than at the next turn of the clock. Workers of the house that could
     /// not load their models ("local") are started again.
     pub fn refresh(&self, slug: &str) {

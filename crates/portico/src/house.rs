@@ -80,8 +80,7 @@ impl House {
             );
         }
 
-        store.interrupt_replays().await?;
-        store.interrupt_evaluations().await?;
+        store.interrupt_jobs(&node).await?;
 
         let identity = Identity::open(store.clone(), Arc::clone(&clock), Cost::default()).await?;
         identity.fix_keys(fixed_keys(config)).await?;
@@ -182,6 +181,7 @@ impl House {
         };
         let stop = closing.clone();
         tasks.spawn(async move { identity_task.follow(stop).await });
+        tasks.spawn(crate::others::live(server.clone(), public_url.clone(), closing.clone()));
         let stop = closing.clone();
         tasks.spawn(async move { training.run(stop).await });
         if config.discover {

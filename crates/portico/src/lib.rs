@@ -11,6 +11,7 @@ mod jobs;
 mod library;
 mod machine;
 mod options;
+mod others;
 mod personas;
 pub mod port;
 mod reload;

@@ -14,7 +14,7 @@ use futures_util::stream::SplitSink;
 use futures_util::{SinkExt, StreamExt};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use store::{Changed, Kind};
+use store::{Changed, Kind, Word};
 use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -89,6 +89,7 @@ impl Tab {
         let mut pulls = server.models.watch_pulls();
         let mut changes = server.store.changed();
         let mut notices = server.chat.notices();
+        let mut others = server.store.heard();
         let mut ping = tokio::time::interval(PING);
         let draining = server.doors.draining.clone();
         let mut tab = Tab { server, caller, headers, out, attached: HashMap::new(), told };
@@ -109,6 +110,12 @@ impl Tab {
                     Ok(notice) if notice.tenant == tab.caller.tenant && notice.person == tab.caller.person => {
                         let change = if notice.change == TurnChange::Started { "started" } else { "finished" };
                         tab.tell(&json!({ "type": "turn", "turn": notice.turn, "conversation": notice.conversation, "change": change })).await
+                    }
+                    _ => true,
+                },
+                word = others.recv() => match word {
+                    Ok(Word::Everything) | Err(broadcast::error::RecvError::Lagged(_)) => {
+                        tab.tell_change(Err(broadcast::error::RecvError::Lagged(0))).await
                     }
                     _ => true,
                 },
@@ -163,7 +170,10 @@ impl Tab {
     async fn hear(&mut self, text: &str) -> bool {
         match serde_json::from_str(text) {
             Ok(Said::Stop { turn }) => {
-                self.server.chat.stop(&self.caller, turn);
+                // Where it could not be asked for, the turn goes on and the person sees that.
+                if let Err(error) = self.server.chat.stop(&self.caller, turn).await {
+                    tracing::warn!(%turn, %error, "a turn could not be stopped");
+                }
                 true
             }
             Ok(Said::Detach { turn }) => {

@@ -1,9 +1,13 @@
-//! The notice that something changed, within this process: whoever shows or caches it reads it anew. It never carries rows.
+//! The notice that something changed: whoever shows or caches it reads it anew. It never carries rows. Other portals of the same
+//! database hear of it, too.
+
+use std::sync::Arc;
 
 use domain::{ConversationId, PersonId, TenantId};
 use tokio::sync::broadcast;
 
 use crate::Store;
+use crate::nodes::{Wire, Word};
 
 /// What changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +32,8 @@ pub enum Changed {
 }
 
 /// How a conversation changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// It is new (or was restored).
     Created,
@@ -39,23 +44,43 @@ pub enum Kind {
 }
 
 #[derive(Debug, Clone)]
-pub(crate) struct Changes(broadcast::Sender<Changed>);
+pub(crate) struct Changes {
+    here: broadcast::Sender<Changed>,
+    wire: Arc<Wire>,
+}
 
 impl Changes {
-    pub(crate) fn new() -> Self {
-        Changes(broadcast::channel(1024).0)
+    pub(crate) fn new(wire: Arc<Wire>) -> Self {
+        Changes { here: broadcast::channel(1024).0, wire }
     }
 
+    /// It changed here: this portal and the others are told.
     pub(crate) fn tell(&self, changed: Changed) {
+        self.hear(changed);
+        self.wire.say(changed.into());
+    }
+
+    /// It changed elsewhere: this portal is told.
+    pub(crate) fn hear(&self, changed: Changed) {
         // Nobody listening is fine.
-        let _ = self.0.send(changed);
+        let _ = self.here.send(changed);
     }
 }
 
 impl Store {
     /// Notices from now on. A receiver that lags behind by 1,024 is told so, and should read everything anew.
     pub fn changed(&self) -> broadcast::Receiver<Changed> {
-        self.inner.changes.0.subscribe()
+        self.inner.changes.here.subscribe()
+    }
+
+    /// What other portals of this database say from now on.
+    pub fn heard(&self) -> broadcast::Receiver<Word> {
+        self.inner.wire.heard()
+    }
+
+    /// Tells the other portals of this database; nobody where there are none.
+    pub fn say(&self, word: Word) {
+        self.inner.wire.say(word);
     }
 
     pub(crate) fn tell(&self, changed: Changed) {

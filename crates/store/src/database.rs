@@ -27,6 +27,8 @@ pub(crate) struct Database {
     write: AnyPool,
     /// SQLite's own connection, for the commit that is made most often.
     direct: Option<Direct>,
+    /// Where a PostgreSQL is, for who listens to it.
+    pub(crate) url: Option<String>,
 }
 
 /// A connection past sqlx's `Any`, which copies every text twice and knows one statement at a time. Opened when it is first
@@ -68,7 +70,7 @@ impl Database {
         let read = pool(4).connect_lazy_with(options);
         let options = SqliteConnectOptions::from_str(&url)?.disable_statement_logging().statement_cache_capacity(24);
         let direct = Some(Direct { options, connection: Mutex::new(None) });
-        Ok(Database { engine: Engine::Sqlite, read, write, direct })
+        Ok(Database { engine: Engine::Sqlite, read, write, direct, url: None })
     }
 
     pub(crate) async fn postgres(url: &str) -> Result<Database, Error> {
@@ -78,7 +80,7 @@ impl Database {
         let pool = |max: u32| AnyPoolOptions::new().max_connections(max).acquire_timeout(Duration::from_secs(10));
         let write = pool(4).connect_with(options.clone()).await?;
         let read = pool(12).connect_lazy_with(options);
-        Ok(Database { engine: Engine::Postgres, read, write, direct: None })
+        Ok(Database { engine: Engine::Postgres, read, write, direct: None, url: Some(url.to_owned()) })
     }
 
     /// A transaction that writes. On SQLite it takes the write lock at once: a plain BEGIN that reads first and writes later

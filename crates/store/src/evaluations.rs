@@ -288,13 +288,13 @@ impl Store {
     }
 
     /// Evaluations of this node that an earlier process was running. For the house, at the start.
-    pub async fn interrupt_evaluations(&self) -> Result<u64, Error> {
+    pub(crate) async fn interrupt_evaluations(&self, node: &str) -> Result<u64, Error> {
         let mut tx = self.inner.database.write_tx().await?;
         let done = sqlx::query(
             "UPDATE evaluations SET state = 'interrupted', finished_at = $1 WHERE node = $2 AND state = 'running'",
         )
         .bind(self.now().0)
-        .bind(self.node().to_owned())
+        .bind(node.to_owned())
         .execute(&mut *tx)
         .await?;
         tx.commit().await?;

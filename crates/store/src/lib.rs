@@ -20,6 +20,7 @@ mod files;
 mod insert;
 mod look;
 mod migrate;
+mod nodes;
 mod plugins;
 mod prompts;
 mod ratings;
@@ -65,6 +66,7 @@ pub use evaluations::{
 };
 pub use files::{FileRow, Listing, NewFile};
 pub use look::Look;
+pub use nodes::{Node, Word};
 pub use plugins::{NewPlugin, PluginCall, PluginChange, PluginRow};
 pub use prompts::{NewPrompt, PromptRow};
 pub use ratings::Rated;
@@ -121,6 +123,9 @@ struct Inner {
     running: Mutex<JoinSet<()>>,
     changes: changes::Changes,
     order: Arc<Order>,
+    wire: Arc<nodes::Wire>,
+    /// How many portals live.
+    living: tokio::sync::watch::Sender<usize>,
     /// Removed when the last clone goes.
     _folder: Option<Folder>,
 }
@@ -137,11 +142,24 @@ impl Store {
             tracing::info!(from = migrated.from, to = migrated.to, kept, "the database was migrated");
         }
         let order = Arc::new(Order::load(&database).await?);
-        let changes = changes::Changes::new();
+        let wire = Arc::new(nodes::Wire::new(database.url.is_some()));
+        let changes = changes::Changes::new(Arc::clone(&wire));
         let mut running = JoinSet::new();
         let writer = Writer::start(&mut running, &database, &clock, &node, &order, &changes);
-        let inner =
-            Inner { database, clock, ids, node, writer, running: Mutex::new(running), changes, order, _folder: folder };
+        let (running, living) = (Mutex::new(running), tokio::sync::watch::Sender::new(1));
+        let inner = Inner {
+            database,
+            clock,
+            ids,
+            node,
+            writer,
+            running,
+            changes,
+            order,
+            wire,
+            living,
+            _folder: folder,
+        };
         let store = Store { inner: Arc::new(inner) };
         store.first_tenant().await?;
         Ok(store)

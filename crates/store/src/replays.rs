@@ -181,13 +181,13 @@ impl Store {
     }
 
     /// Replays of this node that an earlier process was running. For the house, at the start.
-    pub async fn interrupt_replays(&self) -> Result<u64, Error> {
+    pub(crate) async fn interrupt_replays(&self, node: &str) -> Result<u64, Error> {
         let mut tx = self.inner.database.write_tx().await?;
         let done =
             sqlx::query("UPDATE replays SET state = $1, finished_at = $2 WHERE node = $3 AND finished_at IS NULL")
                 .bind(ReplayState::Interrupted.as_str())
                 .bind(self.now().0)
-                .bind(self.node().to_owned())
+                .bind(node.to_owned())
                 .execute(&mut *tx)
                 .await?;
         tx.commit().await?;

@@ -100,11 +100,12 @@ impl Deployment {
         queue: &Arc<Queue>,
         changed: Arc<watch::Sender<u64>>,
     ) -> Deployment {
+        let room = if named.local { Room::own(most, queue) } else { Room::new(most, queue) };
         Deployment {
             named,
             backend,
             timeouts,
-            room: Room::new(most, queue),
+            room,
             breaker: Breaker::default(),
             latency: Latency::default(),
             offered: RwLock::default(),
@@ -285,6 +286,13 @@ impl Deployment {
     fn fails(&self) {
         if self.breaker.fail() {
             tracing::warn!(deployment = self.id, "failed several times in a row: others are asked first");
+        }
+    }
+
+    /// Another portal found that it fails: others are asked first for so long, and its own breaker decides after that.
+    pub(crate) fn heard_failing(&self, pause: Duration) {
+        if !self.local {
+            self.breaker.rest(pause);
         }
     }
 

@@ -130,6 +130,13 @@ impl Breaker {
         true
     }
 
+    /// How often in a row its own failures opened it, and for how long it is open yet; what another portal told does not count.
+    pub(crate) fn failing(&self) -> Option<(u32, Duration)> {
+        let opened = self.opened.load(Ordering::Relaxed);
+        let left = self.open_until.load(Ordering::Relaxed).checked_sub(self.now()).filter(|left| *left > 0)?;
+        (opened > 0).then(|| (opened, Duration::from_millis(left)))
+    }
+
     /// It is over its limit, or asked for a pause, without saying that every request must wait: others are asked first.
     pub(crate) fn rest(&self, pause: Duration) {
         self.open_until.fetch_max(self.now() + millis(pause.min(LONGEST_COOLING)), Ordering::Relaxed);

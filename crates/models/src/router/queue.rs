@@ -8,7 +8,7 @@
 //! work that has waited long enough counts as such. A full queue turns away the newest request of whoever has most in it.
 
 use std::collections::HashMap;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -26,6 +26,8 @@ mod tests;
 pub(crate) struct Queue {
     options: Waiting,
     line: Mutex<Line>,
+    /// How many portals ask the same back ends.
+    portals: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -104,7 +106,18 @@ pub(crate) enum Moved {
 
 impl Queue {
     pub(crate) fn new(options: Waiting) -> Arc<Queue> {
-        Arc::new(Queue { options, line: Mutex::default() })
+        Arc::new(Queue { options, line: Mutex::default(), portals: AtomicUsize::new(1) })
+    }
+
+    pub(crate) fn portals(&self) -> usize {
+        self.portals.load(Ordering::Relaxed)
+    }
+
+    /// So many portals share the back ends from now on.
+    pub(crate) fn set_portals(&self, portals: usize) {
+        if self.portals.swap(portals.max(1), Ordering::SeqCst) != portals.max(1) {
+            self.serve();
+        }
     }
 
     pub(crate) fn longest(&self) -> Duration {

@@ -24,6 +24,8 @@ pub(crate) struct Room {
     pub(super) served: AtomicU64,
     /// Scratch of the queue while it counts who stands before whom.
     pub(super) ahead: AtomicU32,
+    /// Whether other portals send requests there, too: each has its share of the limit.
+    shared: bool,
     queue: Arc<Queue>,
 }
 
@@ -38,6 +40,15 @@ pub(crate) struct Hold {
 impl Room {
     /// `limit`: how many requests fit; `None`: as many as come.
     pub(crate) fn new(limit: Option<u32>, queue: &Arc<Queue>) -> Arc<Room> {
+        Room::with(limit, queue, true)
+    }
+
+    /// The same at a worker of this machine, where no other portal asks.
+    pub(crate) fn own(limit: Option<u32>, queue: &Arc<Queue>) -> Arc<Room> {
+        Room::with(limit, queue, false)
+    }
+
+    fn with(limit: Option<u32>, queue: &Arc<Queue>, shared: bool) -> Arc<Room> {
         let room = Room {
             limit: AtomicUsize::new(0),
             taken: AtomicUsize::new(0),
@@ -47,6 +58,7 @@ impl Room {
             held: AtomicU64::new(0),
             served: AtomicU64::new(0),
             ahead: AtomicU32::new(0),
+            shared,
             queue: queue.clone(),
         };
         room.limit.store(fitting(limit), Ordering::Relaxed);
@@ -59,8 +71,18 @@ impl Room {
         }
     }
 
+    /// How many fit, as far as they come from this portal.
     pub(crate) fn limit(&self) -> Option<usize> {
-        Some(self.limit.load(Ordering::Relaxed)).filter(|limit| *limit != usize::MAX)
+        Some(self.fitting()).filter(|limit| *limit != usize::MAX)
+    }
+
+    /// Portals know nothing of each other's requests, so each takes an equal part of what a back end can do. A part is one place at least:
+    /// more portals than places ask for more than the limit says.
+    fn fitting(&self) -> usize {
+        match self.limit.load(Ordering::Relaxed) {
+            limit if !self.shared || limit == usize::MAX => limit,
+            limit => (limit / self.queue.portals()).max(1.min(limit)),
+        }
     }
 
     pub(crate) fn taken(&self) -> usize {
@@ -98,7 +120,7 @@ impl Room {
     pub(super) fn take(self: &Arc<Self>) -> Option<Hold> {
         // The order matters between this and `wanted`: who leaves lowers `taken` and then looks at `wanted`, who waits raises
         // `wanted` and then looks at `taken`, so at least one of them sees the other.
-        let more = |taken: usize| (taken < self.limit.load(Ordering::Relaxed)).then_some(taken + 1);
+        let more = |taken: usize| (taken < self.fitting()).then_some(taken + 1);
         self.taken.fetch_update(Ordering::SeqCst, Ordering::SeqCst, more).ok()?;
         Some(Hold { room: self.clone(), since: Instant::now(), quiet: false })
     }

@@ -27,6 +27,7 @@ mod kept;
 mod library;
 mod plugins;
 mod portal;
+mod portals;
 mod queue;
 mod scopes;
 mod stream;

@@ -160,7 +160,7 @@ pub(crate) async fn delete(
     Path(id): Path<ConversationId>,
 ) -> Result<StatusCode, Problem> {
     for turn in server.store.running(&caller, id).await? {
-        server.chat.stop(&caller, turn);
+        server.chat.stop(&caller, turn).await?;
     }
     server.store.delete_conversation(&caller, id).await?;
     Ok(StatusCode::NO_CONTENT)

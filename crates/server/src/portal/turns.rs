@@ -137,7 +137,7 @@ pub(crate) async fn stop(
     SignedIn { caller }: SignedIn,
     Path(turn): Path<TurnId>,
 ) -> Result<StatusCode, Problem> {
-    if !server.chat.stop(&caller, turn) && server.store.turn(&caller, turn).await?.is_none() {
+    if !server.chat.stop(&caller, turn).await? && server.store.turn(&caller, turn).await?.is_none() {
         return Err(Problem::not_found("turn"));
     }
     Ok(StatusCode::NO_CONTENT)
@@ -155,6 +155,10 @@ impl Reader {
             return Ok(Reader::Live { server, caller, follow: Box::new(follow), pending: Vec::new() });
         }
         let row = server.store.turn(&caller, turn).await?.ok_or_else(|| Problem::not_found("turn"))?;
+        if row.running() && server.store.shared() {
+            let follow = Box::new(server.chat.follow_elsewhere(&caller, turn, after));
+            return Ok(Reader::Live { server, caller, follow, pending: Vec::new() });
+        }
         let message = server.store.message(&caller, row.answer).await?.ok_or_else(|| Problem::not_found("answer"))?;
         let message = Message::from(message);
         let mut events = Vec::new();
@@ -193,6 +197,7 @@ impl Reader {
 async fn told(server: &Server, caller: &Caller, happened: &Happened) -> Value {
     match happened {
         Happened::Event(event) => event_json(event),
+        Happened::Snapshot { text, thought } => json!({ "type": "snapshot", "text": text, "thought": thought }),
         Happened::Unsaved(unsaved) => json!({ "type": "unsaved", "unsaved": unsaved }),
         Happened::Finished { finish, failure, ttft_ms, tpot_us, answer, unsaved } => {
             // Where it could not be saved yet, the reader keeps the text it has.
