@@ -23,6 +23,12 @@ impl Account {
         self.lock().used
     }
 
+    /// So much was used, as far as the rows of all portals say; what was settled here and is not on disk yet counts on.
+    pub(crate) fn learn(&self, used: u64) {
+        let mut tokens = self.lock();
+        tokens.used = tokens.used.max(used);
+    }
+
     /// Tokens used and held, where nothing is left of `limit`.
     pub(crate) fn spent(&self, limit: Option<u64>) -> Option<u64> {
         let now = *self.lock();
@@ -70,6 +76,16 @@ impl Account {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn what_others_booked_counts_and_never_less_than_what_was_settled_here() {
+        let account = Account::with_used(10);
+        account.learn(25);
+        assert_eq!(account.used(), 25);
+        account.settle(0, 5);
+        account.learn(27);
+        assert_eq!((account.used(), account.spent(Some(30))), (30, Some(30)));
+    }
 
     proptest! {
         /// Whatever is held and settled in whatever order, nobody holds what is not there and nothing stays held.

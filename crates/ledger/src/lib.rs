@@ -153,6 +153,27 @@ impl Ledger {
         Ok(())
     }
 
+    /// Reads what other portals of this database have booked since: a limit that several spend from is passed by no more than what they
+    /// book between two looks.
+    pub async fn catch_up(&self) -> Result<(), Error> {
+        let day = Day::of(self.clock.now());
+        let (people, keys) = (self.store.usage_of_day(day).await?, self.store.usage_of_keys(day).await?);
+        let mut books = self.lock();
+        let books = books.today(self.clock.now());
+        if books.day != day {
+            return Ok(());
+        }
+        for row in people {
+            books.accounts.entry((row.tenant, row.person)).or_default().learn(row.tokens);
+        }
+        for row in keys {
+            let accounts = books.keys.entry(row.key).or_default();
+            accounts.day.learn(row.today);
+            accounts.altogether.learn(row.total);
+        }
+        Ok(())
+    }
+
     /// Lets a turn in: its person has tokens left today and its key (if it came by one) is within `budget`, and its usage has a
     /// place in the writer's queue, so that settling neither waits nor fails. `started` is queued, not awaited.
     pub async fn admit(

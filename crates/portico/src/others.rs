@@ -26,7 +26,11 @@ pub(crate) async fn live(server: Server, address: String, closing: CancellationT
     }
 }
 
+/// How often it is read what the others have booked.
+const BOOKS: Duration = Duration::from_secs(5);
+
 async fn follow(server: Server) {
+    let mut books = tokio::time::interval(BOOKS);
     let (mut heard, mut living) = (server.store.heard(), server.store.living());
     let mut look = tokio::time::interval(LOOK);
     let mut told = HashMap::new();
@@ -34,6 +38,11 @@ async fn follow(server: Server) {
         tokio::select! {
             word = heard.recv() => match word {
                 Ok(Word::Catalog | Word::Everything) | Err(RecvError::Lagged(_)) => reload(&server).await,
+                Ok(Word::People) => {
+                    if let Err(error) = server.ledger.refresh_limits().await {
+                        tracing::warn!(%error, "people's limits could not be read; the ones in force stay");
+                    }
+                }
                 Ok(Word::Failing { deployment, pause_ms }) => {
                     server.models.heard_failing(&deployment, Duration::from_millis(pause_ms));
                 }
@@ -44,6 +53,11 @@ async fn follow(server: Server) {
                 let portals = *living.borrow_and_update();
                 tracing::info!(portals, "so many portals share this database, and the limits of the back ends");
                 server.models.share(portals);
+            }
+            _ = books.tick(), if *living.borrow() > 1 => {
+                if let Err(error) = server.ledger.catch_up().await {
+                    tracing::warn!(%error, "what other portals have booked could not be read");
+                }
             }
             _ = look.tick() => tell_failing(&server, &mut told),
         }

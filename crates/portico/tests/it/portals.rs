@@ -104,6 +104,15 @@ async fn what_is_configured_at_one_portal_is_in_force_at_the_other() {
 }
 
 #[tokio::test]
+async fn tokens_that_one_portal_booked_count_at_the_other() {
+    let Some((_scripted, _portals, [here, there])) = two("booked", "").await else { return };
+    here.ask_and_wait("mock;n=50").await;
+    let used = here.used().await;
+    assert!(used > 0);
+    until("what was booked", async || there.used().await == used).await;
+}
+
+#[tokio::test]
 async fn the_limit_of_a_back_end_is_shared() {
     let Some((scripted, _portals, [here, there])) = two("shared", "max_concurrent = 2\n").await else { return };
     let limit = async |person: &Person| person.get("/api/deployments").await["deployments"][0]["limit"].as_u64();
