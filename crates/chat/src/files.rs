@@ -29,6 +29,9 @@ pub(crate) const MOST: usize = 10;
 const PICTURE: u64 = 20 << 20;
 const HANDED: u64 = 64 << 20;
 
+/// How much of a whole branch's files a called tool is handed together: as much as the sandbox takes.
+const BRANCH: u64 = 32 << 20;
+
 /// How much of a file the readers of a turn are shown, in characters.
 const SHOWN: usize = 600;
 
@@ -201,18 +204,30 @@ impl House {
         }
     }
 
-    /// What plugins that read files are handed of a question's files; nothing where there is no such plugin.
-    pub(crate) async fn attachments(&self, caller: &Caller, attached: &Attached, question: usize) -> Vec<Attachment> {
+    /// What plugins that read files are handed of a question's files, or of the whole branch's; nothing where there is no such
+    /// plugin.
+    pub(crate) async fn attachments(
+        &self,
+        caller: &Caller,
+        attached: &Attached,
+        question: Option<usize>,
+    ) -> Vec<Attachment> {
         let mut files = Vec::new();
         if !self.tools.reads_files(caller) {
             return files;
         }
-        for (_, file) in attached.iter().filter(|(at, _)| *at == question) {
+        let mut room = if question.is_some() { u64::MAX } else { BRANCH };
+        let wanted = |at: usize| question.is_none_or(|question| question == at);
+        for (_, file) in attached.iter().rev().filter(|(at, _)| wanted(*at)) {
+            // The newest first, as far as they go together.
+            let Some(left) = room.checked_sub(file.bytes) else { continue };
+            room = left;
             // What cannot be read has its failed step already.
             let Ok(bytes) = self.bytes(caller, file, HANDED).await else { continue };
             let (name, media_type) = (file.name.clone(), file.media_type.clone());
             files.push(Attachment { name, media_type, bytes: bytes.into() });
         }
+        files.reverse();
         files
     }
 
