@@ -41,6 +41,9 @@ const END: &str = "[end of file]";
 pub trait Reader: Send + Sync + 'static {
     /// Its pages in order. Dropping the future ends the work.
     fn read(&self, file: File) -> BoxFuture<'_, Result<Vec<Passage>, Unread>>;
+
+    /// The rows of its first table, the heading among them; of a workbook those of its first sheet. No rows where it has none.
+    fn table(&self, file: File) -> BoxFuture<'_, Result<Vec<Vec<String>>, Unread>>;
 }
 
 /// Where files are, and what reads them.
@@ -115,7 +118,7 @@ impl House {
         found.filter(|row| row.digest.is_some()).ok_or_else(gone)
     }
 
-    async fn pages(&self, caller: &Caller, id: UploadId) -> Result<Vec<Passage>, Unread> {
+    pub(crate) async fn pages(&self, caller: &Caller, id: UploadId) -> Result<Vec<Passage>, Unread> {
         let row = self.row(caller, id).await?;
         if let Ok(Some(read)) = self.files.uploads.reading(&row).await {
             return Ok(read);
@@ -126,6 +129,13 @@ impl House {
             tracing::warn!(%error, "what was read in a file is not kept, and is read again next time");
         }
         Ok(pages)
+    }
+
+    /// The rows of one of the caller's files.
+    pub(crate) async fn table(&self, caller: &Caller, id: UploadId) -> Result<Vec<Vec<String>>, Unread> {
+        let row = self.row(caller, id).await?;
+        let file = self.files.uploads.content(&row).await.map_err(|error| failed(&error))?;
+        self.files.reader.table(file).await
     }
 
     async fn bytes(&self, caller: &Caller, file: &FileRef, most: u64) -> Result<Vec<u8>, Unread> {
@@ -299,6 +309,14 @@ pub(crate) fn weave(
 }
 
 impl Material {
+    /// Why it says nothing.
+    pub(crate) fn reason(&self) -> Option<&str> {
+        match &self.says {
+            Says::Nothing(why) => Some(why),
+            _ => None,
+        }
+    }
+
     fn needs(&self) -> u32 {
         match &self.says {
             Says::Pages(pages) => pages.iter().map(|page| Tokens::estimate(&page.text).0).fold(0, u32::saturating_add),

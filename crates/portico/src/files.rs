@@ -69,6 +69,32 @@ impl chat::Reader for Reading {
             Ok(pages)
         })
     }
+
+    fn table(&self, file: File) -> BoxFuture<'_, Result<Vec<Vec<String>>, Unread>> {
+        Box::pin(self.first_table(file))
+    }
+}
+
+impl Reading {
+    /// The first table of a file, put together where it is so long that it is told in pieces; of a workbook its first sheet.
+    async fn first_table(&self, file: File) -> Result<Vec<Vec<String>>, Unread> {
+        let _turn = self.turn.acquire().await;
+        let blocks = self.extractor.extract(file).await.map_err(unread)?;
+        let mut of = None;
+        let mut all = Vec::new();
+        for block in blocks {
+            match block.kind {
+                Kind::Table { rows } if of.is_none_or(|page| page == block.page) => {
+                    of = Some(block.page);
+                    all.extend(rows);
+                }
+                // What stands behind it is another table's.
+                _ if of.is_some() => break,
+                _ => {}
+            }
+        }
+        Ok(all)
+    }
 }
 
 impl tools::Documents for Reading {

@@ -197,6 +197,10 @@ impl House {
                 }
             });
         }
+        let taken_up = chat.take_up_batches().await?;
+        if taken_up > 0 {
+            tracing::info!(batches = taken_up, "batches that an earlier process was running go on");
+        }
         tasks.spawn(jobs::keep_house(keep, uploads, closing.clone()));
         Ok(House {
             server,
