@@ -113,7 +113,7 @@ enum Asked {
 impl Chat {
     /// What a batch would be, without beginning it.
     pub async fn preview_batch(&self, caller: &Caller, ask: &BatchAsk) -> Result<Previewed, Error> {
-        let (new, card) = self.batch_of(caller, ask).await?;
+        let (new, card) = self.batch_of(caller, ask, true).await?;
         let system = Tokens::estimate(new.instructions.as_deref().unwrap_or_default());
         let question_of = |row: &NewBatchRow| template::fill(&new.template, &new.columns, &row.cells);
         let question = new.rows.first().map(question_of).unwrap_or_default();
@@ -144,7 +144,7 @@ impl Chat {
         if self.house.draining.is_cancelled() {
             return Err(Error::Draining);
         }
-        let (new, _) = self.batch_of(caller, ask).await?;
+        let (new, _) = self.batch_of(caller, ask, false).await?;
         let id = self.house.store.begin_batch(caller, new).await?;
         self.go_on_with_batch(caller, id);
         Ok(id)
@@ -178,15 +178,23 @@ impl Chat {
         Ok(left.len())
     }
 
-    /// Everything that a batch is, read once: table, assistant and model as they are now.
-    async fn batch_of(&self, caller: &Caller, ask: &BatchAsk) -> Result<(NewBatchRun, ModelView), Error> {
+    /// Everything that a batch is, read once: table, assistant and model as they are now. A preview may be asked for before there is
+    /// a question: it tells the columns.
+    async fn batch_of(
+        &self,
+        caller: &Caller,
+        ask: &BatchAsk,
+        is_preview: bool,
+    ) -> Result<(NewBatchRun, ModelView), Error> {
         let house = &self.house;
         let at_once = ask.at_once.unwrap_or(AT_ONCE);
         if !(1..=AT_ONCE_AT_MOST).contains(&at_once) {
             return Err(wrong("at_once", format!("1 to {AT_ONCE_AT_MOST} rows can be asked side by side")));
         }
         let (columns, rows, file) = self.rows_of(caller, &ask.source).await?;
-        check(&ask.template, &columns, matches!(ask.source, BatchSource::Table(_)))?;
+        if !(is_preview && ask.template.trim().is_empty()) {
+            check(&ask.template, &columns, matches!(ask.source, BatchSource::Table(_)))?;
+        }
         let (assistant, unit) = match ask.assistant {
             Some(id) => {
                 let found = house.store.assistant_in_force(caller, id).await?;

@@ -47,7 +47,8 @@ pub(crate) struct BatchBody {
     #[serde(default)]
     #[schema(value_type = Vec<String>)]
     files: Vec<UploadId>,
-    /// The question, with `{{column}}` where a row's cell goes.
+    /// The question, with `{{column}}` where a row's cell goes; may be empty in a preview.
+    #[serde(default)]
     template: String,
     /// Whom it is asked of; absent: the model alone.
     #[schema(value_type = Option<String>)]
