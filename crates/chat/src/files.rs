@@ -29,6 +29,9 @@ pub(crate) const MOST: usize = 10;
 const PICTURE: u64 = 20 << 20;
 const HANDED: u64 = 64 << 20;
 
+/// How much of a whole branch's files a called tool is handed together: as much as the sandbox takes.
+const BRANCH: u64 = 32 << 20;
+
 /// How much of a file the readers of a turn are shown, in characters.
 const SHOWN: usize = 600;
 
@@ -38,6 +41,9 @@ const END: &str = "[end of file]";
 pub trait Reader: Send + Sync + 'static {
     /// Its pages in order. Dropping the future ends the work.
     fn read(&self, file: File) -> BoxFuture<'_, Result<Vec<Passage>, Unread>>;
+
+    /// The rows of its first table, the heading among them; of a workbook those of its first sheet. No rows where it has none.
+    fn table(&self, file: File) -> BoxFuture<'_, Result<Vec<Vec<String>>, Unread>>;
 }
 
 /// Where files are, and what reads them.
@@ -112,7 +118,7 @@ impl House {
         found.filter(|row| row.digest.is_some()).ok_or_else(gone)
     }
 
-    async fn pages(&self, caller: &Caller, id: UploadId) -> Result<Vec<Passage>, Unread> {
+    pub(crate) async fn pages(&self, caller: &Caller, id: UploadId) -> Result<Vec<Passage>, Unread> {
         let row = self.row(caller, id).await?;
         if let Ok(Some(read)) = self.files.uploads.reading(&row).await {
             return Ok(read);
@@ -123,6 +129,13 @@ impl House {
             tracing::warn!(%error, "what was read in a file is not kept, and is read again next time");
         }
         Ok(pages)
+    }
+
+    /// The rows of one of the caller's files.
+    pub(crate) async fn table(&self, caller: &Caller, id: UploadId) -> Result<Vec<Vec<String>>, Unread> {
+        let row = self.row(caller, id).await?;
+        let file = self.files.uploads.content(&row).await.map_err(|error| failed(&error))?;
+        self.files.reader.table(file).await
     }
 
     async fn bytes(&self, caller: &Caller, file: &FileRef, most: u64) -> Result<Vec<u8>, Unread> {
@@ -201,18 +214,30 @@ impl House {
         }
     }
 
-    /// What plugins that read files are handed of a question's files; nothing where there is no such plugin.
-    pub(crate) async fn attachments(&self, caller: &Caller, attached: &Attached, question: usize) -> Vec<Attachment> {
+    /// What plugins that read files are handed of a question's files, or of the whole branch's; nothing where there is no such
+    /// plugin.
+    pub(crate) async fn attachments(
+        &self,
+        caller: &Caller,
+        attached: &Attached,
+        question: Option<usize>,
+    ) -> Vec<Attachment> {
         let mut files = Vec::new();
         if !self.tools.reads_files(caller) {
             return files;
         }
-        for (_, file) in attached.iter().filter(|(at, _)| *at == question) {
+        let mut room = if question.is_some() { u64::MAX } else { BRANCH };
+        let wanted = |at: usize| question.is_none_or(|question| question == at);
+        for (_, file) in attached.iter().rev().filter(|(at, _)| wanted(*at)) {
+            // The newest first, as far as they go together.
+            let Some(left) = room.checked_sub(file.bytes) else { continue };
+            room = left;
             // What cannot be read has its failed step already.
             let Ok(bytes) = self.bytes(caller, file, HANDED).await else { continue };
             let (name, media_type) = (file.name.clone(), file.media_type.clone());
             files.push(Attachment { name, media_type, bytes: bytes.into() });
         }
+        files.reverse();
         files
     }
 
@@ -284,6 +309,14 @@ pub(crate) fn weave(
 }
 
 impl Material {
+    /// Why it says nothing.
+    pub(crate) fn reason(&self) -> Option<&str> {
+        match &self.says {
+            Says::Nothing(why) => Some(why),
+            _ => None,
+        }
+    }
+
     fn needs(&self) -> u32 {
         match &self.says {
             Says::Pages(pages) => pages.iter().map(|page| Tokens::estimate(&page.text).0).fold(0, u32::saturating_add),

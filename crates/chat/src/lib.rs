@@ -3,6 +3,7 @@
 //! (`identity`), how a model is reached (`models`), what the wire looks like (`server`).
 
 mod answer;
+mod batch;
 mod context;
 mod elsewhere;
 mod enquiry;
@@ -30,6 +31,7 @@ use tokio_util::task::TaskTracker;
 use tools::Gateway;
 
 pub use answer::{Answer, Ending};
+pub use batch::{BatchAsk, BatchSource, Previewed};
 pub use files::{Files, Reader};
 pub use live::{Follow, Happened, Notice, Step, TurnChange};
 pub use replay::ReplayAsk;
@@ -79,6 +81,22 @@ pub enum Error {
         /// How many it takes.
         most: usize,
     },
+    /// A file could not be read: its sentence says what to do.
+    #[error("{reason}")]
+    Unreadable {
+        /// A word of the error table: `file_encrypted`, `file_damaged` ...
+        code: &'static str,
+        /// The sentence.
+        reason: String,
+    },
+    /// A batch cannot be asked so: change what is named.
+    #[error("{reason}")]
+    Batch {
+        /// `table`, `files`, `template` or `at_once`.
+        field: &'static str,
+        /// What is wrong.
+        reason: String,
+    },
     /// The portal is going down: ask again in a moment.
     #[error("the portal is restarting; ask again in a moment")]
     Draining,
@@ -112,6 +130,7 @@ struct House {
     live: live::Turns,
     replays: replay::Running,
     evaluations: evaluation::Running,
+    batches: batch::Running,
     /// Holds a token for every passing turn.
     passing: TaskTracker,
     tasks: TaskTracker,
@@ -136,6 +155,7 @@ impl Chat {
                 live: live::Turns::new(),
                 replays: replay::Running::default(),
                 evaluations: evaluation::Running::default(),
+                batches: batch::Running::default(),
                 passing: TaskTracker::new(),
                 tasks: TaskTracker::new(),
                 draining: CancellationToken::new(),

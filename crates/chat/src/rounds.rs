@@ -142,9 +142,10 @@ impl House {
         live: &Arc<LiveTurn>,
         caller: &Caller,
         heard: Heard,
+        files: &[Attachment],
         steps: &mut Vec<ToolStep>,
     ) -> ToolRound {
-        let answered = self.tools.call_all(caller, live.turn, &heard.calls).await;
+        let answered = self.tools.call_all(caller, live.turn, &heard.calls, files).await;
         let mut answers = Vec::with_capacity(answered.len());
         let mut told = Vec::with_capacity(answered.len());
         for (index, Answered { text, step }) in (heard.before..).zip(answered) {

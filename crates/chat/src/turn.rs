@@ -464,10 +464,15 @@ impl House {
                 let failure = Some(Failure { code: "tool_limit".into(), message });
                 return Ending { finish: Finish::Failed, failure, ..ending };
             }
+            let doing = async {
+                // A question may be about a file that came with an earlier one.
+                let files = self.attachments(&caller, &work.attached, None).await;
+                self.call_tools(live, &caller, heard, &files, &mut noted.steps).await
+            };
             let round = tokio::select! {
                 biased;
                 () = live.stop.cancelled() => return Ending { finish: Finish::Stopped, ..ending },
-                round = self.call_tools(live, &caller, heard, &mut noted.steps) => round,
+                round = doing => round,
             };
             work.rounds.push(round);
             so_far = Some(ending);
@@ -481,7 +486,7 @@ impl House {
         work.material = material;
         steps.extend(read);
         let Some(last) = work.history.last().filter(|last| last.author == Author::User) else { return };
-        let handed = self.attachments(caller, &work.attached, question).await;
+        let handed = self.attachments(caller, &work.attached, Some(question)).await;
         let (consulted, asked) = self.consult(live, caller, &last.text, &handed).await;
         work.consulted = consulted;
         steps.extend(asked);

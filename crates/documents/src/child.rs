@@ -22,18 +22,26 @@ const SAID: u64 = 4096;
 pub struct Extractor {
     program: PathBuf,
     wall: Duration,
+    lines: bool,
 }
 
 impl Extractor {
     /// `program` is the binary that knows the verb `extract`: the portal's own.
     pub fn new(program: impl Into<PathBuf>) -> Extractor {
-        Extractor { program: program.into(), wall: limits::WALL }
+        Extractor { program: program.into(), wall: limits::WALL, lines: false }
     }
 
     /// Waits so long for a file, not longer.
     #[must_use]
     pub fn within(mut self, wall: Duration) -> Extractor {
         self.wall = wall;
+        self
+    }
+
+    /// Of a PDF, the parts of its lines instead of paragraphs and tables.
+    #[must_use]
+    pub fn lines(mut self) -> Extractor {
+        self.lines = true;
         self
     }
 
@@ -49,7 +57,8 @@ impl Extractor {
         let mut command = Command::new(&self.program);
         // Nothing of the portal's environment is the child's business: keys may be in it. The loader's path it needs
         // where the binary is linked with a GPU's libraries.
-        command.args(["extract", "-"]).env_clear().current_dir("/").process_group(0).kill_on_drop(true);
+        command.arg("extract").args(self.lines.then_some("--lines")).arg("-");
+        command.env_clear().current_dir("/").process_group(0).kill_on_drop(true);
         if let Some(path) = std::env::var_os("LD_LIBRARY_PATH") {
             command.env("LD_LIBRARY_PATH", path);
         }

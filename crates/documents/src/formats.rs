@@ -36,6 +36,14 @@ impl Format {
     pub(crate) fn read(&self, bytes: Vec<u8>, out: &mut Out<'_>) -> Result<(), Error> {
         (self.read)(bytes, out)
     }
+
+    /// Only a PDF knows where its lines stand; of the others these are the blocks.
+    pub(crate) fn read_lines(&self, bytes: Vec<u8>, out: &mut Out<'_>) -> Result<(), Error> {
+        match self.name {
+            "pdf" => pdf::read_lines(bytes, out),
+            _ => (self.read)(bytes, out),
+        }
+    }
 }
 
 /// The format of these bytes.

@@ -29,3 +29,13 @@ pub fn extract(bytes: Vec<u8>, out: &mut Out<'_>) -> Result<(), Error> {
     format.read(bytes, out)?;
     out.finish()
 }
+
+/// The same, but of a PDF the parts of its lines as they stand on the page, instead of paragraphs and tables: for whoever reads a form.
+///
+/// # Errors
+/// As [`extract`].
+pub fn extract_lines(bytes: Vec<u8>, out: &mut Out<'_>) -> Result<(), Error> {
+    let format = formats::of(&bytes)?;
+    format.read_lines(bytes, out)?;
+    out.finish()
+}

@@ -69,6 +69,8 @@ ids! {
     JobId;
     /// A question set asked of several models, to compare their answers.
     EvaluationId;
+    /// One question about many rows or files, asked with nobody waiting.
+    BatchId;
     /// An assistant, through all its versions.
     AssistantId;
     /// A text that is kept to ask with.

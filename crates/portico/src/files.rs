@@ -3,15 +3,19 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::io::{Seek as _, Write as _};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::Context as _;
-use documents::{Block, Error, Extractor};
-use domain::{BoxFuture, Passage, Unread};
+use documents::{Area, Block, Error, Extractor, Kind};
+use domain::{Attachment, BoxFuture, Passage, Unread};
 use egress::Clamd;
+use rustix::fs::{MemfdFlags, memfd_create};
 use server::UploadLimits;
 use store::{Store, Uploads};
 use tokio::sync::Semaphore;
+use tools::{As, Piece};
 
 use crate::config::Config;
 
@@ -40,14 +44,17 @@ pub(crate) fn scanner(config: &Config) -> anyhow::Result<Option<Clamd>> {
     Ok(scanner)
 }
 
-pub(crate) fn reader() -> anyhow::Result<Box<dyn chat::Reader>> {
+/// What reads them: for the turns of people, and for plugins of the house. Both wait for the same places.
+pub(crate) fn readers() -> anyhow::Result<(Box<dyn chat::Reader>, Arc<dyn tools::Documents>)> {
     let program = std::env::current_exe().context("the path of this program")?;
-    Ok(Box::new(Reading { extractor: Extractor::new(program), turn: Semaphore::new(AT_ONCE) }))
+    let reading = Reading { extractor: Extractor::new(program), turn: Arc::new(Semaphore::new(AT_ONCE)) };
+    Ok((Box::new(reading.clone()), Arc::new(reading)))
 }
 
+#[derive(Debug, Clone)]
 struct Reading {
     extractor: Extractor,
-    turn: Semaphore,
+    turn: Arc<Semaphore>,
 }
 
 impl chat::Reader for Reading {
@@ -62,6 +69,63 @@ impl chat::Reader for Reading {
             Ok(pages)
         })
     }
+
+    fn table(&self, file: File) -> BoxFuture<'_, Result<Vec<Vec<String>>, Unread>> {
+        Box::pin(self.first_table(file))
+    }
+}
+
+impl Reading {
+    /// The first table of a file, put together where it is so long that it is told in pieces; of a workbook its first sheet.
+    async fn first_table(&self, file: File) -> Result<Vec<Vec<String>>, Unread> {
+        let _turn = self.turn.acquire().await;
+        let blocks = self.extractor.extract(file).await.map_err(unread)?;
+        let mut of = None;
+        let mut all = Vec::new();
+        for block in blocks {
+            match block.kind {
+                Kind::Table { rows } if of.is_none_or(|page| page == block.page) => {
+                    of = Some(block.page);
+                    all.extend(rows);
+                }
+                // What stands behind it is another table's.
+                _ if of.is_some() => break,
+                _ => {}
+            }
+        }
+        Ok(all)
+    }
+}
+
+impl tools::Documents for Reading {
+    fn read<'a>(&'a self, file: &'a Attachment, how: As) -> BoxFuture<'a, Result<Vec<Piece>, Unread>> {
+        Box::pin(async move {
+            let _turn = self.turn.acquire().await;
+            let file = in_memory(&file.bytes).map_err(|error| unread(Error::Failed(error.to_string())))?;
+            let extractor = match how {
+                As::Blocks => self.extractor.clone(),
+                As::Lines => self.extractor.clone().lines(),
+            };
+            Ok(extractor.extract(file).await.map_err(unread)?.into_iter().map(piece).collect())
+        })
+    }
+}
+
+/// A file without a name and a place, for a process that is handed nothing else.
+fn in_memory(bytes: &[u8]) -> std::io::Result<File> {
+    let mut file = File::from(memfd_create("portico-file", MemfdFlags::CLOEXEC)?);
+    file.write_all(bytes)?;
+    file.rewind()?;
+    Ok(file)
+}
+
+fn piece(block: Block) -> Piece {
+    let Block { page, kind, text, area } = block;
+    let area = area.map(|Area(x0, y0, x1, y1)| [x0, y0, x1, y1]);
+    let heading = matches!(kind, Kind::Heading { .. });
+    let item = matches!(kind, Kind::ListItem { .. });
+    let rows = if let Kind::Table { rows } = kind { rows } else { Vec::new() };
+    Piece { page, text, area, heading, item, rows }
 }
 
 /// Blocks page by page, an empty line between two of them. A page comes where its first block does.

@@ -125,11 +125,13 @@ impl House {
         let (folder_of_jobs, trainer) = (crate::training::folder(config), crate::training::trainer());
         let training = Jobs::new(store.clone(), datasets.clone(), folder_of_jobs, trainer);
         let vault = Box::new(Sealing(Envelope::new(&key.0)));
-        let tools = Gateway::on(lent(config), store.clone(), Arc::clone(&egress), vault, Arc::clone(&clock));
+        let (reader, documents) = crate::files::readers()?;
+        let ground = Ground { documents: Some(documents), ..lent(config) };
+        let tools = Gateway::on(ground, store.clone(), Arc::clone(&egress), vault, Arc::clone(&clock));
         tools.reload(TenantId::FIRST).await?;
         let (now, new) = (Arc::clone(&clock), ids.clone());
         let uploads = crate::files::open(config, store.clone())?;
-        let files = chat::Files { uploads: uploads.clone(), reader: crate::files::reader()? };
+        let files = chat::Files { uploads: uploads.clone(), reader };
         let chat = Chat::start(store.clone(), models.clone(), ledger.clone(), tools.clone(), files, now, new);
 
         let own_port = listener.local_addr()?.port();
@@ -194,6 +196,10 @@ impl House {
                     _ = looking => {}
                 }
             });
+        }
+        let taken_up = chat.take_up_batches().await?;
+        if taken_up > 0 {
+            tracing::info!(batches = taken_up, "batches that an earlier process was running go on");
         }
         tasks.spawn(jobs::keep_house(keep, uploads, closing.clone()));
         Ok(House {
@@ -321,5 +327,5 @@ fn lent(config: &Config) -> Ground {
     let sandbox = |program| Sandbox::new(program, &["sandbox"], &config.plugins.python);
     let own = config.data.join("databases");
     let databases = config.plugins.databases.iter().cloned().chain([own]).collect();
-    Ground { sandbox: std::env::current_exe().ok().map(sandbox), databases }
+    Ground { sandbox: std::env::current_exe().ok().map(sandbox), databases, documents: None }
 }

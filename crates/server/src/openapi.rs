@@ -5,7 +5,7 @@ use axum::Json;
 use utoipa::OpenApi;
 
 use crate::portal::{
-    accounts, adapters, aliases, assistants, bootstrap, conversations, datasets, evaluations, files, keys, library,
+    accounts, adapters, aliases, assistants, batches, bootstrap, conversations, datasets, evaluations, files, keys, library,
     models, people, plugins, prompts, ratings, replays, search, steps, training, transfer, turns,
 };
 
@@ -113,6 +113,17 @@ use crate::portal::{
         evaluations::resume,
         evaluations::remove,
         evaluations::export,
+        batches::preview,
+        batches::begin,
+        batches::list,
+        batches::read,
+        batches::rows,
+        batches::stop,
+        batches::resume,
+        batches::retry,
+        batches::remove,
+        batches::export,
+        batches::examples,
         adapters::list,
         adapters::take,
         adapters::upload,

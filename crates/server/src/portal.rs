@@ -4,6 +4,7 @@ pub(crate) mod accounts;
 pub(crate) mod adapters;
 pub(crate) mod aliases;
 pub(crate) mod assistants;
+pub(crate) mod batches;
 pub(crate) mod body;
 pub(crate) mod bootstrap;
 pub(crate) mod conversations;

@@ -204,6 +204,8 @@ impl From<chat::Error> for Problem {
             chat::Error::TaskNotAllowed => Problem::new(StatusCode::FORBIDDEN, "task_not_allowed", message),
             chat::Error::NotFound { what } => Problem::not_found(what),
             chat::Error::TooManyFiles { .. } => Problem::invalid("files", message),
+            chat::Error::Unreadable { code, .. } => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, message),
+            chat::Error::Batch { field, .. } => Problem::invalid(field, message),
             chat::Error::Empty => Problem::invalid("text", message),
             chat::Error::Draining => {
                 Problem::new(StatusCode::SERVICE_UNAVAILABLE, "draining", message).after(Some(Duration::from_secs(2)))

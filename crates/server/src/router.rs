@@ -13,7 +13,7 @@ use crate::openai::{DialectProblem, completions, files, models as openai_models,
 use crate::portal::files as uploads;
 use crate::portal::models::{capabilities, deployments, families, found, import, installed};
 use crate::portal::{
-    accounts, adapters, aliases, assistants, bootstrap, conversations, datasets, evaluations, keys, library, models,
+    accounts, adapters, aliases, assistants, batches, bootstrap, conversations, datasets, evaluations, keys, library, models,
     people, plugins, prompts, ratings, replays, search, steps, training, transfer, turns,
 };
 use crate::responses::kept;
@@ -124,6 +124,16 @@ fn portal_routes() -> Router<Server> {
         .route("/evaluations/{id}/cancel", post(evaluations::cancel))
         .route("/evaluations/{id}/resume", post(evaluations::resume))
         .route("/evaluations/{id}/export", get(evaluations::export))
+        // batches
+        .route("/batches", get(batches::list).post(batches::begin))
+        .route("/batches/preview", post(batches::preview))
+        .route("/batches/examples", get(batches::examples))
+        .route("/batches/{id}", get(batches::read).delete(batches::remove))
+        .route("/batches/{id}/rows", get(batches::rows))
+        .route("/batches/{id}/stop", post(batches::stop))
+        .route("/batches/{id}/resume", post(batches::resume))
+        .route("/batches/{id}/retry", post(batches::retry))
+        .route("/batches/{id}/export", get(batches::export))
         // adapters
         .route("/adapters", get(adapters::list).post(adapters::take))
         .route("/adapters/{name}", put(adapters::upload).delete(adapters::remove))

@@ -128,6 +128,7 @@ fn door(word: &str) -> &'static str {
         "portal" => "portal",
         "widget" => "widget",
         "replay" => "replay",
+        "batch" => "batch",
         _ => "openai",
     }
 }

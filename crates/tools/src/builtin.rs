@@ -2,11 +2,15 @@
 
 mod calculator;
 mod clock;
+mod contract;
+mod invoice;
 mod python;
+mod reading;
 pub(crate) mod sql;
 pub(crate) mod web;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{ToolAnswer, ToolError, ToolInput, ToolSpec};
@@ -15,6 +19,8 @@ use crate::permission::Permission;
 use crate::plugin::Plugin;
 use crate::sandbox::Sandbox;
 
+pub use reading::{As, Documents, Piece};
+
 /// What the machine lends to plugins of the house. Nothing, where nothing is said.
 #[derive(Debug, Clone, Default)]
 pub struct Ground {
@@ -22,6 +28,8 @@ pub struct Ground {
     pub sandbox: Option<Sandbox>,
     /// Folders whose SQLite files may be read.
     pub databases: Vec<PathBuf>,
+    /// What reads files; without it, no plugin of the house does.
+    pub documents: Option<Arc<dyn Documents>>,
 }
 
 /// A tool of the house.
@@ -29,6 +37,8 @@ pub struct Ground {
 pub(crate) enum Builtin {
     Calculator,
     Clock,
+    ContractDiff,
+    InvoiceFields,
     Python,
     SqlQuery,
     SqlDescribe,
@@ -37,9 +47,11 @@ pub(crate) enum Builtin {
 }
 
 /// All plugins there are, by their word in a manifest.
-pub(crate) const ALL: [(&str, &[Builtin]); 6] = [
+pub(crate) const ALL: [(&str, &[Builtin]); 8] = [
     ("calculator", &[Builtin::Calculator]),
     ("clock", &[Builtin::Clock]),
+    ("contract-diff", &[Builtin::ContractDiff]),
+    ("invoice-fields", &[Builtin::InvoiceFields]),
     ("python", &[Builtin::Python]),
     ("sql", &[Builtin::SqlQuery, Builtin::SqlDescribe]),
     ("web-fetch", &[Builtin::WebFetch]),
@@ -51,6 +63,8 @@ impl Builtin {
         match self {
             Builtin::Calculator => calculator::spec(),
             Builtin::Clock => clock::spec(),
+            Builtin::ContractDiff => contract::spec(),
+            Builtin::InvoiceFields => invoice::spec(),
             Builtin::Python => python::spec(),
             Builtin::SqlQuery => sql::query_spec(),
             Builtin::SqlDescribe => sql::describe_spec(),
@@ -63,6 +77,8 @@ impl Builtin {
     fn patience(self) -> Duration {
         Duration::from_secs(match self {
             Builtin::SqlQuery | Builtin::SqlDescribe => 10,
+            // As long as two large files may take to be read.
+            Builtin::ContractDiff | Builtin::InvoiceFields => 120,
             _ => 30,
         })
     }
@@ -74,6 +90,14 @@ impl Builtin {
         match self {
             Builtin::Calculator => calculator::call(arguments).map(ToolAnswer::from),
             Builtin::Clock => clock::call(plugin.clock(), arguments).map(ToolAnswer::from),
+            Builtin::ContractDiff => {
+                plugin.must(Permission::ReadFiles)?;
+                timed(patience, contract::call(plugin, input)).await
+            }
+            Builtin::InvoiceFields => {
+                plugin.must(Permission::ReadFiles)?;
+                timed(patience, invoice::call(plugin, input)).await
+            }
             Builtin::Python => {
                 plugin.must(Permission::ExecCode)?;
                 let keeps = plugin.grants.contains(&Permission::WriteFiles);
@@ -85,4 +109,11 @@ impl Builtin {
             Builtin::WebSearch => web::search(plugin, arguments).await,
         }
     }
+}
+
+async fn timed(
+    patience: Duration,
+    work: impl Future<Output = Result<ToolAnswer, ToolError>>,
+) -> Result<ToolAnswer, ToolError> {
+    tokio::time::timeout(patience, work).await.unwrap_or(Err(ToolError::TimedOut { after: patience }))
 }

@@ -433,9 +433,16 @@ impl Gateway {
         Some(Box::new(tool))
     }
 
-    /// Does what a model asked for, side by side, each written down. Dropping the future ends them all.
-    pub async fn call_all(&self, caller: &Caller, turn: TurnId, calls: &[ToolCall]) -> Vec<Answered> {
-        join_all(calls.iter().map(|call| self.call(caller, Some(turn), call, Vec::new()))).await
+    /// Does what a model asked for, side by side, each written down; `files` are those of the branch, for tools that may read them.
+    /// Dropping the future ends them all.
+    pub async fn call_all(
+        &self,
+        caller: &Caller,
+        turn: TurnId,
+        calls: &[ToolCall],
+        files: &[Attachment],
+    ) -> Vec<Answered> {
+        join_all(calls.iter().map(|call| self.call(caller, Some(turn), call, files.to_vec()))).await
     }
 
     /// Does one thing, and writes it down. A call that fails is answered with why, so that the model can do better.

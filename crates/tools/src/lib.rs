@@ -21,7 +21,7 @@ mod scaffold;
 mod schema;
 
 pub use auth::Auth;
-pub use builtin::Ground;
+pub use builtin::{As, Documents, Ground, Piece};
 pub use error::{Error, Flaw};
 pub use gateway::{Answered, Change, Gateway, Installed, Order, Presets, Vault};
 pub use manifest::{Choices, Kind, Manifest, Trigger, presets};

@@ -286,6 +286,8 @@ pub fn presets() -> Vec<Value> {
     [
         include_str!("../../../catalog/plugins/calculator.json"),
         include_str!("../../../catalog/plugins/clock.json"),
+        include_str!("../../../catalog/plugins/invoice-fields.json"),
+        include_str!("../../../catalog/plugins/contract-diff.json"),
         include_str!("../../../catalog/plugins/python.json"),
         include_str!("../../../catalog/plugins/sql.json"),
         include_str!("../../../catalog/plugins/web-fetch.json"),

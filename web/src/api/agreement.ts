@@ -3,6 +3,7 @@
 import type { components } from "@/api/schema";
 import type * as files from "@/api/files";
 import type * as assistants from "@/api/assistants";
+import type * as batches from "@/api/batches";
 import type * as evaluations from "@/api/evaluations";
 import type * as ours from "@/api/types";
 
@@ -96,6 +97,12 @@ export type Agreement = [
   Holds<Agree<assistants.Persona, Theirs["PersonaView"]>>,
   Holds<Agree<assistants.TriedOut, Theirs["TriedOutView"]>>,
   Holds<Agree<assistants.Prompt, Theirs["PromptView"]>>,
+  Holds<Agree<batches.Batch, Theirs["BatchView"]>>,
+  Holds<Agree<batches.BatchRow, Theirs["BatchRowView"]>>,
+  Holds<Agree<batches.BatchRows, Theirs["BatchRows"]>>,
+  Holds<Agree<batches.BatchOrder, Theirs["BatchBody"]>>,
+  Holds<Agree<batches.BatchPreview, Theirs["BatchPreview"]>>,
+  Holds<Agree<batches.BatchExample, Theirs["BatchExample"]>>,
   Holds<Agree<evaluations.Variant, Theirs["VariantView"]>>,
   Holds<Agree<evaluations.Evaluation, Theirs["EvaluationView"]>>,
   Holds<Agree<evaluations.Means, Theirs["MeansView"]>>,

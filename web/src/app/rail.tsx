@@ -1,6 +1,6 @@
 //! The rail: begin, search, the conversations by day, the person. The same in its column and in the phone's drawer.
 import { Link, useNavigate, useParams } from "@tanstack/react-router";
-import { Archive, Bot, Keyboard, LogOut, PanelLeft, Search, Settings, ShieldCheck, SquarePen, Upload } from "lucide-react";
+import { Archive, Bot, Keyboard, ListChecks, LogOut, PanelLeft, Search, Settings, ShieldCheck, SquarePen, Upload } from "lucide-react";
 import { useEffect, useMemo, useRef } from "react";
 import type { Conversation } from "@/api/types";
 import { signOut, useMe, useSession } from "@/app/session";
@@ -54,6 +54,10 @@ export function Rail() {
         <Link to="/assistants" onClick={ui.closeDrawer} className={ACTION}>
           <Bot aria-hidden="true" />
           {t("rail.assistants")}
+        </Link>
+        <Link to="/batches" onClick={ui.closeDrawer} className={ACTION}>
+          <ListChecks aria-hidden="true" />
+          {t("rail.batches")}
         </Link>
       </div>
       <ConversationList />

@@ -4,6 +4,7 @@ import { appRoute, rootRoute } from "@/app/parents";
 import { accountPages, signInPages } from "@/pages/account/routes";
 import { adminPages } from "@/pages/admin/routes";
 import { assistantPages } from "@/pages/assistants/routes";
+import { batchPages } from "@/pages/batches/routes";
 import { HomePage } from "@/pages/chat/home";
 
 const homeRoute = createRoute({
@@ -26,7 +27,7 @@ const archivedRoute = createRoute({
   component: lazyRouteComponent(() => import("@/pages/chat/archived"), "ArchivedPage"),
 });
 
-const tree = rootRoute.addChildren([appRoute.addChildren([homeRoute, conversationRoute, archivedRoute, ...accountPages, ...assistantPages]), ...signInPages, ...adminPages]);
+const tree = rootRoute.addChildren([appRoute.addChildren([homeRoute, conversationRoute, archivedRoute, ...accountPages, ...assistantPages, ...batchPages]), ...signInPages, ...adminPages]);
 
 export const router = createRouter({ routeTree: tree, defaultPreload: "intent", defaultPendingMs: 400, scrollRestoration: false });
 

@@ -17,6 +17,8 @@ use glyphs::Page;
 
 /// Pages after which what was learned of fonts is forgotten, so that it does not grow with the file.
 const FORGET: usize = 100;
+/// Vertical lines of a form: more is a drawing.
+const WALLS: usize = 200;
 
 pub(super) fn is(bytes: &[u8]) -> bool {
     // Readers look for the mark in the first kilobyte.
@@ -24,6 +26,26 @@ pub(super) fn is(bytes: &[u8]) -> bool {
 }
 
 pub(super) fn read(bytes: Vec<u8>, out: &mut Out<'_>) -> Result<(), Error> {
+    pages(bytes, out, blocks)
+}
+
+/// The parts of lines where they stand: for forms, whose fields no paragraph and no table holds together.
+pub(super) fn read_lines(bytes: Vec<u8>, out: &mut Out<'_>) -> Result<(), Error> {
+    pages(bytes, out, |page| {
+        let mut walls: Vec<ruled::Wall> = page.rules.iter().filter_map(ruled::Wall::of).collect();
+        if walls.len() > WALLS {
+            walls.clear();
+        }
+        let mut lines = lines::between(page.glyphs, &walls);
+        lines.sort_by(|a, b| a.y.total_cmp(&b.y).then(a.x0.total_cmp(&b.x0)));
+        let block = |line: lines::Line| {
+            crate::Block::new(crate::Kind::Paragraph, line.text).at(area(line.x0, line.top, line.x1, line.y))
+        };
+        lines.into_iter().map(block).collect()
+    })
+}
+
+fn pages(bytes: Vec<u8>, out: &mut Out<'_>, blocks: fn(Page) -> Vec<crate::Block>) -> Result<(), Error> {
     let pdf = Pdf::new(Arc::new(bytes)).map_err(error)?;
     let pages = pdf.pages();
     if pages.len() > limits::PAGES {

@@ -19,6 +19,9 @@ pub(super) struct ExtractArgs {
     /// The file, whatever it is called: PDF, DOCX, XLSX, PPTX, HTML, CSV, Markdown or text; `-` is standard input.
     #[arg(value_name = "FILE")]
     file: PathBuf,
+    /// Of a PDF, the parts of its lines with their places, instead of paragraphs and tables
+    #[arg(long)]
+    lines: bool,
 }
 
 /// Writes a JSON line for each block.
@@ -28,7 +31,7 @@ pub(super) fn run(args: &ExtractArgs) -> anyhow::Result<ExitCode> {
     if documents::confine(written)? == Confined::LimitsOnly && args.file != Path::new("-") {
         print::note(format_args!("portico: this kernel has no Landlock; the file is read within limits alone"));
     }
-    Ok(match read(&mut file) {
+    Ok(match read(&mut file, args.lines) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             print::note(format_args!("portico: {error}"));
@@ -49,7 +52,7 @@ fn is_file() -> std::io::Result<bool> {
     Ok(FileType::from_raw_mode(fstat(std::io::stdout())?.st_mode) == FileType::RegularFile)
 }
 
-fn read(file: &mut File) -> Result<(), Error> {
+fn read(file: &mut File, as_lines: bool) -> Result<(), Error> {
     let failed = |error: std::io::Error| Error::Failed(error.to_string());
     let mut bytes = Vec::new();
     file.take(limits::FILE + 1).read_to_end(&mut bytes).map_err(failed)?;
@@ -65,7 +68,8 @@ fn read(file: &mut File) -> Result<(), Error> {
                 done => done.map_err(failed),
             }
         };
-        documents::extract(bytes, &mut Out::new(&mut write))
+        let extract = if as_lines { documents::extract_lines } else { documents::extract };
+        extract(bytes, &mut Out::new(&mut write))
     }));
     done.unwrap_or_else(|_| Err(Error::Damaged("the reader broke down over it".to_owned())))?;
     lines.flush().map_err(failed)

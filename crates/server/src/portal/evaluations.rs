@@ -22,7 +22,7 @@ use crate::portal::datasets::ExampleMessage;
 use crate::portal::view::FailureView;
 use crate::{Problem, Server};
 
-pub(crate) use export::{__path_export, export};
+pub(crate) use export::{__path_export, export, line as export_line};
 
 /// Questions where nobody says how many, and the most.
 const QUESTIONS: u32 = 30;

@@ -198,7 +198,7 @@ async fn a_program_that_dies_floods_or_falls_silent_costs_one_call() {
     // Side by side with one that dies: every one is told.
     let call = |tool: &str| ToolCall { id: "1".into(), name: format!("shell__{tool}"), arguments: "{}".into() };
     let turn = "00000000-0000-0000-0000-000000000009".parse().expect("an id");
-    let all = house.gateway.call_all(&house.admin, turn, &[call("hang"), call("hang"), call("die")]).await;
+    let all = house.gateway.call_all(&house.admin, turn, &[call("hang"), call("hang"), call("die")], &[]).await;
     assert!(all.iter().all(|one| one.step.error.as_deref() == Some("tool_failed")), "{all:?}");
 }
 

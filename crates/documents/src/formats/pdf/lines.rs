@@ -1,7 +1,7 @@
 //! Glyphs to lines: what stands on one base line, parted where a gap is wider than words have.
 
 use super::glyphs::Glyph;
-use super::ruled::Table;
+use super::ruled::{Table, Wall};
 use crate::text::is_cjk;
 
 /// A gap of so much of the letter size is a space, and one of so much the end of a line's part.
@@ -29,7 +29,12 @@ impl Line {
 }
 
 /// Lines from top to bottom, the parts of one from left to right.
-pub(super) fn of(mut glyphs: Vec<Glyph>) -> Vec<Line> {
+pub(super) fn of(glyphs: Vec<Glyph>) -> Vec<Line> {
+    between(glyphs, &[])
+}
+
+/// The same, parted at these walls also, however near the letters on both sides are.
+pub(super) fn between(mut glyphs: Vec<Glyph>, walls: &[Wall]) -> Vec<Line> {
     glyphs.sort_by(|a, b| a.y.total_cmp(&b.y));
     let mut rows: Vec<Vec<Glyph>> = Vec::new();
     for glyph in glyphs {
@@ -45,7 +50,7 @@ pub(super) fn of(mut glyphs: Vec<Glyph>) -> Vec<Line> {
         while let Some(next) = rows.next_if(|next| is_raised(&row, next) || is_lowered(&row, next)) {
             row.extend(next);
         }
-        parts(row, &mut lines);
+        parts(row, walls, &mut lines);
     }
     lines
 }
@@ -67,7 +72,7 @@ fn measures(row: &[Glyph]) -> (f64, f64) {
     row.iter().fold((0.0, 0.0), |(y, size): (f64, f64), glyph| (y.max(glyph.y), size.max(glyph.size)))
 }
 
-fn parts(mut row: Vec<Glyph>, lines: &mut Vec<Line>) {
+fn parts(mut row: Vec<Glyph>, walls: &[Wall], lines: &mut Vec<Line>) {
     row.sort_by(|a, b| a.x0.total_cmp(&b.x0));
     let mut part: Vec<Glyph> = Vec::new();
     for glyph in row {
@@ -91,7 +96,8 @@ fn parts(mut row: Vec<Glyph>, lines: &mut Vec<Line>) {
             if same {
                 continue;
             }
-            if glyph.x0 - last.x1 > APART * last.size.max(glyph.size) {
+            let walled = walls.iter().any(|wall| wall.parts(last, &glyph));
+            if walled || glyph.x0 - last.x1 > APART * last.size.max(glyph.size) {
                 lines.extend(line(std::mem::take(&mut part)));
             }
         }

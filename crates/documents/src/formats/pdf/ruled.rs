@@ -18,6 +18,28 @@ pub(super) struct Table {
     pub(super) y1: f64,
 }
 
+/// A vertical line.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wall {
+    x: f64,
+    y0: f64,
+    y1: f64,
+}
+
+impl Wall {
+    pub(super) fn of(rule: &Rule) -> Option<Wall> {
+        let Rule { x0, y0, x1, y1 } = *rule;
+        (y1 - y0 > x1 - x0).then_some(Wall { x: f64::midpoint(x0, x1), y0, y1 })
+    }
+
+    /// Whether it stands between two letters of a line.
+    pub(super) fn parts(&self, left: &Glyph, right: &Glyph) -> bool {
+        let height = right.y - 0.3 * right.size;
+        let (before, after) = (f64::midpoint(left.x0, left.x1), f64::midpoint(right.x0, right.x1));
+        before < self.x && self.x < after && self.y0 < height && height < self.y1
+    }
+}
+
 /// The tables of a page, and the glyphs that are in none.
 pub(super) fn tables(rules: &[Rule], mut glyphs: Vec<Glyph>) -> (Vec<Table>, Vec<Glyph>) {
     let mut tables = Vec::new();

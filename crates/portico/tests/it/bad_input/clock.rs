@@ -86,6 +86,10 @@ impl chat::Reader for Nothing {
     fn read(&self, _: std::fs::File) -> domain::BoxFuture<'_, Result<Vec<domain::Passage>, domain::Unread>> {
         Box::pin(async { Ok(Vec::new()) })
     }
+
+    fn table(&self, _: std::fs::File) -> domain::BoxFuture<'_, Result<Vec<Vec<String>>, domain::Unread>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
 }
 
 impl Inside {

@@ -77,7 +77,7 @@ fn answered(answer: Option<&EvaluationAnswerView>) -> [String; 6] {
     ]
 }
 
-fn line(text: &mut String, cells: &[String]) {
+pub(crate) fn line(text: &mut String, cells: &[String]) {
     let cells: Vec<String> = cells.iter().map(|text| cell(text)).collect();
     text.push_str(&cells.join(","));
     text.push_str("\r\n");
