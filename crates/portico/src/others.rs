@@ -26,7 +26,7 @@ pub(crate) async fn live(server: Server, address: String, closing: CancellationT
     }
 }
 
-/// How often it is read what the others have booked.
+/// How often it is read what the others have booked, and left.
 const BOOKS: Duration = Duration::from_secs(5);
 
 async fn follow(server: Server) {
@@ -54,7 +54,14 @@ async fn follow(server: Server) {
                 tracing::info!(portals, "so many portals share this database, and the limits of the back ends");
                 server.models.share(portals);
             }
-            _ = books.tick(), if *living.borrow() > 1 => {
+            _ = books.tick() => {
+                // A portal that is gone left its batches to this one.
+                if let Err(error) = server.chat.take_up_batches().await {
+                    tracing::warn!(%error, "batches that another portal left could not be read");
+                }
+                if *living.borrow() < 2 {
+                    continue;
+                }
                 if let Err(error) = server.ledger.catch_up().await {
                     tracing::warn!(%error, "what other portals have booked could not be read");
                 }

@@ -123,7 +123,9 @@ impl Store {
     async fn left_behind(&self) -> Result<Vec<String>, Error> {
         let select = format!(
             "SELECT node FROM nodes WHERE seen_at < {NOW} - $1 \
-             UNION SELECT s.node FROM started s WHERE s.at < {NOW} - $1 AND NOT EXISTS (SELECT 1 FROM nodes n WHERE n.node = s.node)"
+             UNION SELECT s.node FROM started s WHERE s.at < {NOW} - $1 AND NOT EXISTS (SELECT 1 FROM nodes n WHERE n.node = s.node) \
+             UNION SELECT b.node FROM batches b WHERE b.state = 'running' AND b.updated_at < {NOW} - $1 \
+             AND NOT EXISTS (SELECT 1 FROM nodes n WHERE n.node = b.node)"
         );
         let rows = sqlx::query(sqlx::AssertSqlSafe(select))
             .bind(GONE_AFTER_MS)
@@ -150,6 +152,9 @@ impl Store {
         }
         let recovered = self.recover(node).await?;
         self.interrupt_jobs(node).await?;
+        // A batch goes on, here: its rows are in the database, and nothing of it was in the portal that is gone.
+        let taken = sqlx::query("UPDATE batches SET node = $1 WHERE node = $2 AND state = 'running'");
+        self.execute(taken.bind(self.inner.node.clone()).bind(node.to_owned())).await?;
         let gone = sqlx::query("DELETE FROM nodes WHERE node = $1 AND claimed_by = $2");
         self.execute(gone.bind(node.to_owned()).bind(self.inner.node.clone())).await?;
         tracing::warn!(node, turns = recovered.turns, "another portal is gone; the answers that it was writing are marked interrupted");
