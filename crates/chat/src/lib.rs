@@ -3,6 +3,7 @@
 //! (`identity`), how a model is reached (`models`), what the wire looks like (`server`).
 
 mod answer;
+mod approvals;
 mod batch;
 mod context;
 mod elsewhere;
@@ -31,6 +32,7 @@ use tokio_util::task::TaskTracker;
 use tools::Gateway;
 
 pub use answer::{Answer, Ending};
+pub use approvals::{Word, approver_of};
 pub use batch::{BatchAsk, BatchSource, Previewed};
 pub use files::{Files, Reader};
 pub use live::{Follow, Happened, Notice, Step, TurnChange};
@@ -97,6 +99,12 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// Somebody else has to agree to this call.
+    #[error("somebody else has to agree to this call")]
+    MayNotDecide,
+    /// Somebody was first.
+    #[error("somebody has already decided about this call")]
+    Decided,
     /// The portal is going down: ask again in a moment.
     #[error("the portal is restarting; ask again in a moment")]
     Draining,

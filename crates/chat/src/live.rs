@@ -132,6 +132,12 @@ impl LiveTurn {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The answer and the reasoning as far as they are.
+    pub(crate) fn so_far(&self) -> (String, String) {
+        let log = self.log();
+        (log.text.clone(), log.thought.clone())
+    }
+
     /// The whole answer and reasoning, which are written at once now: the tick takes no more of it, since what it wrote
     /// after that would stay behind.
     pub(crate) fn close(&self) -> (String, String) {

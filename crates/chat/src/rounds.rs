@@ -37,6 +37,16 @@ impl Heard {
         Heard { before, screen: in_words.then(Screen::default), ..Heard::default() }
     }
 
+    /// What was heard before somebody was asked.
+    pub(crate) fn again(rounds: &[ToolRound], text: String, calls: Vec<ToolCall>) -> Heard {
+        Heard { text, calls, ..Heard::after(rounds, false) }
+    }
+
+    /// How many calls the rounds before made.
+    pub(crate) fn before(&self) -> u32 {
+        self.before
+    }
+
     /// Notes what is in the events; what the turn's readers are told.
     pub(crate) fn take(&mut self, events: Vec<TurnEvent>) -> Vec<TurnEvent> {
         let mut told = Vec::with_capacity(events.len());
@@ -146,6 +156,17 @@ impl House {
         steps: &mut Vec<ToolStep>,
     ) -> ToolRound {
         let answered = self.tools.call_all(caller, live.turn, &heard.calls, files).await;
+        self.answered(live, heard, answered, steps)
+    }
+
+    /// The round that these answers make, told to the turn's readers.
+    pub(crate) fn answered(
+        &self,
+        live: &Arc<LiveTurn>,
+        heard: Heard,
+        answered: Vec<Answered>,
+        steps: &mut Vec<ToolStep>,
+    ) -> ToolRound {
         let mut answers = Vec::with_capacity(answered.len());
         let mut told = Vec::with_capacity(answered.len());
         for (index, Answered { text, step }) in (heard.before..).zip(answered) {

@@ -17,6 +17,7 @@ use store::{Asked, FinalAnswer, NewAnswer, NewConversation, NewMessage, Record, 
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::answer::{self, Answer, Ending};
+use crate::approvals::TakenUp;
 use crate::context::{self, Context};
 use crate::files::{self, Attached, Material};
 use crate::elsewhere::Elsewhere;
@@ -112,22 +113,26 @@ pub struct Request {
 }
 
 /// A question on its way: what the line needs to know beside its permit.
-struct Work {
-    card: ModelView,
+pub(crate) struct Work {
+    pub(crate) card: ModelView,
     system_prompt: Option<String>,
     sampling: Sampling,
     history: Vec<Message>,
     /// The files of the history, read where they are material.
-    attached: Attached,
+    pub(crate) attached: Attached,
     material: Vec<Material>,
     /// What plugins said to the question, by their names.
-    consulted: Vec<(String, String)>,
+    pub(crate) consulted: Vec<(String, String)>,
     /// What the model may call.
     offered: Vec<ToolSpec>,
     /// Whether it is told of them in its instructions: it has no words of its own for them.
-    in_words: bool,
+    pub(crate) in_words: bool,
     /// What it called so far.
-    rounds: Vec<ToolRound>,
+    pub(crate) rounds: Vec<ToolRound>,
+    /// Minutes by which the person's clock is ahead of UTC.
+    pub(crate) utc_offset: i32,
+    /// Where it goes on from, had it waited.
+    taken_up: Option<TakenUp>,
 }
 
 /// What is kept with an answer beside what was said and measured.
@@ -147,6 +152,16 @@ impl Chat {
     /// Takes a kept turn. When this returns, the question is on disk and the answer is being written on the server, whoever
     /// reads it.
     pub async fn take(&self, caller: &Caller, ask: Ask) -> Result<Taken, Error> {
+        self.take_along(caller, ask, None).await
+    }
+
+    /// The same, from where another turn had begun to wait.
+    pub(crate) async fn take_along(
+        &self,
+        caller: &Caller,
+        ask: Ask,
+        taken_up: Option<TakenUp>,
+    ) -> Result<Taken, Error> {
         let house = &self.house;
         if house.draining.is_cancelled() {
             return Err(Error::Draining);
@@ -154,7 +169,8 @@ impl Chat {
         if let Some(taken) = house.taken_before(caller, &ask.ask_id).await? {
             return Ok(taken);
         }
-        let (asked, work) = house.prepare(caller, &ask).await?;
+        let (asked, mut work) = house.prepare(caller, &ask).await?;
+        work.taken_up = taken_up;
         // A page that is reloaded now drops this request. The line goes on by itself, or a question would stand on disk with
         // an answer that nobody writes.
         let (house, caller) = (Arc::clone(house), *caller);
@@ -356,8 +372,20 @@ impl House {
         let (offered, rounds) = (self.tools.offered(caller), Vec::new());
         let in_words = !offered.is_empty() && self.knows_no_tools(caller, &card.id).await;
         let (material, consulted) = (Vec::new(), Vec::new());
-        let work =
-            Work { card, system_prompt, sampling, history, attached, material, consulted, offered, in_words, rounds };
+        let work = Work {
+            card,
+            system_prompt,
+            sampling,
+            history,
+            attached,
+            material,
+            consulted,
+            offered,
+            in_words,
+            rounds,
+            utc_offset: ask.utc_offset,
+            taken_up: None,
+        };
         Ok((asked, work))
     }
 
@@ -440,6 +468,13 @@ impl House {
             () = live.stop.cancelled() => return stopped,
             () = self.gather(live, &caller, &mut work, &mut noted.steps) => {}
         }
+        if let Some(taken_up) = work.taken_up.take() {
+            tokio::select! {
+                biased;
+                () = live.stop.cancelled() => return stopped,
+                () = self.take_up(live, &caller, taken_up, &mut work, &mut noted.steps) => {}
+            }
+        }
         let mut so_far: Option<Ending> = None;
         loop {
             let used = so_far.as_ref().map_or_else(Usage::default, |ending| ending.usage);
@@ -464,6 +499,10 @@ impl House {
                 let failure = Some(Failure { code: "tool_limit".into(), message });
                 return Ending { finish: Finish::Failed, failure, ..ending };
             }
+            let wanted = self.tools.wanted(&caller, &heard.calls);
+            if wanted.iter().any(Option::is_some) {
+                return self.wait(live, &caller, &work, heard, &wanted, &mut noted.steps, ending).await;
+            }
             let doing = async {
                 // A question may be about a file that came with an earlier one.
                 let files = self.attachments(&caller, &work.attached, None).await;
@@ -482,6 +521,12 @@ impl House {
     /// What there is to answer from before the model is asked: the files of the branch, and what plugins say to the question.
     async fn gather(&self, live: &Arc<LiveTurn>, caller: &Caller, work: &mut Work, steps: &mut Vec<ToolStep>) {
         let question = work.question();
+        if let Some(taken_up) = &work.taken_up {
+            // Read and asked before it waited: what was shown of that is shown again, and nobody is asked twice.
+            work.consulted = taken_up.consulted();
+            work.material = self.material(None, caller, &work.card, &work.attached, question).await.0;
+            return;
+        }
         let (material, read) = self.material(Some(live), caller, &work.card, &work.attached, question).await;
         work.material = material;
         steps.extend(read);

@@ -37,6 +37,8 @@ pub enum Finish {
     Interrupted,
     /// It could not be finished; the failure says why.
     Failed,
+    /// A tool is to be called that somebody has to agree to first; another turn goes on from here.
+    Waiting,
 }
 
 impl Finish {
@@ -51,6 +53,7 @@ impl Finish {
             Finish::Cancelled => "cancelled",
             Finish::Interrupted => "interrupted",
             Finish::Failed => "failed",
+            Finish::Waiting => "waiting",
         }
     }
 
@@ -61,6 +64,7 @@ impl Finish {
             "length" => Finish::Length,
             "tool_calls" => Finish::ToolCalls,
             "content_filter" => Finish::ContentFilter,
+            "waiting" => Finish::Waiting,
             "stopped" => Finish::Stopped,
             "cancelled" => Finish::Cancelled,
             "interrupted" => Finish::Interrupted,

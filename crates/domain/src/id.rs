@@ -77,6 +77,8 @@ ids! {
     PromptId;
     /// A plugin that is installed.
     PluginId;
+    /// A call of a tool that waits until somebody agrees.
+    ApprovalId;
 }
 
 impl TenantId {

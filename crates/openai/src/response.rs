@@ -386,6 +386,6 @@ pub fn finish_to_word(finish: Finish) -> Option<&'static str> {
         Finish::Length => Some("length"),
         Finish::ToolCalls => Some("tool_calls"),
         Finish::ContentFilter => Some("content_filter"),
-        Finish::Stopped | Finish::Cancelled | Finish::Interrupted | Finish::Failed => None,
+        Finish::Stopped | Finish::Cancelled | Finish::Interrupted | Finish::Failed | Finish::Waiting => None,
     }
 }

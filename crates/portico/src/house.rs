@@ -201,6 +201,7 @@ impl House {
         if taken_up > 0 {
             tracing::info!(batches = taken_up, "batches that an earlier process was running go on");
         }
+        tasks.spawn(jobs::keep_waiting(chat.clone(), closing.clone()));
         tasks.spawn(jobs::keep_house(keep, uploads, closing.clone()));
         Ok(House {
             server,

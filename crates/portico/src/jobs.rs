@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chat::Chat;
 use domain::{Clock, SystemClock, Timestamp};
 use metrics_exporter_prometheus::PrometheusHandle;
 use store::{Store, Uploads};
@@ -31,6 +32,20 @@ pub(crate) async fn keep_house(store: Store, uploads: Uploads, closing: Cancella
         tokio::select! {
             () = closing.cancelled() => return,
             () = tokio::time::sleep(EVERY) => {}
+        }
+    }
+}
+
+/// How often it is looked whether a turn that waits for somebody's word may go on, or has waited long enough.
+const WAITING: Duration = Duration::from_secs(2);
+
+/// Goes on with turns that wait for nothing any more, until `closing`: those of an earlier process, and those that nobody decided in time.
+pub(crate) async fn keep_waiting(chat: Chat, closing: CancellationToken) {
+    loop {
+        chat.take_up_waiting().await;
+        tokio::select! {
+            () = closing.cancelled() => return,
+            () = tokio::time::sleep(WAITING) => {}
         }
     }
 }

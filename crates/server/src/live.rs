@@ -158,6 +158,7 @@ impl Tab {
                 };
                 json!({ "type": "conversation", "id": id, "change": kind })
             }
+            Ok(Changed::Approvals) => json!({ "type": "approvals" }),
             // Too many to tell one by one: look again at everything.
             Err(broadcast::error::RecvError::Lagged(_)) => {
                 json!({ "type": "conversation", "id": null, "change": "updated" })

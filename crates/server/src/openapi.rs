@@ -183,6 +183,9 @@ use crate::portal::{
         turns::events,
         turns::stop,
         steps::list,
+        approvals::of_turn,
+        approvals::list,
+        approvals::decide,
     )
 )]
 struct Portal;

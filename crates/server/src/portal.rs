@@ -3,6 +3,7 @@
 pub(crate) mod accounts;
 pub(crate) mod adapters;
 pub(crate) mod aliases;
+pub(crate) mod approvals;
 pub(crate) mod assistants;
 pub(crate) mod batches;
 pub(crate) mod body;

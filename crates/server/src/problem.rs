@@ -206,6 +206,8 @@ impl From<chat::Error> for Problem {
             chat::Error::TooManyFiles { .. } => Problem::invalid("files", message),
             chat::Error::Unreadable { code, .. } => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, message),
             chat::Error::Batch { field, .. } => Problem::invalid(field, message),
+            chat::Error::MayNotDecide => Problem::new(StatusCode::FORBIDDEN, "may_not_decide", message),
+            chat::Error::Decided => Problem::new(StatusCode::CONFLICT, "already_decided", message),
             chat::Error::Empty => Problem::invalid("text", message),
             chat::Error::Draining => {
                 Problem::new(StatusCode::SERVICE_UNAVAILABLE, "draining", message).after(Some(Duration::from_secs(2)))

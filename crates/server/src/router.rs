@@ -13,7 +13,7 @@ use crate::openai::{DialectProblem, completions, files, models as openai_models,
 use crate::portal::files as uploads;
 use crate::portal::models::{capabilities, deployments, families, found, import, installed};
 use crate::portal::{
-    accounts, adapters, aliases, assistants, batches, bootstrap, conversations, datasets, evaluations, keys, library, models,
+    accounts, adapters, aliases, approvals, assistants, batches, bootstrap, conversations, datasets, evaluations, keys, library, models,
     people, plugins, prompts, ratings, replays, search, steps, training, transfer, turns,
 };
 use crate::responses::kept;
@@ -186,6 +186,9 @@ fn portal_routes() -> Router<Server> {
         .route("/turns/{turn}/events", get(turns::events))
         .route("/turns/{turn}/stop", post(turns::stop))
         .route("/turns/{turn}/steps", get(steps::list))
+        .route("/turns/{turn}/approvals", get(approvals::of_turn))
+        .route("/approvals", get(approvals::list))
+        .route("/approvals/{id}", post(approvals::decide))
 }
 
 /// What a program is told where it asks for something else.

@@ -29,6 +29,8 @@ pub enum Changed {
     People,
     /// Providers or settings.
     Catalog,
+    /// A call waits for somebody's word, or has it.
+    Approvals,
 }
 
 /// How a conversation changed.

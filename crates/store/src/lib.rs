@@ -6,6 +6,7 @@
 
 mod accounts;
 mod aliases;
+mod approvals;
 mod assistants;
 mod audit;
 mod backup;
@@ -50,6 +51,7 @@ pub use accounts::{
     ActiveKey, Key, KeyChange, Link, LinkKind, NewKey, NewLink, NewPerson, NewSession, Person, PersonChange, Session,
     Tenant, Whose,
 };
+pub use approvals::{Approval, ApprovalState, WaitingTurn};
 pub use aliases::{AliasRow, AliasVersion, NewAliasVersion};
 pub use assistants::{Assistant, AssistantVersion, InForce, Shared};
 pub use audit::{Chain, Entry};

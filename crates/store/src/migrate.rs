@@ -38,6 +38,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     same_for_both(14, include_str!("../migrations/0014_uploads.sql")),
     same_for_both(15, include_str!("../migrations/0015_evaluations.sql")),
     same_for_both(17, include_str!("../migrations/0017_plugin_calls_of_turn.sql")),
+    same_for_both(18, include_str!("../migrations/0018_approvals.sql")),
     same_for_both(19, include_str!("../migrations/0019_batches.sql")),
     same_for_both(22, include_str!("../migrations/0022_nodes.sql")),
 ];

@@ -15,6 +15,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use store::{NewPlugin, PluginChange, PluginRow, Record, Store};
 
+use crate::approval::{self, Wanted};
 use crate::auth::Secrets;
 use crate::builtin::Ground;
 use crate::error::{Error, Flaw};
@@ -424,6 +425,25 @@ impl Gateway {
     pub fn offered(&self, caller: &Caller) -> Vec<ToolSpec> {
         let acting = self.acting(caller);
         acting.iter().flat_map(|plugin| plugin.manifest.tools()).cloned().collect()
+    }
+
+    /// Which of these calls somebody has to agree to first, in their order.
+    pub fn wanted(&self, caller: &Caller, calls: &[ToolCall]) -> Vec<Option<Wanted>> {
+        let held = self.held();
+        let of_call = |call: &ToolCall| {
+            let mut own = held.iter().filter(|one| one.tenant == caller.tenant);
+            let one = own.find(|one| one.plugin.find(&call.name).is_some())?;
+            let plugin = &one.plugin.manifest;
+            approval::wanted(&one.choices.approvals, (&plugin.name, &plugin.title), &call.name, &call.arguments)
+        };
+        calls.iter().map(of_call).collect()
+    }
+
+    /// A call that was not agreed to, as its model and its readers are told.
+    pub fn denied(&self, plugin: &str, tool: &str, why: &str) -> Answered {
+        let text = json!({ "error": "approval_denied", "message": why }).to_string();
+        let (plugin, tool) = (plugin.to_owned(), tool.to_owned());
+        Answered { text, step: ToolStep { plugin, tool, error: Some("approval_denied".into()), ms: 0, parts: Vec::new() } }
     }
 
     /// A tool by its name.

@@ -5,6 +5,7 @@
 
 #![warn(missing_docs)]
 
+mod approval;
 mod auth;
 mod builtin;
 mod error;
@@ -20,6 +21,7 @@ pub mod sandbox;
 mod scaffold;
 mod schema;
 
+pub use approval::{ApprovalRule, Approver, Comparison, Condition, Wanted};
 pub use auth::Auth;
 pub use builtin::{As, Documents, Ground, Piece};
 pub use error::{Error, Flaw};

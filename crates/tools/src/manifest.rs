@@ -14,6 +14,7 @@ use regex::Regex;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::approval::ApprovalRule;
 use crate::auth::Auth;
 use crate::builtin::sql::{self, Database};
 use crate::builtin::{self, Builtin};
@@ -70,6 +71,9 @@ pub struct Choices {
     pub private: bool,
     /// For one call, 1 to 120; 30 where absent.
     pub timeout_s: Option<u32>,
+    /// Which of its calls somebody has to agree to first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub approvals: Vec<ApprovalRule>,
     /// What an MCP server said that it has, when it was last asked. Nobody chooses it: the gateway keeps it here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub listed: Option<Box<Listing>>,
@@ -233,6 +237,7 @@ impl Manifest {
         if choices.timeout_s.is_some_and(|s| !(1..=120).contains(&s)) {
             flaws.push(Flaw::new("timeout_s", "a call may take 1 to 120 seconds"));
         }
+        flaws.extend(choices.approvals.iter().enumerate().filter_map(|(at, rule)| rule.flaw(at)));
         for uri in &self.addresses {
             if let Ok(origin) = egress::Origin::of(uri) {
                 self.permissions.insert(Permission::Net(origin.host().to_owned()));

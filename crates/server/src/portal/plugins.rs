@@ -202,6 +202,10 @@ pub(crate) struct PluginBody {
     /// By name.
     #[serde(default)]
     secrets: BTreeMap<String, String>,
+    /// Which of its calls somebody has to agree to first.
+    #[serde(default)]
+    #[schema(value_type = Vec<Object>)]
+    approvals: Vec<tools::ApprovalRule>,
 }
 
 impl PluginBody {
@@ -214,6 +218,7 @@ impl PluginBody {
             auth: self.auth,
             private: self.private,
             timeout_s: self.timeout_s,
+            approvals: self.approvals,
             listed: None,
         };
         let grants = self.grants.as_deref().map(permissions).transpose()?;

@@ -47,6 +47,8 @@ pub enum Word {
     People,
     /// Providers, aliases, plugins or settings.
     Catalog,
+    /// A call waits for somebody's word, or has it.
+    Approvals,
     /// Somebody wants a turn stopped: see `stops`.
     Stop,
     /// A kept turn began or ended.
@@ -168,7 +170,8 @@ impl Wire {
             }
             Word::Keys => changes.hear(Changed::Keys),
             Word::People => changes.hear(Changed::People),
-            Word::Everything => [Changed::Keys, Changed::People].into_iter().for_each(|changed| changes.hear(changed)),
+            Word::Approvals => changes.hear(Changed::Approvals),
+            Word::Everything => [Changed::Keys, Changed::People, Changed::Approvals].into_iter().for_each(|changed| changes.hear(changed)),
             Word::Catalog | Word::Stop | Word::Turn { .. } | Word::Failing { .. } => {}
         }
         // Nobody listening is fine.
@@ -194,6 +197,7 @@ impl From<Changed> for Word {
             Changed::Keys => Word::Keys,
             Changed::People => Word::People,
             Changed::Catalog => Word::Catalog,
+            Changed::Approvals => Word::Approvals,
         }
     }
 }
