@@ -2,6 +2,7 @@
 //! adds, drops or renames stops the build here. No code is left of it. The unions (states, finishes) stay ours: the description calls them strings.
 import type { components } from "@/api/schema";
 import type * as files from "@/api/files";
+import type * as approvals from "@/api/approvals";
 import type * as assistants from "@/api/assistants";
 import type * as batches from "@/api/batches";
 import type * as evaluations from "@/api/evaluations";
@@ -97,6 +98,9 @@ export type Agreement = [
   Holds<Agree<assistants.Persona, Theirs["PersonaView"]>>,
   Holds<Agree<assistants.TriedOut, Theirs["TriedOutView"]>>,
   Holds<Agree<assistants.Prompt, Theirs["PromptView"]>>,
+  Holds<Agree<approvals.Approval, Theirs["ApprovalView"]>>,
+  Holds<Agree<approvals.ApprovalList, Theirs["ApprovalList"]>>,
+  Holds<Agree<approvals.Decision, Theirs["DecisionBody"]>>,
   Holds<Agree<batches.Batch, Theirs["BatchView"]>>,
   Holds<Agree<batches.BatchRow, Theirs["BatchRowView"]>>,
   Holds<Agree<batches.BatchRows, Theirs["BatchRows"]>>,

@@ -70,7 +70,7 @@ export type Model = {
 
 export type ModelList = { models: Model[]; default: string | null };
 
-export type Finish = "stop" | "length" | "tool_calls" | "content_filter" | "stopped" | "cancelled" | "interrupted" | "failed";
+export type Finish = "stop" | "length" | "tool_calls" | "content_filter" | "stopped" | "cancelled" | "interrupted" | "failed" | "waiting";
 /** How sure the model was, in thousandths: of the whole answer, and of the few tokens in a row of which it was least sure. */
 export type Confidence = { mean: number; worst: number; worst_from: number };
 export type Usage = { prompt: number; completion: number; cached: number; reasoning: number; reported: boolean; confidence?: Confidence | null };
@@ -211,6 +211,7 @@ export type LiveEvent =
   | { type: "conversation"; id: string; change: "created" | "updated" | "deleted" }
   | { type: "turn"; turn: string; conversation: string; change: "started" | "finished" }
   | { type: "event"; turn: string; id: number; event: TurnEvent }
+  | { type: "approvals" }
   | { type: "ping" };
 
 export type SearchHit = {

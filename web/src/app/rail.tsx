@@ -1,14 +1,14 @@
 //! The rail: begin, search, the conversations by day, the person. The same in its column and in the phone's drawer.
 import { Link, useNavigate, useParams } from "@tanstack/react-router";
 import { Archive, Bot, Keyboard, ListChecks, LogOut, PanelLeft, Search, Settings, ShieldCheck, SquarePen, Upload } from "lucide-react";
-import { useEffect, useMemo, useRef } from "react";
+import { Suspense, lazy, useEffect, useMemo, useRef } from "react";
 import type { Conversation } from "@/api/types";
 import { signOut, useMe, useSession } from "@/app/session";
 import { ui } from "@/app/ui";
 import { ConversationRow } from "@/app/rail-row";
 import { useConversations } from "@/chat/conversations";
 import { cx } from "@/lib/cx";
-import { type Translate, useLanguage, useT } from "@/lib/i18n";
+import { loadWords, type Translate, useLanguage, useT } from "@/lib/i18n";
 import { shown } from "@/lib/keyboard";
 import { sentence } from "@/lib/problem";
 import { dayGroup } from "@/lib/time";
@@ -17,6 +17,9 @@ import { Logo } from "@/ui/logo";
 import { Menu, type MenuEntry } from "@/ui/menu";
 import { Skeleton } from "@/ui/page";
 import { toast } from "@/ui/toast";
+
+/** Comes after the rail: most people never have anything to agree to. */
+const ApprovalsLink = lazy(async () => (await Promise.all([import("@/pages/approvals/rail-link"), loadWords("approvals")]))[0]);
 
 const ACTION = "touch-target flex h-9 w-full items-center gap-2.5 rounded-control px-2.5 text-ui transition-colors duration-120 hover:bg-hover coarse:h-11 [&_svg]:size-[17px] [&_svg]:text-muted-foreground";
 
@@ -59,6 +62,9 @@ export function Rail() {
           <ListChecks aria-hidden="true" />
           {t("rail.batches")}
         </Link>
+        <Suspense>
+          <ApprovalsLink className={ACTION} />
+        </Suspense>
       </div>
       <ConversationList />
       <PersonMenu />

@@ -3,6 +3,7 @@ import { createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-r
 import { appRoute, rootRoute } from "@/app/parents";
 import { accountPages, signInPages } from "@/pages/account/routes";
 import { adminPages } from "@/pages/admin/routes";
+import { approvalPages } from "@/pages/approvals/routes";
 import { assistantPages } from "@/pages/assistants/routes";
 import { batchPages } from "@/pages/batches/routes";
 import { HomePage } from "@/pages/chat/home";
@@ -27,7 +28,7 @@ const archivedRoute = createRoute({
   component: lazyRouteComponent(() => import("@/pages/chat/archived"), "ArchivedPage"),
 });
 
-const tree = rootRoute.addChildren([appRoute.addChildren([homeRoute, conversationRoute, archivedRoute, ...accountPages, ...assistantPages, ...batchPages]), ...signInPages, ...adminPages]);
+const tree = rootRoute.addChildren([appRoute.addChildren([homeRoute, conversationRoute, archivedRoute, ...accountPages, ...assistantPages, ...batchPages, ...approvalPages]), ...signInPages, ...adminPages]);
 
 export const router = createRouter({ routeTree: tree, defaultPreload: "intent", defaultPendingMs: 400, scrollRestoration: false });
 

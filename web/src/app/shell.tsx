@@ -91,6 +91,7 @@ function ConnectionLine() {
 
 function onLive(event: LiveEvent) {
   if (event.type === "models") return modelsChanged(event.models);
+  if (event.type === "approvals") return void queries.invalidateQueries({ queryKey: ["approvals"] });
   if (event.type === "turn") return void threads().then((all) => all.reloadThread(event.conversation));
   if (event.type !== "conversation") return;
   refreshConversations();

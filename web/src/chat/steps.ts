@@ -1,7 +1,7 @@
 //! What tools did for an answer, as lines in order: out of a turn's events while it runs, out of what is kept with the answer afterwards.
 import type { StepCall, ToolPart, ToolStep, TurnEvent } from "@/api/types";
 
-export type StepState = "running" | "done" | "failed" | "denied";
+export type StepState = "running" | "done" | "failed" | "denied" | "waiting";
 
 export type Step = {
   /** Stays with the line while it is shown. */
@@ -28,6 +28,7 @@ const DENIED = new Set(["not_permitted", "egress_forbidden", "approval_denied", 
 
 export function stateOf(error: string | null | undefined): StepState {
   if (!error) return "done";
+  if (error === "approval_pending") return "waiting";
   return DENIED.has(error) ? "denied" : "failed";
 }
 

@@ -4,6 +4,7 @@ import { useSyncExternalStore } from "react";
 import type { Language } from "@/api/types";
 import type account from "@/locales/en/account.json";
 import type admin from "@/locales/en/admin.json";
+import type approvals from "@/locales/en/approvals.json";
 import type assistants from "@/locales/en/assistants.json";
 import type batches from "@/locales/en/batches.json";
 import type chat from "@/locales/en/chat.json";
@@ -16,7 +17,7 @@ import type starter from "@/locales/en/starter.json";
 import type steps from "@/locales/en/steps.json";
 import type tuning from "@/locales/en/tuning.json";
 
-type Words = { account: typeof account; admin: typeof admin; assistants: typeof assistants; batches: typeof batches; chat: typeof chat; common: typeof common; engines: typeof engines; files: typeof fileWords; library: typeof library; plugins: typeof plugins; starter: typeof starter; steps: typeof steps; tuning: typeof tuning };
+type Words = { account: typeof account; admin: typeof admin; approvals: typeof approvals; assistants: typeof assistants; batches: typeof batches; chat: typeof chat; common: typeof common; engines: typeof engines; files: typeof fileWords; library: typeof library; plugins: typeof plugins; starter: typeof starter; steps: typeof steps; tuning: typeof tuning };
 export type Namespace = keyof Words;
 type Unplural<K> = K extends `${infer Stem}_one` | `${infer Stem}_other` ? Stem : K;
 export type Key<N extends Namespace> = Unplural<keyof Words[N] & string>;

@@ -136,7 +136,7 @@ function Ending({ thread, message, model, last }: { thread: Thread; message: Mes
       />
     );
   }
-  if (finish === "stopped" || finish === "cancelled" || finish === "content_filter") return <Quiet text={t(`message.${finish}`)} />;
+  if (finish === "waiting" || finish === "stopped" || finish === "cancelled" || finish === "content_filter") return <Quiet text={t(`message.${finish}`)} />;
   if (message.text === "" && finish !== null) return <Quiet text={t("message.empty")} />;
   return null;
 }

@@ -1,13 +1,13 @@
 //! The steps of an answer: a quiet line for each thing that a plugin did, before the model or because the model asked for it. Opened,
 //! it shows what was sent and what came back.
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import { Ban, ChevronRight, CircleAlert, CircleCheck } from "lucide-react";
+import { Ban, ChevronRight, CircleAlert, CircleCheck, Clock } from "lucide-react";
 import { Suspense, lazy, useId, useState } from "react";
 import { api } from "@/api/client";
 import type { StepCall } from "@/api/types";
 import { type Step, type Told, inShort, withCalls } from "@/chat/steps";
 import { cx } from "@/lib/cx";
-import { type Key, type Translate, useLanguage, useT } from "@/lib/i18n";
+import { type Key, type Translate, loadWords, useLanguage, useT } from "@/lib/i18n";
 import { sentence } from "@/lib/problem";
 import { formatMs } from "@/results/duration";
 import { Skeleton } from "@/ui/page";
@@ -15,6 +15,9 @@ import { Spinner } from "@/ui/spinner";
 
 const ResultView = lazy(async () => ({ default: (await import("@/results/result-view")).ResultView }));
 const Written = lazy(async () => ({ default: (await import("@/results/result-view")).Written }));
+
+/** Comes with the first call that waits for somebody's word. */
+const InAnswer = lazy(async () => (await Promise.all([import("@/pages/approvals/in-answer"), loadWords("approvals")]))[0]);
 
 /** What the log says of a turn's calls; asked for anew when one more has ended. */
 function useCalls(turn: string | null, steps: Step[]) {
@@ -32,12 +35,19 @@ export default function Steps({ turn, steps }: { turn: string | null; steps: Ste
   const t = useT("steps");
   const { data, error, isPending, refetch } = useCalls(turn, steps);
   return (
-    <ol aria-label={t("title")} className="mb-2 flex flex-col">
-      {withCalls(steps, data ?? []).map((told, at) => (
-        // By its place: a line that was opened while the answer ran stays open when it has ended.
-        <StepLine key={at} told={told} waits={isPending && error === null} problem={error} again={() => void refetch()} />
-      ))}
-    </ol>
+    <>
+      <ol aria-label={t("title")} className="mb-2 flex flex-col">
+        {withCalls(steps, data ?? []).map((told, at) => (
+          // By its place: a line that was opened while the answer ran stays open when it has ended.
+          <StepLine key={at} told={told} waits={isPending && error === null} problem={error} again={() => void refetch()} />
+        ))}
+      </ol>
+      {turn !== null && steps.some((step) => step.state === "waiting") ? (
+        <Suspense fallback={<Skeleton className="mb-3 h-36 rounded-card" />}>
+          <InAnswer turn={turn} />
+        </Suspense>
+      ) : null}
+    </>
   );
 }
 
@@ -82,7 +92,7 @@ function StepLine({ told: { step, call }, waits, problem, again }: LineProps) {
 }
 
 function StateMark({ step, t }: { step: Step; t: Translate<"steps"> }) {
-  const mark = { running: <Spinner className="size-3.5" />, done: <CircleCheck className="size-3.5 text-good" />, failed: <CircleAlert className="size-3.5 text-bad" />, denied: <Ban className="size-3.5 text-warn" /> }[step.state];
+  const mark = { running: <Spinner className="size-3.5" />, done: <CircleCheck className="size-3.5 text-good" />, failed: <CircleAlert className="size-3.5 text-bad" />, denied: <Ban className="size-3.5 text-warn" />, waiting: <Clock className="size-3.5 text-warn" /> }[step.state];
   // The other states stand in words at the end of the line.
   if (step.state !== "done") return <span aria-hidden="true">{mark}</span>;
   return (
@@ -93,7 +103,7 @@ function StateMark({ step, t }: { step: Step; t: Translate<"steps"> }) {
 }
 
 function said(step: Step, t: Translate<"steps">, language: "zh-CN" | "en"): string {
-  if (step.state === "running") return t("state.running");
+  if (step.state === "running" || step.state === "waiting") return t(`state.${step.state}`);
   const time = formatMs(step.ms ?? 0, language);
   return step.state === "done" ? time : `${t(`state.${step.state}`)} · ${time}`;
 }
