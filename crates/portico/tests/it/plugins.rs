@@ -1,6 +1,7 @@
 //! Plugins through the portal's doors: an administrator installs them, and a kept turn has their tools called, round by round, by a
 //! model that asks for them, natively or in words.
 
+mod approvals;
 mod mcp;
 
 use std::sync::{Arc, Mutex, PoisonError};
