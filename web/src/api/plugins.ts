@@ -51,6 +51,15 @@ export type Choices = {
   auth?: Auth | null;
   private?: boolean;
   timeout_s?: number | null;
+  approvals?: ApprovalRule[];
+};
+
+/** A call that waits until somebody agrees. `when`: only where an argument is so; `timeout_minutes`: a day where absent. */
+export type ApprovalRule = {
+  tool: string;
+  when?: { argument: string; is: "more_than" | "at_least" | "less_than" | "equal" | "not_equal" | "contains"; value: unknown } | null;
+  approver?: { kind: "asker" | "administrators" } | { kind: "people"; people: string[] };
+  timeout_minutes?: number | null;
 };
 
 export type Plugin = ManifestView & { enabled: boolean; grants: string[]; secrets_set: string[]; choices: Choices; unreachable: Flaw | null };

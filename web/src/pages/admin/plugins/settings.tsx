@@ -4,6 +4,7 @@ import { KeyRound, X } from "lucide-react";
 import { type FormEvent, useState } from "react";
 import type { Choices, Plugin } from "@/api/plugins";
 import { useT } from "@/lib/i18n";
+import { ApprovalRules } from "@/pages/admin/plugins/approval-rules";
 import { AuthFields } from "@/pages/admin/plugins/auth-fields";
 import { bad, change, flawsOf } from "@/pages/admin/plugins/data";
 import { Flaws, flawAt } from "@/pages/admin/plugins/flaws";
@@ -21,7 +22,8 @@ export function Settings({ plugin }: { plugin: Plugin }) {
     <>
       {isBare(plugin) ? null : <Chosen plugin={plugin} />}
       {secrets.length > 0 ? <Secrets plugin={plugin} names={secrets} /> : null}
-      {isBare(plugin) && secrets.length === 0 ? <p className="text-ui text-muted-foreground">{t("no_settings")}</p> : null}
+      {isBare(plugin) && secrets.length === 0 ? <p className="mb-6 text-ui text-muted-foreground">{t("no_settings")}</p> : null}
+      {plugin.tools.length > 0 ? <ApprovalRules plugin={plugin} /> : null}
     </>
   );
 }
