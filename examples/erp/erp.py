@@ -87,6 +87,10 @@ class Erp:
             self.db.execute("INSERT INTO orders VALUES (?, ?, 'open', ?)", (number, customer.strip(), day))
             for line in lines:
                 self.reserve(number, line)
+            total = self.order(number)["total"]
+            # Whoever agrees to an order agrees to a sum: a caller that names one is held to it.
+            if asked.get("total") not in (None, total):
+                raise Refused(422, f"total: these lines come to {total:.2f}")
             self.db.execute("COMMIT")
         except BaseException:
             self.db.execute("ROLLBACK")
