@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
-import { PASSWORD, becomeOwner, openPage, speak, startBrowser, startHouse, violations } from "./house.mjs";
+import { becomeOwner, openPage, signIn, speak, startBrowser, startHouse, violations } from "./house.mjs";
 import { startModel } from "./model.mjs";
 
 let model, house, browser, page;
@@ -77,10 +77,7 @@ test("a portal that was killed goes on where it was", { timeout: 90_000 }, async
   await house.kill();
   house = await startHouse({ model: model.url, data: house.folder });
   page = await openPage(browser, house);
-  await page.goto(`${house.url}/batches`);
-  await page.getByLabel("Name").fill("owner");
-  await page.getByLabel("Password").fill(PASSWORD);
-  await button("Sign in").click();
+  await signIn(page, house, "ada");
   await page.goto(`${house.url}/batches`);
   await link("Slow").click();
   await page.getByText("12 done, 0 failed, 0 waiting").waitFor({ timeout: 30_000 });
@@ -106,7 +103,7 @@ test("files are rows; in Chinese, dark and on a phone, too", { timeout: 90_000 }
   await button("Start").click();
   await page.getByText("2 done, 0 failed, 0 waiting").waitFor({ timeout: 30_000 });
   await rows().first().getByText(/Revenue was 412\.5 million/).waitFor();
-  await speak(page, "zh-CN");
+  await speak(page, house, "zh-CN");
   await page.emulateMedia({ colorScheme: "dark" });
   await page.setViewportSize({ width: 390, height: 844 });
   await page.reload();
