@@ -15,9 +15,7 @@ use domain::{
 };
 use futures_util::StreamExt;
 use models::ModelView;
-use store::{
-    BatchRow, BatchRowEnd, BatchRowState, BatchRowsOf, BatchRun, BatchState, NewBatchRow, NewBatchRun,
-};
+use store::{BatchRow, BatchRowEnd, BatchRowState, BatchRowsOf, BatchRun, BatchState, NewBatchRow, NewBatchRun};
 use tokio_util::sync::CancellationToken;
 
 use crate::enquiry::{Enquiry, failure};
@@ -214,12 +212,8 @@ impl Chat {
         };
         let person = house.store.person(caller.tenant, caller.person).await?;
         let (name, language) = person.map(|person| (person.display_name, person.language)).unwrap_or_default();
-        let occasion = Occasion {
-            at: house.clock.now(),
-            utc_offset: ask.utc_offset,
-            name: &name,
-            language: language.as_deref(),
-        };
+        let occasion =
+            Occasion { at: house.clock.now(), utc_offset: ask.utc_offset, name: &name, language: language.as_deref() };
         let own = ask.instructions.clone().unwrap_or_default();
         let parts = [unit.instructions(&occasion), own];
         let told: Vec<&str> = parts.iter().map(String::as_str).filter(|text| !text.trim().is_empty()).collect();

@@ -45,15 +45,26 @@ async fn a_table_is_asked_row_by_row_looked_at_before_and_exported_after() {
     let sent = table(owner, "n,wait,note\n3,0,\"=1+1, \"\"x\"\"\"\n2,0,\n1,0,三\n").await;
     let mut asked = json!({ "table": sent, "model": "mock/m", "max_tokens": 9, "instructions": "Be brief." });
     let columns = owner.post("/api/batches/preview", &asked).await;
-    assert_eq!((&columns["columns"], &columns["rows"]), (&json!(["n", "wait", "note"]), &json!(3)), "before any question");
+    assert_eq!(
+        (&columns["columns"], &columns["rows"]),
+        (&json!(["n", "wait", "note"]), &json!(3)),
+        "before any question"
+    );
     asked["template"] = json!(QUESTION);
     let seen = owner.post("/api/batches/preview", &asked).await;
     assert_eq!((&seen["question"], &seen["completion_at_most"]), (&json!("mock;n=3;ttft=0"), &json!(27)), "{seen}");
     assert!(seen["prompt"].as_u64().is_some_and(|tokens| tokens > 9), "{seen}");
-    assert_eq!(house.scripted.seen().iter().filter(|seen| seen.path.ends_with("completions")).count(), 0, "nothing is asked yet");
+    assert_eq!(
+        house.scripted.seen().iter().filter(|seen| seen.path.ends_with("completions")).count(),
+        0,
+        "nothing is asked yet"
+    );
 
     let begun = owner.post("/api/batches", &asked).await;
-    assert_eq!((&begun["name"], &begun["total"], &begun["state"]), (&json!("tickets.csv"), &json!(3), &json!("running")));
+    assert_eq!(
+        (&begun["name"], &begun["total"], &begun["state"]),
+        (&json!("tickets.csv"), &json!(3), &json!("running"))
+    );
     let done = rests(owner, &path(&begun)).await;
     assert_eq!((&done["state"], &done["done"], &done["failed"]), (&json!("finished"), &json!(3), &json!(0)), "{done}");
     assert!(done["completion"].as_u64().is_some_and(|tokens| tokens > 0) && done["finished_at"].is_i64(), "{done}");
@@ -87,7 +98,9 @@ async fn a_table_is_asked_row_by_row_looked_at_before_and_exported_after() {
 
     let other = owner.invite("bert").await;
     assert_eq!(other.get("/api/batches").await["items"], json!([]));
-    for (method, rest) in [("GET", ""), ("GET", "/rows"), ("POST", "/stop"), ("POST", "/resume"), ("GET", "/export"), ("DELETE", "")] {
+    for (method, rest) in
+        [("GET", ""), ("GET", "/rows"), ("POST", "/stop"), ("POST", "/resume"), ("GET", "/export"), ("DELETE", "")]
+    {
         assert_eq!(other.call(method, &format!("{}{rest}", path(&begun)), None).await.status, 404, "{method} {rest}");
     }
     owner.do_it("DELETE", &path(&begun)).await;
@@ -118,7 +131,8 @@ async fn a_portal_that_was_killed_goes_on_where_it_was_and_asks_no_row_twice_tha
     let done = rests(&owner, &begun).await;
     assert_eq!((&done["state"], &done["done"], &done["failed"]), (&json!("finished"), &json!(10), &json!(0)), "{done}");
     let rows = owner.get(&format!("{begun}/rows")).await;
-    let tries: Vec<u64> = rows["items"].as_array().expect("rows").iter().filter_map(|row| row["tries"].as_u64()).collect();
+    let tries: Vec<u64> =
+        rows["items"].as_array().expect("rows").iter().filter_map(|row| row["tries"].as_u64()).collect();
     assert_eq!(tries, [1; 10], "each is kept once");
     let completed = scripted.stats().completed;
     assert!((10..=14).contains(&completed), "only what was under way is asked twice: {completed}");
@@ -153,7 +167,11 @@ async fn a_limit_that_is_reached_pauses_it_with_the_reason_and_leaves_the_rest_w
     let asked = json!({ "table": sent, "model": "mock/m", "template": QUESTION, "at_once": 1, "max_tokens": 9 });
     let begun = path(&owner.post("/api/batches", &asked).await);
     let paused = rests(owner, &begun).await;
-    assert_eq!((&paused["state"], &paused["reason"]["code"]), (&json!("paused"), &json!("over_daily_limit")), "{paused}");
+    assert_eq!(
+        (&paused["state"], &paused["reason"]["code"]),
+        (&json!("paused"), &json!("over_daily_limit")),
+        "{paused}"
+    );
     assert!(paused["done"].as_u64().is_some_and(|done| (1..20).contains(&done)), "{paused}");
     assert_eq!(paused["failed"], 0, "the rows are not to blame: {paused}");
     assert!(owner.used().await <= 60);
@@ -170,7 +188,10 @@ async fn a_fault_is_a_rows_and_is_asked_again_and_a_model_that_is_gone_is_not_as
     assert_eq!((&done["state"], &done["done"], &done["failed"]), (&json!("finished"), &json!(2), &json!(1)), "{done}");
     let failed = owner.get(&format!("{begun}/rows?state=failed")).await;
     let row = &failed["items"][0];
-    assert_eq!((&row["seq"], &row["failure"]["code"], &row["tries"]), (&json!(1), &json!("request_rejected"), &json!(1)));
+    assert_eq!(
+        (&row["seq"], &row["failure"]["code"], &row["tries"]),
+        (&json!(1), &json!("request_rejected"), &json!(1))
+    );
     owner.do_it("POST", &format!("{begun}/retry")).await;
     let done = rests(owner, &begun).await;
     assert_eq!((&done["done"], &done["failed"]), (&json!(2), &json!(1)));
@@ -196,7 +217,8 @@ async fn files_are_rows_whose_text_stands_before_the_question() {
     let begun = path(&owner.post("/api/batches", &asked).await);
     let done = rests(owner, &begun).await;
     assert_eq!((&done["state"], &done["done"]), (&json!("finished"), &json!(2)), "{done}");
-    let sent: String = house.scripted.seen().iter().map(|seen| String::from_utf8_lossy(&seen.body).into_owned()).collect();
+    let sent: String =
+        house.scripted.seen().iter().map(|seen| String::from_utf8_lossy(&seen.body).into_owned()).collect();
     for part in ["Revenue was 412.5 million.", "亏损 4.8 百万元。", "Summarise q2.md."] {
         assert!(sent.contains(part), "{part}");
     }

@@ -6,8 +6,8 @@ use store::{
     Error, Loss, NewAliasVersion, NewDatasetVersion, NewExample, NewJob, NewKey, Place, Record, ReplayAnswer, Store,
 };
 
-use crate::{batches, evaluations};
 use crate::harness::{House, NOON, house, on_sqlite, postgres_schema};
+use crate::{batches, evaluations};
 
 async fn filled(house: &House) -> (domain::Caller, Vec<store::Exported>) {
     let anna = house.person("anna", Role::Owner).await;

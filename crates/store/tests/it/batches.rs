@@ -2,9 +2,7 @@
 //! another's.
 
 use domain::{BatchId, Caller, Failure, Role, Sampling, Tokens, Usage, Via};
-use store::{
-    BatchRow, BatchRowEnd, BatchRowState, BatchRowsOf, BatchState, Error, NewBatchRow, NewBatchRun, Store,
-};
+use store::{BatchRow, BatchRowEnd, BatchRowState, BatchRowsOf, BatchState, Error, NewBatchRow, NewBatchRun, Store};
 
 use crate::harness::on_both;
 

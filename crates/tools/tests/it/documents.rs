@@ -63,12 +63,24 @@ async fn invoices_come_back_as_fields_lines_and_checks() {
     let files = vec![invoice("special"), invoice("wrong"), file("note.txt", b"nothing".to_vec())];
     let all = house.answered("invoice-fields", &json!({ "language": "en" }), files.clone()).await;
     assert_eq!(all.step.error, None, "{}", all.text);
-    assert!(all.text.starts_with("special.pdf: 15 checks passed, 0 failed, 0 could not be made\nfield | value"), "{}", all.text);
-    assert!(all.text.contains("wrong.pdf: ") && all.text.contains("note.txt: no fields of a VAT invoice were found"), "{}", all.text);
+    assert!(
+        all.text.starts_with("special.pdf: 15 checks passed, 0 failed, 0 could not be made\nfield | value"),
+        "{}",
+        all.text
+    );
+    assert!(
+        all.text.contains("wrong.pdf: ") && all.text.contains("note.txt: no fields of a VAT invoice were found"),
+        "{}",
+        all.text
+    );
     let found = tables(&all.step.parts);
     assert_eq!(found.len(), 6);
     assert_eq!(found[0].0, ["field", "value", "page", "place", "as written"]);
-    assert!(found[0].1.iter().any(|row| row[0] == "number" && row[1] == "01234567" && row[2] == 1 && row[3].is_string()), "{:?}", found[0].1);
+    assert!(
+        found[0].1.iter().any(|row| row[0] == "number" && row[1] == "01234567" && row[2] == 1 && row[3].is_string()),
+        "{:?}",
+        found[0].1
+    );
     assert_eq!((found[1].1.len(), &found[1].1[1][6]), (4, &json!("-6,000.00")));
     assert!(found[5].1.iter().any(|row| row[1] == "fail"), "{:?}", found[5].1);
 
@@ -85,12 +97,23 @@ async fn invoices_come_back_as_fields_lines_and_checks() {
 #[tokio::test]
 async fn who_may_not_read_files_reads_none_and_who_may_not_write_leaves_none() {
     let house = with("contract-diff").await;
-    let files = || vec![file("v1.txt", "第一条 总价10元。\n\n甲方付款。".into()), file("v2.txt", "第一条 总价12元。\n\n甲方付款。".into())];
+    let files = || {
+        vec![
+            file("v1.txt", "第一条 总价10元。\n\n甲方付款。".into()),
+            file("v2.txt", "第一条 总价12元。\n\n甲方付款。".into()),
+        ]
+    };
     let both = house.answered("contract-diff", &json!({ "language": "en" }), files()).await;
     assert!(both.text.contains("amount (第一条): 10元 → 12元"), "{}", both.text);
-    let written = both.step.parts.iter().filter(|part| matches!(part, ToolPart::File { name, .. } if name == "contract-comparison.docx")).count();
+    let written = both
+        .step
+        .parts
+        .iter()
+        .filter(|part| matches!(part, ToolPart::File { name, .. } if name == "contract-comparison.docx"))
+        .count();
     assert_eq!(written, 1);
-    let swapped = house.answered("contract-diff", &json!({ "old": "v2", "new": "v1", "language": "en" }), files()).await;
+    let swapped =
+        house.answered("contract-diff", &json!({ "old": "v2", "new": "v1", "language": "en" }), files()).await;
     assert!(swapped.text.contains("12元 → 10元"), "{}", swapped.text);
     let same = house.answered("contract-diff", &json!({ "old": "v2", "new": "v2.txt" }), files()).await;
     assert_eq!(same.step.error.as_deref(), Some("arguments_invalid"), "{}", same.text);

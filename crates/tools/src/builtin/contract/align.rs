@@ -44,7 +44,8 @@ struct Key {
 impl Key {
     fn of(unit: &Unit) -> Key {
         let body = unit.body();
-        let spoken: Vec<&str> = words(body).into_iter().filter(|word| word.chars().any(char::is_alphanumeric)).collect();
+        let spoken: Vec<&str> =
+            words(body).into_iter().filter(|word| word.chars().any(char::is_alphanumeric)).collect();
         let hash = |parts: &[&str]| {
             let mut hasher = DefaultHasher::new();
             parts.iter().for_each(|part| part.to_lowercase().hash(&mut hasher));
@@ -302,8 +303,20 @@ mod tests {
         let old = units(&["a x", "b y", "c z", "a x"]);
         let new = units(&["c z", "d q", "a x"]);
         let told = rows(&old, &new);
-        let news: Vec<usize> = told.iter().filter_map(|row| match row { Row::Both(_, at) | Row::New(at, _) => Some(*at), Row::Old(..) => None }).collect();
-        let mut olds: Vec<usize> = told.iter().filter_map(|row| match row { Row::Both(at, _) | Row::Old(at, _) => Some(*at), Row::New(..) => None }).collect();
+        let news: Vec<usize> = told
+            .iter()
+            .filter_map(|row| match row {
+                Row::Both(_, at) | Row::New(at, _) => Some(*at),
+                Row::Old(..) => None,
+            })
+            .collect();
+        let mut olds: Vec<usize> = told
+            .iter()
+            .filter_map(|row| match row {
+                Row::Both(at, _) | Row::Old(at, _) => Some(*at),
+                Row::New(..) => None,
+            })
+            .collect();
         assert_eq!(news, [0, 1, 2]);
         olds.sort_unstable();
         assert_eq!(olds, [0, 1, 2, 3]);

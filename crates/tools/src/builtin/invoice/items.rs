@@ -161,7 +161,9 @@ fn cell(text: &str) -> Cell {
     if let Some(rate) = percent(text) {
         return Cell::Rate(Rate::Percent(rate));
     }
-    if matches!(text, "免税" | "不征税" | "出口零税率" | "普通零税率") || text.len() >= 2 && text.chars().all(|c| c == '*') {
+    if matches!(text, "免税" | "不征税" | "出口零税率" | "普通零税率")
+        || text.len() >= 2 && text.chars().all(|c| c == '*')
+    {
         return Cell::Rate(Rate::Free);
     }
     Figure::read(text).map_or(Cell::Text, Cell::Figure)
@@ -212,7 +214,8 @@ fn column_of(word: &Word, kind: &Cell, heads: &[Head], free_seen: bool) -> Optio
 }
 
 fn rows(body: &[&Word], heads: &[Head], items: &mut Vec<Item>) {
-    let mut words: Vec<Word> = body.iter().filter(|word| word.label.is_none()).flat_map(|word| figures_apart(word)).collect();
+    let mut words: Vec<Word> =
+        body.iter().filter(|word| word.label.is_none()).flat_map(|word| figures_apart(word)).collect();
     words.sort_by(|a, b| a.base.total_cmp(&b.base));
     let mut lines: Vec<Vec<Word>> = Vec::new();
     for word in words {

@@ -115,7 +115,8 @@ pub(super) fn plain(text: &str) -> String {
             let before = plain.chars().next_back();
             let after = chars.peek();
             let wide = |c: char| !c.is_ascii();
-            let drop = before.is_none_or(|b| b == ' ' || wide(b) && after.is_none_or(|a| wide(*a) || matches!(a, ':' | '(' | ' ')));
+            let drop = before
+                .is_none_or(|b| b == ' ' || wide(b) && after.is_none_or(|a| wide(*a) || matches!(a, ':' | '(' | ' ')));
             if drop {
                 continue;
             }
@@ -153,7 +154,8 @@ pub(super) fn words(pieces: &[Piece]) -> Vec<Word> {
                 let x1 = x0 + width(&text).max(if piece.rows.is_empty() { 0.0 } else { 90.0 });
                 if !text.is_empty() {
                     let end = x0 + width(&text);
-                    let word = Word { page, x0, top: line - 9.0, x1: end, base: line, text, label: None, placed: false };
+                    let word =
+                        Word { page, x0, top: line - 9.0, x1: end, base: line, text, label: None, placed: false };
                     split(&word, &mut words);
                 }
                 x0 = x1 + 10.0;
@@ -186,7 +188,8 @@ fn split(word: &Word, words: &mut Vec<Word>) {
     let mut from = 0;
     for found in ANY.iter().flat_map(|any| any.captures_iter(&word.text)) {
         let Some(all) = found.get(0) else { continue };
-        let label = (LABELS.iter().enumerate()).find(|(at, _)| found.get(at + 1).is_some()).map(|(_, (_, label))| *label);
+        let label =
+            (LABELS.iter().enumerate()).find(|(at, _)| found.get(at + 1).is_some()).map(|(_, (_, label))| *label);
         part(from, all.start(), None);
         part(all.start(), all.end(), label);
         from = all.end();
@@ -236,12 +239,23 @@ mod tests {
     #[test]
     fn labels_part_a_line_and_longer_ones_come_first() {
         assert!(ANY.is_some(), "the pattern of labels is one");
-        let piece = Piece { text: "发票代码：044031900111 发票号码：12345678".into(), area: Some([0.0, 0.0, 400.0, 9.0]), page: Some(1), ..Piece::default() };
-        let found: Vec<(String, Option<Label>)> = words(&[piece]).into_iter().map(|word| (word.text, word.label)).collect();
+        let piece = Piece {
+            text: "发票代码：044031900111 发票号码：12345678".into(),
+            area: Some([0.0, 0.0, 400.0, 9.0]),
+            page: Some(1),
+            ..Piece::default()
+        };
+        let found: Vec<(String, Option<Label>)> =
+            words(&[piece]).into_iter().map(|word| (word.text, word.label)).collect();
         let told = |text: &str, label| (text.to_owned(), label);
         assert_eq!(
             found,
-            [told("发票代码:", Some(Label::Code)), told("044031900111", None), told("发票号码:", Some(Label::Number)), told("12345678", None)]
+            [
+                told("发票代码:", Some(Label::Code)),
+                told("044031900111", None),
+                told("发票号码:", Some(Label::Number)),
+                told("12345678", None)
+            ]
         );
         let labels = |text: &str| {
             let piece = Piece { text: text.into(), ..Piece::default() };
