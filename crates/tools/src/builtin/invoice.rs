@@ -64,7 +64,7 @@ pub(super) async fn call(plugin: &Plugin, input: &ToolInput) -> Result<ToolAnswe
         Timestamp::from_millisecond(plugin.clock().now().0).map_err(|error| reading::failed(&error.to_string()))?;
     // The day is China's: there it is issued.
     let zone = TimeZone::get("Asia/Shanghai").unwrap_or(TimeZone::UTC);
-    let today = now.to_zoned(zone).date();
+    let today = now.to_zoned_datetime(zone).date();
     let mut answer = ToolAnswer::default();
     let mut texts = Vec::new();
     for file in files {

@@ -41,8 +41,10 @@ pub(super) fn all(invoice: &Invoice, today: Date, language: Language) -> Vec<Che
         checks.push(taxpayer(side, number, language));
     }
     for (at, item) in (1..).zip(&invoice.lines.items) {
-        let line = format!("{} {at}", language.say("第", "line"));
-        let line = if language == Language::Chinese { format!("{line} 行").replace("第 ", "第") } else { line };
+        let line = match language {
+            Language::Chinese => format!("第 {at} 行"),
+            Language::English => format!("line {at}"),
+        };
         if let (Some(quantity), Some(price), Some(amount)) = (item.quantity, item.price, item.amount) {
             checks.push(product(&line, quantity, price, amount, language));
         }

@@ -194,8 +194,9 @@ fn parties(words: &[Word]) -> (Party, Party) {
         let right = right_edge(label, other);
         let tax_id = tax_label.and_then(|tax| {
             let line: Vec<&Word> = beside(words, tax).into_iter().filter(|word| word.x0 < right).collect();
-            let joined: String = line.iter().map(|word| word.text.as_str()).collect();
-            let value = first(&TAX_ID, &joined)?;
+            let texts: Vec<&str> = line.iter().map(|word| word.text.as_str()).collect();
+            // A number may be printed in groups.
+            let value = first(&TAX_ID, &texts.join(" ")).or_else(|| first(&TAX_ID, &texts.concat()))?;
             Some(Found::at(value.to_ascii_uppercase(), &line))
         });
         Party { name: name(words, label, tax_label, right), tax_id }

@@ -243,7 +243,7 @@ fn rows(body: &[&Word], heads: &[Head], items: &mut Vec<Item>) {
 fn put(word: &Word, heads: &[Head], row: &mut Item) {
     let kind = cell(&word.text);
     let Some(column) = column_of(word, &kind, heads, row.rate == Some(Rate::Free)) else { return };
-    row.cover([word.x0, word.top, word.x1, word.base].into_iter().collect::<Vec<_>>().as_slice(), word.placed);
+    row.cover([word.x0, word.top, word.x1, word.base], word.placed);
     let figure = match kind {
         Cell::Figure(figure) => Some(figure),
         _ => None,
@@ -264,8 +264,7 @@ fn put(word: &Word, heads: &[Head], row: &mut Item) {
 }
 
 impl Item {
-    fn cover(&mut self, area: &[f32], placed: bool) {
-        let [x0, top, x1, base] = *area else { return };
+    fn cover(&mut self, [x0, top, x1, base]: [f32; 4], placed: bool) {
         if placed {
             let [a, b, c, d] = self.area.unwrap_or([f32::MAX, f32::MAX, 0.0, 0.0]);
             self.area = Some([a.min(x0), b.min(top), c.max(x1), d.max(base)]);
@@ -283,7 +282,7 @@ impl Item {
         self.rate = self.rate.or(rest.rate);
         self.tax = self.tax.or(rest.tax);
         if let Some(area) = rest.area {
-            self.cover(&area, true);
+            self.cover(area, true);
         }
     }
 }

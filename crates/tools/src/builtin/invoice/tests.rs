@@ -138,7 +138,7 @@ fn what_is_wrong_is_told_with_its_figures() {
             "line 1: amount × rate ≈ tax: 300.00 × 6% = 18.00; written 18.50",
             "amounts of the lines = their sum: 300.00 + 800.00 = 1,100.00; written 1,200.00",
             "amount + tax = total: 1,200.00 + 66.50 = 1,266.50; written 1,166.50",
-            "total in capitals = in digits: ⊗ 壹仟贰佰陆拾陆圆伍角整 = 1,266.50; digits 1,166.50, which is 壹仟壹佰陆拾陆圆伍角整",
+            "total in capitals = in digits: ⊗壹仟贰佰陆拾陆圆伍角整 = 1,266.50; digits 1,166.50, which is 壹仟壹佰陆拾陆圆伍角整",
         ]
     );
 }
