@@ -188,7 +188,7 @@ impl Compared {
         let summary = self.summary(names, &differences, language);
         let mut parts = vec![ToolPart::Text { text: summary.clone() }];
         let facts = facts_table(&differences, &parties, language);
-        let mut text = format!("{summary}\n{}", in_words(&facts, &differences, language));
+        let mut text = format!("{summary}\n{}", facts_in_words(&facts));
         if let ToolPart::Table { rows, .. } = &facts
             && !rows.is_empty()
         {
@@ -201,13 +201,16 @@ impl Compared {
             if keeps {
                 let bytes = tracked::document(&self.paragraphs(), Mark { author, date: &date })
                     .map_err(|error| reading::failed(&error.to_string()))?;
-                text.push_str(&format!("\n(the file {name:?} with the changes tracked is given to the person)"));
+                text.push_str(&format!("(the file {name:?} with the changes tracked is given to the person)\n"));
                 parts.push(ToolPart::File { name, media_type: DOCX.to_owned(), data: STANDARD.encode(bytes) });
             } else {
                 text.push_str(&format!(
-                    "\n(the file {name:?} is not given to the person: write:files was not granted)"
+                    "(the file {name:?} is not given to the person: write:files was not granted)\n"
                 ));
             }
+        }
+        if !differences.is_empty() {
+            text.push_str(&in_words(&differences, language));
         }
         Ok(ToolAnswer { text: cut(&text, READ), parts })
     }
@@ -295,20 +298,25 @@ fn differences_table(differences: &[Difference], language: Language) -> ToolPart
     ToolPart::Table { columns: columns.map(str::to_owned).to_vec(), rows: rows.collect(), cut }
 }
 
-/// What a model reads: the facts first, then each difference with its words marked.
-fn in_words(facts: &ToolPart, differences: &[Difference], language: Language) -> String {
+/// The facts as a model reads them, a line each.
+fn facts_in_words(facts: &ToolPart) -> String {
+    let ToolPart::Table { rows, .. } = facts else { return String::new() };
     let mut text = String::new();
-    if let ToolPart::Table { rows, .. } = facts {
-        for row in rows {
-            let cells: Vec<&str> = row.iter().filter_map(Value::as_str).collect();
-            if let [kind, place, before, after] = cells.as_slice() {
-                text.push_str(&format!("{kind} ({place}): {} → {}\n", or_dash(before), or_dash(after)));
-            }
+    for row in rows {
+        let cells: Vec<&str> = row.iter().filter_map(Value::as_str).collect();
+        if let [kind, place, before, after] = cells.as_slice() {
+            text.push_str(&format!("{kind} ({place}): {} → {}\n", or_dash(before), or_dash(after)));
         }
     }
-    text.push_str(language.say("变化（[-删除-] [+新增+]）：\n", "Changes ([-deleted-] [+inserted+]):\n"));
+    text
+}
+
+/// Each difference with its words marked.
+fn in_words(differences: &[Difference], language: Language) -> String {
+    let mut text = language.say("变化（[-删除-] [+新增+]）：\n", "Changes ([-deleted-] [+inserted+]):\n").to_owned();
     for one in differences {
-        text.push_str(&format!("{} [{}] {}\n", called(&one.old, &one.new), kind_word(one.kind, language), one.marked));
+        let clause = called(&one.old, &one.new);
+        text.push_str(&format!("{clause} [{}] {}\n", kind_word(one.kind, language), one.marked));
     }
     text
 }

@@ -53,11 +53,11 @@ impl Key {
         };
         let short = |hash: u64| (hash >> 32) as u32;
         let pairs = spoken.windows(2).map(|pair| short(hash(pair)));
-        let mut grams: Vec<u32> = spoken.iter().map(|word| short(hash(&[word]))).chain(pairs).collect();
+        let mut grams: Vec<u32> = spoken.iter().map(|word| short(hash(&[*word]))).chain(pairs).collect();
         grams.sort_unstable();
         let plain: String = body.chars().filter(|c| !c.is_whitespace()).collect();
         let number = unit.number.chars().filter(|c| c.is_alphanumeric()).collect();
-        Key { body: hash(&[&plain]), number, grams, letters: plain.chars().count() }
+        Key { body: hash(&[plain.as_str()]), number, grams, letters: plain.chars().count() }
     }
 
     /// Twice the grams of both over the grams of each: 0 to 1.

@@ -63,7 +63,7 @@ fn numbered<'t>(words: &[&'t str], known: &mut HashMap<&'t str, u32>) -> Vec<u32
     let mut numbers = Vec::with_capacity(words.len());
     for word in words {
         let fresh = u32::try_from(known.len()).unwrap_or(u32::MAX);
-        numbers.push(*known.entry(word).or_insert(fresh));
+        numbers.push(*known.entry(*word).or_insert(fresh));
     }
     numbers
 }
@@ -166,7 +166,7 @@ fn readable(runs: Vec<Run>) -> Vec<Run> {
             let letters = long(&groups[at].1);
             let beside = long(&groups[at - 1].1).min(long(&groups[at + 1].1));
             let figure = groups[at].1.iter().any(|run| run.text.chars().any(char::is_numeric));
-            letters <= 2 && beside > letters && !figure
+            letters <= 2 && beside >= letters && !figure
         };
         if is_crumb {
             groups[at].0 = false;
@@ -174,7 +174,7 @@ fn readable(runs: Vec<Run>) -> Vec<Run> {
     }
     let mut told: Vec<Run> = Vec::new();
     let (mut deleted, mut inserted) = (String::new(), String::new());
-    let mut flush = |deleted: &mut String, inserted: &mut String, told: &mut Vec<Run>| {
+    let flush = |deleted: &mut String, inserted: &mut String, told: &mut Vec<Run>| {
         for (fate, text) in [(Fate::Deleted, deleted), (Fate::Inserted, inserted)] {
             if !text.is_empty() {
                 told.push(Run { fate, text: std::mem::take(text) });

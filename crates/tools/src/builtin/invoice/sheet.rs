@@ -275,7 +275,7 @@ mod tests {
         assert_eq!(plain("名　　称：北京 示例"), "名称:北京示例");
         assert_eq!(plain("合 计 "), "合计");
         assert_eq!(plain("Dell  R740 服务器（台）"), "Dell R740 服务器(台)");
-        assert_eq!(plain("2024 年 03 月"), "2024 年03 月");
+        assert_eq!(plain("2024 年 03 月"), "2024 年 03 月");
     }
 
     #[test]
