@@ -208,8 +208,6 @@ impl Compared {
                     "(the file {name:?} is not given to the person: write:files was not granted)\n"
                 ));
             }
-        }
-        if !differences.is_empty() {
             text.push_str(&in_words(&differences, language));
         }
         Ok(ToolAnswer { text: cut(&text, READ), parts })
