@@ -15,9 +15,7 @@ use domain::{
 };
 use futures_util::StreamExt;
 use models::ModelView;
-use store::{
-    BatchRow, BatchRowEnd, BatchRowState, BatchRowsOf, BatchRun, BatchState, NewBatchRow, NewBatchRun,
-};
+use store::{BatchRow, BatchRowEnd, BatchRowState, BatchRowsOf, BatchRun, BatchState, NewBatchRow, NewBatchRun};
 use tokio_util::sync::CancellationToken;
 
 use crate::enquiry::{Enquiry, failure};
@@ -164,8 +162,10 @@ impl Chat {
     pub async fn stop_batch(&self, caller: &Caller, id: BatchId) -> Result<(), Error> {
         // First in the store: an answer that arrives now is not kept any more.
         self.house.store.stop_batch(caller, id).await?;
-        let here = self.house.batches.lock().get(&(caller.tenant, id)).cloned();
-        here.inspect(CancellationToken::cancel);
+        let here = self.house.batches.lock().remove(&(caller.tenant, id));
+        if let Some(here) = here {
+            here.cancel();
+        }
         Ok(())
     }
 
@@ -215,12 +215,8 @@ impl Chat {
         };
         let person = house.store.person(caller.tenant, caller.person).await?;
         let (name, language) = person.map(|person| (person.display_name, person.language)).unwrap_or_default();
-        let occasion = Occasion {
-            at: house.clock.now(),
-            utc_offset: ask.utc_offset,
-            name: &name,
-            language: language.as_deref(),
-        };
+        let occasion =
+            Occasion { at: house.clock.now(), utc_offset: ask.utc_offset, name: &name, language: language.as_deref() };
         let own = ask.instructions.clone().unwrap_or_default();
         let parts = [unit.instructions(&occasion), own];
         let told: Vec<&str> = parts.iter().map(String::as_str).filter(|text| !text.trim().is_empty()).collect();
@@ -274,7 +270,8 @@ impl Chat {
                 biased;
                 // It stays one that runs: the next start goes on with it.
                 () = chat.house.draining.cancelled() => None,
-                () = stop.cancelled() => Some((BatchState::Stopped, None)),
+                // The store knows already, and who stopped it may have it go on by now.
+                () = stop.cancelled() => None,
                 asked = Box::pin(chat.ask_rows(&caller, id)) => Some(match asked {
                     Ok(None) => (BatchState::Finished, None),
                     Ok(Some(reason)) => (BatchState::Paused, Some(reason)),
@@ -284,9 +281,9 @@ impl Chat {
                     }
                 }),
             };
+            let Some((state, reason)) = ended else { return };
             // Before its end is stored: from then on it may go on again, under the same id.
             chat.house.batches.lock().remove(&(caller.tenant, id));
-            let Some((state, reason)) = ended else { return };
             if let Err(error) = chat.house.store.end_batch(&caller, id, state, reason).await {
                 tracing::warn!(%error, batch = %id, "the end of a batch could not be stored");
             }

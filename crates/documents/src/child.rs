@@ -22,13 +22,14 @@ const SAID: u64 = 4096;
 pub struct Extractor {
     program: PathBuf,
     wall: Duration,
-    lines: bool,
+    /// How it is read, as a flag of the verb.
+    flag: Option<&'static str>,
 }
 
 impl Extractor {
     /// `program` is the binary that knows the verb `extract`: the portal's own.
     pub fn new(program: impl Into<PathBuf>) -> Extractor {
-        Extractor { program: program.into(), wall: limits::WALL, lines: false }
+        Extractor { program: program.into(), wall: limits::WALL, flag: None }
     }
 
     /// Waits so long for a file, not longer.
@@ -41,7 +42,14 @@ impl Extractor {
     /// Of a PDF, the parts of its lines instead of paragraphs and tables.
     #[must_use]
     pub fn lines(mut self) -> Extractor {
-        self.lines = true;
+        self.flag = Some("--lines");
+        self
+    }
+
+    /// Plain text as the table that somebody calls it.
+    #[must_use]
+    pub fn table(mut self) -> Extractor {
+        self.flag = Some("--table");
         self
     }
 
@@ -57,7 +65,7 @@ impl Extractor {
         let mut command = Command::new(&self.program);
         // Nothing of the portal's environment is the child's business: keys may be in it. The loader's path it needs
         // where the binary is linked with a GPU's libraries.
-        command.arg("extract").args(self.lines.then_some("--lines")).arg("-");
+        command.arg("extract").args(self.flag).arg("-");
         command.env_clear().current_dir("/").process_group(0).kill_on_drop(true);
         if let Some(path) = std::env::var_os("LD_LIBRARY_PATH") {
             command.env("LD_LIBRARY_PATH", path);

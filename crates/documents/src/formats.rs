@@ -37,6 +37,14 @@ impl Format {
         (self.read)(bytes, out)
     }
 
+    /// What somebody calls a table is one, also where plain text does not look like it.
+    pub(crate) fn read_table(&self, bytes: Vec<u8>, out: &mut Out<'_>) -> Result<(), Error> {
+        match self.name {
+            "markdown" | "text" => csv::read(bytes, out),
+            _ => (self.read)(bytes, out),
+        }
+    }
+
     /// Only a PDF knows where its lines stand; of the others these are the blocks.
     pub(crate) fn read_lines(&self, bytes: Vec<u8>, out: &mut Out<'_>) -> Result<(), Error> {
         match self.name {

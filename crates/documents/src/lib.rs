@@ -39,3 +39,13 @@ pub fn extract_lines(bytes: Vec<u8>, out: &mut Out<'_>) -> Result<(), Error> {
     format.read_lines(bytes, out)?;
     out.finish()
 }
+
+/// The same of a file that somebody calls a table: plain text is read as separated values, though its rows may not be even.
+///
+/// # Errors
+/// As [`extract`].
+pub fn extract_table(bytes: Vec<u8>, out: &mut Out<'_>) -> Result<(), Error> {
+    let format = formats::of(&bytes)?;
+    format.read_table(bytes, out)?;
+    out.finish()
+}

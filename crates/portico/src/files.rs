@@ -79,7 +79,7 @@ impl Reading {
     /// The first table of a file, put together where it is so long that it is told in pieces; of a workbook its first sheet.
     async fn first_table(&self, file: File) -> Result<Vec<Vec<String>>, Unread> {
         let _turn = self.turn.acquire().await;
-        let blocks = self.extractor.extract(file).await.map_err(unread)?;
+        let blocks = self.extractor.clone().table().extract(file).await.map_err(unread)?;
         let mut of = None;
         let mut all = Vec::new();
         for block in blocks {

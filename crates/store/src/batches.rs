@@ -367,13 +367,12 @@ impl Store {
     /// The caller's batches, newest first.
     pub async fn batches(&self, caller: &Caller, limit: u32) -> Result<Vec<BatchRun>, Error> {
         let (tenant, person) = owner(caller);
-        let rows =
-            sqlx::query("SELECT * FROM batches WHERE tenant = $1 AND person = $2 ORDER BY id DESC LIMIT $3")
-                .bind(tenant)
-                .bind(person)
-                .bind(i64::from(limit))
-                .fetch_all(&self.inner.database.read)
-                .await?;
+        let rows = sqlx::query("SELECT * FROM batches WHERE tenant = $1 AND person = $2 ORDER BY id DESC LIMIT $3")
+            .bind(tenant)
+            .bind(person)
+            .bind(i64::from(limit))
+            .fetch_all(&self.inner.database.read)
+            .await?;
         rows.iter().map(batch).collect()
     }
 
@@ -428,7 +427,11 @@ impl Store {
 }
 
 fn usage(row: &AnyRow) -> Result<Usage, Error> {
-    Ok(Usage { prompt: Tokens(row.number("prompt")?), completion: Tokens(row.number("completion")?), ..Usage::default() })
+    Ok(Usage {
+        prompt: Tokens(row.number("prompt")?),
+        completion: Tokens(row.number("completion")?),
+        ..Usage::default()
+    })
 }
 
 fn batch(row: &AnyRow) -> Result<BatchRun, Error> {

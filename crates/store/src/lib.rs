@@ -56,9 +56,7 @@ pub use aliases::{AliasRow, AliasVersion, NewAliasVersion};
 pub use assistants::{Assistant, AssistantVersion, InForce, Shared};
 pub use audit::{Chain, Entry};
 pub use backup::{BackupSummary, RestoreSummary};
-pub use batches::{
-    BatchRow, BatchRowEnd, BatchRowState, BatchRowsOf, BatchRun, BatchState, NewBatchRow, NewBatchRun,
-};
+pub use batches::{BatchRow, BatchRowEnd, BatchRowState, BatchRowsOf, BatchRun, BatchState, NewBatchRow, NewBatchRun};
 pub use catalog::{NewProvider, ProviderChange, ProviderRow};
 pub use changes::{Changed, Kind};
 pub use conversations::{

@@ -161,7 +161,7 @@ write("digital-ordinary.pdf", [page])
 
 # 2. The special invoice of before: buyer above, seller below, code and number, a discount, price with many places.
 OLD = {"货物或应税劳务、服务名称": 30, "规格型号": 160, "单 位": 235, "数 量": 275, "单 价": 330, "金 额": 410, "税率": 475, "税 额": 555}
-OLD_RIGHTS = {"数量": 297, "单价": 356, "金额": 432, "税率": 497, "税额": 577}
+OLD_RIGHTS = {"数量": 285, "单价": 356, "金额": 432, "税率": 497, "税额": 577}
 page = Page()
 page.text(220, 38, "北京增值税专用发票", 16)
 page.text(30, 38, "1100231130", 14)

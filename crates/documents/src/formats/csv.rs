@@ -17,7 +17,7 @@ pub(super) fn is(bytes: &[u8]) -> bool {
 pub(super) fn read(bytes: Vec<u8>, out: &mut Out<'_>) -> Result<(), Error> {
     let text = text::decode(&bytes);
     drop(bytes);
-    let separator = separator(&text, false).unwrap_or(',');
+    let separator = separator(&text, false).unwrap_or_else(|| in_heading(&text));
     let mut rows = Rows { rest: &text, separator };
     loop {
         let mut some = Vec::new();
@@ -50,6 +50,16 @@ fn separator(text: &str, cut: bool) -> Option<char> {
         widths.len() >= 2 && widths[0] >= 2 && widths.iter().all(|width| *width == widths[0])
     };
     ['\t', ',', ';'].into_iter().find(even)
+}
+
+/// The character that parts the heading into the most cells, where rows are not even: a table all the same, if somebody says so.
+fn in_heading(text: &str) -> char {
+    let cells = |separator: &char| {
+        let heading = Rows { rest: text, separator: *separator }.next();
+        heading.ok().flatten().map_or(0, |row| row.len())
+    };
+    // Of equal ones the last counts: a heading without any has one cell, whatever parts it.
+    ['\t', ';', ','].into_iter().max_by_key(cells).unwrap_or(',')
 }
 
 /// Rows of a text.
@@ -126,6 +136,15 @@ mod tests {
             ("one line, only", None),
         ] {
             assert_eq!(super::separator(text, false), separator, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_table_whose_rows_are_not_even_is_parted_as_its_heading() {
+        for (text, separator) in
+            [("a;b;c\n1;2\n", ';'), ("a\tb\n1", '\t'), ("a, b\n1,2,3\n", ','), ("text\none, two\n", ',')]
+        {
+            assert_eq!(in_heading(text), separator, "{text}");
         }
     }
 

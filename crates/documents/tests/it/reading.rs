@@ -204,3 +204,37 @@ fn columns_are_read_one_after_the_other() {
     }
     assert!(rest.is_empty() && !read.contains(' '), "{told:#?}");
 }
+
+#[test]
+fn the_lines_of_a_form_stand_where_they_are_and_a_ruled_line_parts_what_is_near() {
+    let path = format!("{}/../tools/tests/fixtures/invoices/digital-ordinary.pdf", env!("CARGO_MANIFEST_DIR"));
+    let mut blocks = Vec::new();
+    let mut take = |block: Block| {
+        blocks.push(block);
+        Ok(())
+    };
+    documents::extract_lines(std::fs::read(&path).expect(&path), &mut documents::Out::new(&mut take)).expect("lines");
+    let number = blocks.iter().find(|block| block.text == "发票号码：24312000000123456789").expect("the number");
+    let documents::Area(x0, _, _, y1) = number.area.expect("its place");
+    assert_eq!((number.page, x0, y1), (Some(1), 440.0, 32.0));
+    // A letter of the label that stands upright is on the same line, behind the wall.
+    let code = blocks.iter().find(|block| block.text.contains("纳税人识别号：91110108MA01EXAMPG")).expect("the code");
+    assert_eq!(code.text, "统一社会信用代码/纳税人识别号：91110108MA01EXAMPG");
+    assert!(blocks.iter().any(|block| block.text == "息"));
+}
+
+#[test]
+fn what_somebody_calls_a_table_is_one() {
+    let table = |text: &str| {
+        let mut blocks = Vec::new();
+        let mut take = |block: Block| {
+            blocks.push(block);
+            Ok(())
+        };
+        documents::extract_table(text.as_bytes().to_vec(), &mut documents::Out::new(&mut take)).expect("a table");
+        told(&blocks)
+    };
+    assert_eq!(table("text\none, two\n\nthree\n"), ["table3x1: text⏎one⇥two⏎three"]);
+    assert_eq!(table("a;b\n1;2;3\n"), ["table2x2: a⇥b⏎1⇥2⇥3"]);
+    assert_eq!(table("# a,b\n1,2\n"), ["table2x2: # a⇥b⏎1⇥2"]);
+}

@@ -22,6 +22,9 @@ pub(super) struct ExtractArgs {
     /// Of a PDF, the parts of its lines with their places, instead of paragraphs and tables
     #[arg(long)]
     lines: bool,
+    /// Plain text as a table of separated values, also where it does not look like one
+    #[arg(long, conflicts_with = "lines")]
+    table: bool,
 }
 
 /// Writes a JSON line for each block.
@@ -31,7 +34,7 @@ pub(super) fn run(args: &ExtractArgs) -> anyhow::Result<ExitCode> {
     if documents::confine(written)? == Confined::LimitsOnly && args.file != Path::new("-") {
         print::note(format_args!("portico: this kernel has no Landlock; the file is read within limits alone"));
     }
-    Ok(match read(&mut file, args.lines) {
+    Ok(match read(&mut file, args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             print::note(format_args!("portico: {error}"));
@@ -52,7 +55,7 @@ fn is_file() -> std::io::Result<bool> {
     Ok(FileType::from_raw_mode(fstat(std::io::stdout())?.st_mode) == FileType::RegularFile)
 }
 
-fn read(file: &mut File, as_lines: bool) -> Result<(), Error> {
+fn read(file: &mut File, args: &ExtractArgs) -> Result<(), Error> {
     let failed = |error: std::io::Error| Error::Failed(error.to_string());
     let mut bytes = Vec::new();
     file.take(limits::FILE + 1).read_to_end(&mut bytes).map_err(failed)?;
@@ -68,7 +71,11 @@ fn read(file: &mut File, as_lines: bool) -> Result<(), Error> {
                 done => done.map_err(failed),
             }
         };
-        let extract = if as_lines { documents::extract_lines } else { documents::extract };
+        let extract = match (args.lines, args.table) {
+            (true, _) => documents::extract_lines,
+            (_, true) => documents::extract_table,
+            _ => documents::extract,
+        };
         extract(bytes, &mut Out::new(&mut write))
     }));
     done.unwrap_or_else(|_| Err(Error::Damaged("the reader broke down over it".to_owned())))?;

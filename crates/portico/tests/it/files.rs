@@ -39,7 +39,7 @@ impl Person {
         self.call("POST", &format!("/api/files/{id}/finish"), Some(&json!({ "sha256": digest }))).await
     }
 
-    async fn upload(&self, name: &str, bytes: &[u8]) -> String {
+    pub(crate) async fn upload(&self, name: &str, bytes: &[u8]) -> String {
         let id = self.begin(name, bytes.len()).await.expect(201)["id"].as_str().expect("an id").to_owned();
         self.piece(&id, 0, bytes).await.expect(200);
         self.finish(&id, &sha256(bytes)).await.expect(200);

@@ -13,6 +13,7 @@ mod aliases;
 mod architecture;
 mod assistants;
 mod bad_input;
+mod batches;
 mod book;
 mod cli;
 mod config;

@@ -75,7 +75,10 @@ impl BatchBody {
         };
         let long = |text: &str| text.chars().count() > TEXT;
         if long(&self.template) || self.instructions.as_deref().is_some_and(long) {
-            return Err(Problem::invalid("template", format!("question and instructions have at most {TEXT} characters")));
+            return Err(Problem::invalid(
+                "template",
+                format!("question and instructions have at most {TEXT} characters"),
+            ));
         }
         if self.name.chars().count() > 200 {
             return Err(Problem::invalid("name", "a name has at most 200 characters"));

@@ -6,8 +6,8 @@ use store::{
     Error, Loss, NewAliasVersion, NewDatasetVersion, NewExample, NewJob, NewKey, Place, Record, ReplayAnswer, Store,
 };
 
-use crate::evaluations;
 use crate::harness::{House, NOON, house, on_sqlite, postgres_schema};
+use crate::{batches, evaluations};
 
 async fn filled(house: &House) -> (domain::Caller, Vec<store::Exported>) {
     let anna = house.person("anna", Role::Owner).await;
@@ -77,6 +77,8 @@ async fn bound_and_led(house: &House, anna: &domain::Caller, asked: &store::Aske
     };
     store.keep_replay_answer(anna, id, answer).await.unwrap();
     taught(house, anna).await;
+    let batch = store.begin_batch(anna, batches::asked()).await.unwrap();
+    store.keep_batch_row(anna, batch, batches::end(1, None)).await.unwrap();
     let assistant = store.create_assistant(anna, "{}".into(), None, true).await.unwrap();
     store.share_assistant(anna, assistant.id, store::Shared::Everyone).await.unwrap();
     let kept = store::NewPrompt { name: "问候".into(), text: "你好".into(), shared: true };
@@ -120,6 +122,9 @@ async fn same(house: &House, anna: &domain::Caller, exported: &[store::Exported]
     let evaluation = house.store.evaluations(anna, Default::default(), 9).await.unwrap()[0].id;
     assert_eq!(house.store.evaluation_answers(anna, evaluation).await.unwrap(), [evaluations::answer(0, 1, "九点。")]);
     assert_eq!(house.store.evaluation_questions(anna, evaluation).await.unwrap().len(), 2);
+    let batch = house.store.batches(anna, 9).await.unwrap().remove(0);
+    assert_eq!((batch.name.as_str(), batch.done), ("工单", 1));
+    assert_eq!(house.store.waiting_rows(anna, batch.id).await.unwrap(), [0, 2]);
     let assistant = house.store.assistants(anna).await.unwrap().remove(0);
     assert_eq!((assistant.shared, assistant.published), (store::Shared::Everyone, Some((1, "{}".into()))));
     assert_eq!(house.store.prompts(anna).await.unwrap()[0].text, "你好");

@@ -7,6 +7,7 @@ mod aliases;
 mod assistants;
 mod audit;
 mod backup;
+mod batches;
 mod crash;
 mod datasets;
 mod evaluations;

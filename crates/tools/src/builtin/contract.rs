@@ -80,8 +80,14 @@ pub(super) async fn call(plugin: &Plugin, input: &ToolInput) -> Result<ToolAnswe
     let documents = plugin.ground().documents.as_deref();
     let before = reading::read(documents, old, As::Blocks).await?;
     let after = reading::read(documents, new, As::Blocks).await?;
-    let now = Timestamp::from_millisecond(plugin.clock().now().0).map_err(|error| reading::failed(&error.to_string()))?;
-    let author = input.arguments["author"].as_str().map(str::trim).filter(|name| !name.is_empty()).unwrap_or("Portico").to_owned();
+    let now =
+        Timestamp::from_millisecond(plugin.clock().now().0).map_err(|error| reading::failed(&error.to_string()))?;
+    let author = input.arguments["author"]
+        .as_str()
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+        .unwrap_or("Portico")
+        .to_owned();
     let keeps = plugin.grants.contains(&Permission::WriteFiles);
     let names = [old.name.clone(), new.name.clone()];
     // Two thousand clauses are a second of work, which no other turn is to wait for.
@@ -182,7 +188,7 @@ impl Compared {
         let summary = self.summary(names, &differences, language);
         let mut parts = vec![ToolPart::Text { text: summary.clone() }];
         let facts = facts_table(&differences, &parties, language);
-        let mut text = format!("{summary}\n{}", in_words(&facts, &differences, language));
+        let mut text = format!("{summary}\n{}", facts_in_words(&facts));
         if let ToolPart::Table { rows, .. } = &facts
             && !rows.is_empty()
         {
@@ -195,19 +201,25 @@ impl Compared {
             if keeps {
                 let bytes = tracked::document(&self.paragraphs(), Mark { author, date: &date })
                     .map_err(|error| reading::failed(&error.to_string()))?;
-                text.push_str(&format!("\n(the file {name:?} with the changes tracked is given to the person)"));
+                text.push_str(&format!("(the file {name:?} with the changes tracked is given to the person)\n"));
                 parts.push(ToolPart::File { name, media_type: DOCX.to_owned(), data: STANDARD.encode(bytes) });
             } else {
-                text.push_str(&format!("\n(the file {name:?} is not given to the person: write:files was not granted)"));
+                text.push_str(&format!(
+                    "(the file {name:?} is not given to the person: write:files was not granted)\n"
+                ));
             }
+            text.push_str(&in_words(&differences, language));
         }
         Ok(ToolAnswer { text: cut(&text, READ), parts })
     }
 
     fn summary(&self, [old, new]: &[String; 2], differences: &[Difference], language: Language) -> String {
         let of = |kind: &str| differences.iter().filter(|one| one.kind == kind).count();
-        let same = self.rows.len() - self.rows.iter().filter(|row| matches!(row, Row::Old(_, Some(_)))).count() - differences.len();
-        let [changed, renumbered, inserted, deleted, moved] = ["changed", "renumbered", "inserted", "deleted", "moved"].map(of);
+        let same = self.rows.len()
+            - self.rows.iter().filter(|row| matches!(row, Row::Old(_, Some(_)))).count()
+            - differences.len();
+        let [changed, renumbered, inserted, deleted, moved] =
+            ["changed", "renumbered", "inserted", "deleted", "moved"].map(of);
         match language {
             Language::Chinese => format!(
                 "{old} → {new}：{changed} 处修改，{inserted} 处新增，{deleted} 处删除，{moved} 处移动，{renumbered} 处仅改编号，{same} 处相同"
@@ -255,7 +267,8 @@ fn facts_table(differences: &[Difference], parties: &[(String, facts::Change)], 
         vec![json!(fact_word(change.kind, language)), json!(place), json!(change.before), json!(change.after)]
     };
     let parties = parties.iter().map(|(part, change)| row(part.clone(), change));
-    let facts = differences.iter().flat_map(|one| one.facts.iter().map(|change| row(called(&one.old, &one.new), change)));
+    let facts =
+        differences.iter().flat_map(|one| one.facts.iter().map(|change| row(called(&one.old, &one.new), change)));
     let rows: Vec<Vec<Value>> = parties.chain(facts).take(ROWS).collect();
     let columns = language.say(["类别", "条款", "原文", "现文"], ["kind", "clause", "before", "after"]);
     ToolPart::Table { columns: columns.map(str::to_owned).to_vec(), cut: rows.len() == ROWS, rows }
@@ -275,25 +288,33 @@ fn differences_table(differences: &[Difference], language: Language) -> ToolPart
             pages(one.pages),
         ]
     });
-    let columns = language.say(["条款", "变化", "原文", "现文", "页（原/现）"], ["clause", "change", "before", "after", "page (old / new)"]);
+    let columns = language.say(
+        ["条款", "变化", "原文", "现文", "页（原/现）"],
+        ["clause", "change", "before", "after", "page (old / new)"],
+    );
     let cut = differences.len() > ROWS;
     ToolPart::Table { columns: columns.map(str::to_owned).to_vec(), rows: rows.collect(), cut }
 }
 
-/// What a model reads: the facts first, then each difference with its words marked.
-fn in_words(facts: &ToolPart, differences: &[Difference], language: Language) -> String {
+/// The facts as a model reads them, a line each.
+fn facts_in_words(facts: &ToolPart) -> String {
+    let ToolPart::Table { rows, .. } = facts else { return String::new() };
     let mut text = String::new();
-    if let ToolPart::Table { rows, .. } = facts {
-        for row in rows {
-            let cells: Vec<&str> = row.iter().filter_map(Value::as_str).collect();
-            if let [kind, place, before, after] = cells.as_slice() {
-                text.push_str(&format!("{kind} ({place}): {} → {}\n", or_dash(before), or_dash(after)));
-            }
+    for row in rows {
+        let cells: Vec<&str> = row.iter().filter_map(Value::as_str).collect();
+        if let [kind, place, before, after] = cells.as_slice() {
+            text.push_str(&format!("{kind} ({place}): {} → {}\n", or_dash(before), or_dash(after)));
         }
     }
-    text.push_str(language.say("变化（[-删除-] [+新增+]）：\n", "Changes ([-deleted-] [+inserted+]):\n"));
+    text
+}
+
+/// Each difference with its words marked.
+fn in_words(differences: &[Difference], language: Language) -> String {
+    let mut text = language.say("变化（[-删除-] [+新增+]）：\n", "Changes ([-deleted-] [+inserted+]):\n").to_owned();
     for one in differences {
-        text.push_str(&format!("{} [{}] {}\n", called(&one.old, &one.new), kind_word(one.kind, language), one.marked));
+        let clause = called(&one.old, &one.new);
+        text.push_str(&format!("{clause} [{}] {}\n", kind_word(one.kind, language), one.marked));
     }
     text
 }

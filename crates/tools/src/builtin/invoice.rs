@@ -60,10 +60,11 @@ pub(super) async fn call(plugin: &Plugin, input: &ToolInput) -> Result<ToolAnswe
         return Err(reading::failed("no file is attached; attach the invoice as a PDF with text"));
     }
     let language = Language::of(&input.arguments);
-    let now = Timestamp::from_millisecond(plugin.clock().now().0).map_err(|error| reading::failed(&error.to_string()))?;
+    let now =
+        Timestamp::from_millisecond(plugin.clock().now().0).map_err(|error| reading::failed(&error.to_string()))?;
     // The day is China's: there it is issued.
     let zone = TimeZone::get("Asia/Shanghai").unwrap_or(TimeZone::UTC);
-    let today = now.to_zoned(zone).date();
+    let today = now.to_zoned_datetime(zone).date();
     let mut answer = ToolAnswer::default();
     let mut texts = Vec::new();
     for file in files {
@@ -116,7 +117,9 @@ fn invoices(pieces: &[Piece]) -> Vec<Invoice> {
         let number = |words: &[sheet::Word]| fields::read(words).number.map(|found| found.value);
         match sheets.last_mut() {
             // The second page of an invoice shows the same number again.
-            Some(open) if !fields::begins(&page) || number(&page).is_some() && number(&page) == number(open) => open.extend(page),
+            Some(open) if !fields::begins(&page) || number(&page).is_some() && number(&page) == number(open) => {
+                open.extend(page)
+            }
             _ => sheets.push(page),
         }
     }
@@ -166,7 +169,12 @@ fn fields_table(invoice: &Invoice, language: Language) -> ToolPart {
     };
     rows.push(sum("合计金额", "amount", invoice.lines.amount));
     rows.push(sum("合计税额", "tax", invoice.lines.tax));
-    rows.push(field(language.say("价税合计（小写）", "total"), total.as_ref().map(|found| yuan(found.value)), total.as_ref(), language));
+    rows.push(field(
+        language.say("价税合计（小写）", "total"),
+        total.as_ref().map(|found| yuan(found.value)),
+        total.as_ref(),
+        language,
+    ));
     let said = capitals.as_ref().and_then(|found| found.value).map(yuan);
     rows.push(field(language.say("价税合计（大写）", "total in capitals"), said, capitals.as_ref(), language));
     let columns = language.say(["字段", "值", "页", "位置", "原文"], ["field", "value", "page", "place", "as written"]);

@@ -8,6 +8,7 @@
 )]
 
 mod calls;
+mod documents;
 mod erp;
 mod files;
 mod manifests;

@@ -124,6 +124,7 @@ async fn table(server: &Server, caller: &Caller, batch: &BatchRun) -> Result<Vec
     let rows = server.store.batch_rows(caller, batch.id, all).await?;
     let lines = rows.iter().map(|row| cells(row, batch.columns.len()));
     let figures = batch.columns.len() + 3;
-    workbook::of(&heading(batch), lines, figures..)
-        .map_err(|error| Problem::from(store::Error::Corrupt { what: format!("no workbook could be written: {error}") }))
+    workbook::of(&heading(batch), lines, figures..).map_err(|error| {
+        Problem::from(store::Error::Corrupt { what: format!("no workbook could be written: {error}") })
+    })
 }

@@ -44,7 +44,8 @@ struct Key {
 impl Key {
     fn of(unit: &Unit) -> Key {
         let body = unit.body();
-        let spoken: Vec<&str> = words(body).into_iter().filter(|word| word.chars().any(char::is_alphanumeric)).collect();
+        let spoken: Vec<&str> =
+            words(body).into_iter().filter(|word| word.chars().any(char::is_alphanumeric)).collect();
         let hash = |parts: &[&str]| {
             let mut hasher = DefaultHasher::new();
             parts.iter().for_each(|part| part.to_lowercase().hash(&mut hasher));
@@ -52,11 +53,11 @@ impl Key {
         };
         let short = |hash: u64| (hash >> 32) as u32;
         let pairs = spoken.windows(2).map(|pair| short(hash(pair)));
-        let mut grams: Vec<u32> = spoken.iter().map(|word| short(hash(&[word]))).chain(pairs).collect();
+        let mut grams: Vec<u32> = spoken.iter().map(|word| short(hash(&[*word]))).chain(pairs).collect();
         grams.sort_unstable();
         let plain: String = body.chars().filter(|c| !c.is_whitespace()).collect();
         let number = unit.number.chars().filter(|c| c.is_alphanumeric()).collect();
-        Key { body: hash(&[&plain]), number, grams, letters: plain.chars().count() }
+        Key { body: hash(&[plain.as_str()]), number, grams, letters: plain.chars().count() }
     }
 
     /// Twice the grams of both over the grams of each: 0 to 1.
@@ -302,8 +303,20 @@ mod tests {
         let old = units(&["a x", "b y", "c z", "a x"]);
         let new = units(&["c z", "d q", "a x"]);
         let told = rows(&old, &new);
-        let news: Vec<usize> = told.iter().filter_map(|row| match row { Row::Both(_, at) | Row::New(at, _) => Some(*at), Row::Old(..) => None }).collect();
-        let mut olds: Vec<usize> = told.iter().filter_map(|row| match row { Row::Both(at, _) | Row::Old(at, _) => Some(*at), Row::New(..) => None }).collect();
+        let news: Vec<usize> = told
+            .iter()
+            .filter_map(|row| match row {
+                Row::Both(_, at) | Row::New(at, _) => Some(*at),
+                Row::Old(..) => None,
+            })
+            .collect();
+        let mut olds: Vec<usize> = told
+            .iter()
+            .filter_map(|row| match row {
+                Row::Both(at, _) | Row::Old(at, _) => Some(*at),
+                Row::New(..) => None,
+            })
+            .collect();
         assert_eq!(news, [0, 1, 2]);
         olds.sort_unstable();
         assert_eq!(olds, [0, 1, 2, 3]);

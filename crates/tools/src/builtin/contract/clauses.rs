@@ -29,7 +29,10 @@ pub(super) struct Unit {
 impl Unit {
     /// Its text without the number.
     pub(super) fn body(&self) -> &str {
-        self.text.strip_prefix(self.number.as_str()).unwrap_or(&self.text).trim_start_matches([' ', '\u{3000}', '、', '.', '．', ':', '：'])
+        self.text
+            .strip_prefix(self.number.as_str())
+            .unwrap_or(&self.text)
+            .trim_start_matches([' ', '\u{3000}', '、', '.', '．', ':', '：'])
     }
 }
 
@@ -56,7 +59,9 @@ fn number(text: &str) -> &str {
     let Some(found) = NUMBER.as_ref().and_then(|number| number.find(text)) else { return "" };
     let rest = &text[found.end()..];
     let figure = found.as_str().starts_with(|c: char| c.is_ascii_digit());
-    let goes_on = rest.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '%' | '％' | '‰' | ',' | '，' | '元' | '万' | '亿' | '倍'));
+    let goes_on = rest.starts_with(|c: char| {
+        c.is_ascii_digit() || matches!(c, '%' | '％' | '‰' | ',' | '，' | '元' | '万' | '亿' | '倍')
+    });
     let unit = rest.trim_start().starts_with(['元', '万', '亿', '%', '％']);
     if figure && (goes_on || unit) { "" } else { found.as_str() }
 }
@@ -159,13 +164,17 @@ mod tests {
 
     #[test]
     fn a_paragraph_is_named_after_its_clause_and_feet_of_pages_are_left_out() {
-        let piece = |page, text: &str, heading| Piece { page: Some(page), text: text.into(), heading, ..Piece::default() };
+        let piece =
+            |page, text: &str, heading| Piece { page: Some(page), text: text.into(), heading, ..Piece::default() };
         let mut pieces = vec![
             piece(1, "采购合同", true),
             piece(1, "甲方：某公司", false),
             piece(1, "第一条　标的", false),
             piece(1, "设备十二台。", false),
-            Piece { rows: vec![vec!["名称".into(), "数量".into()], vec![String::new(), String::new()]], ..piece(2, "", false) },
+            Piece {
+                rows: vec![vec!["名称".into(), "数量".into()], vec![String::new(), String::new()]],
+                ..piece(2, "", false)
+            },
         ];
         for page in 1..=4 {
             pieces.push(piece(page, &format!("第 {page} 页 共 4 页"), false));

@@ -59,7 +59,17 @@ static FACT: LazyLock<Option<Regex>> = LazyLock::new(|| {
 });
 
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
     "December",
 ];
 
@@ -133,9 +143,14 @@ fn digits(text: &str) -> Option<String> {
 }
 
 fn date(text: &str) -> Option<String> {
-    let parts: Vec<&str> = text.split(|c: char| c.is_whitespace() || matches!(c, '年' | '月' | '日' | '-' | ',')).filter(|part| !part.is_empty()).collect();
+    let parts: Vec<&str> = text
+        .split(|c: char| c.is_whitespace() || matches!(c, '年' | '月' | '日' | '-' | ','))
+        .filter(|part| !part.is_empty())
+        .collect();
     let [first, second, third] = parts.as_slice() else { return None };
-    let month = |text: &str| MONTHS.iter().position(|month| month.eq_ignore_ascii_case(text)).and_then(|at| i8::try_from(at + 1).ok());
+    let month = |text: &str| {
+        MONTHS.iter().position(|month| month.eq_ignore_ascii_case(text)).and_then(|at| i8::try_from(at + 1).ok())
+    };
     let day = |text: &str| text.trim_end_matches(|c: char| c.is_ascii_alphabetic()).parse::<i8>().ok();
     let (year, month, day) = match (month(first), month(second)) {
         (Some(month), _) => (third.parse().ok()?, month, day(second)?),
@@ -157,7 +172,15 @@ fn term(text: &str) -> Option<String> {
     }?;
     let lower = text.to_lowercase();
     let working = ["工作日", "business", "working"].iter().any(|word| lower.contains(word));
-    let units = [("月", "month"), ("季度", "quarter"), ("year", "year"), ("年", "year"), ("month", "month"), ("week", "week"), ("周", "week")];
+    let units = [
+        ("月", "month"),
+        ("季度", "quarter"),
+        ("year", "year"),
+        ("年", "year"),
+        ("month", "month"),
+        ("week", "week"),
+        ("周", "week"),
+    ];
     let unit = units.iter().find(|(word, _)| lower.contains(word)).map_or("day", |(_, unit)| unit);
     Some(format!("{figure} {}{unit}", if working { "working " } else { "" }))
 }
@@ -172,7 +195,10 @@ fn amount(plain: &str) -> Option<String> {
     let hongkong = plain.contains("HK$") || plain.contains("HKD") || plain.contains("港元");
     let currency = match hongkong {
         true => "HKD",
-        false => currencies.iter().find(|(_, words)| words.iter().any(|word| plain.contains(word))).map_or("CNY", |(code, _)| code),
+        false => currencies
+            .iter()
+            .find(|(_, words)| words.iter().any(|word| plain.contains(word)))
+            .map_or("CNY", |(code, _)| code),
     };
     let figure: String = plain.chars().filter(|c| c.is_ascii_digit() || *c == '.').collect();
     let fen = if figure.is_empty() {
@@ -226,12 +252,16 @@ fn parties(units: &[Unit]) -> BTreeMap<String, String> {
     for unit in units {
         for cell in unit.text.split(" | ") {
             if let Some(found) = PARTY.as_ref().and_then(|party| party.captures(cell)) {
-                all.entry(found[1].to_owned()).or_insert_with(|| found[2].trim().trim_end_matches(['，', ',', '。', ';', '；']).to_owned());
+                all.entry(found[1].to_owned())
+                    .or_insert_with(|| found[2].trim().trim_end_matches(['，', ',', '。', ';', '；']).to_owned());
             }
         }
         for found in DEFINED.iter().flat_map(|defined| defined.captures_iter(&unit.text)) {
             let name = found[1].trim();
-            let name = ["between ", "and ", "Between ", "And "].iter().find_map(|word| name.rsplit_once(word).map(|(_, name)| name)).unwrap_or(name);
+            let name = ["between ", "and ", "Between ", "And "]
+                .iter()
+                .find_map(|word| name.rsplit_once(word).map(|(_, name)| name))
+                .unwrap_or(name);
             all.entry(found[2].to_owned()).or_insert_with(|| name.trim().to_owned());
         }
     }
@@ -269,7 +299,11 @@ mod tests {
         ] {
             for text in texts {
                 let found = of(&format!("共 {text} 。"));
-                assert_eq!(found.iter().map(|fact| fact.value.as_str()).collect::<Vec<_>>(), [value], "{text}: {found:?}");
+                assert_eq!(
+                    found.iter().map(|fact| fact.value.as_str()).collect::<Vec<_>>(),
+                    [value],
+                    "{text}: {found:?}"
+                );
             }
         }
         assert_eq!(of("第三条 甲方 3 台设备"), []);
@@ -277,21 +311,37 @@ mod tests {
 
     #[test]
     fn changes_stand_beside_each_other() {
-        let told = changes("总价10,000元，三十日内支付30%，余款于2024年5月1日付清。", "总价壹万贰仟元整，30天内支付百分之四十，余款于2024年5月1日付清，逾期每日万分之五。");
-        let lines: Vec<String> = told.iter().map(|change| format!("{:?} {}→{}", change.kind, change.before, change.after)).collect();
+        let told = changes(
+            "总价10,000元，三十日内支付30%，余款于2024年5月1日付清。",
+            "总价壹万贰仟元整，30天内支付百分之四十，余款于2024年5月1日付清，逾期每日万分之五。",
+        );
+        let lines: Vec<String> =
+            told.iter().map(|change| format!("{:?} {}→{}", change.kind, change.before, change.after)).collect();
         assert_eq!(lines, ["Amount 10,000元→壹万贰仟元整", "Share 30%→百分之四十", "Share →万分之五"]);
     }
 
     #[test]
     fn parties_are_found_in_both_languages() {
-        let units = |texts: &[&str]| -> Vec<Unit> { texts.iter().map(|text| Unit { text: (*text).to_owned(), ..Unit::default() }).collect() };
+        let units = |texts: &[&str]| -> Vec<Unit> {
+            texts.iter().map(|text| Unit { text: (*text).to_owned(), ..Unit::default() }).collect()
+        };
         let old = units(&["甲方（采购人）：北京示例科技有限公司", "乙方：上海样本设备有限公司"]);
         let new = units(&["甲方（采购人）：北京示例科技有限公司", "乙方：上海样本设备股份有限公司", "丙方：担保公司"]);
-        let told: Vec<String> = party_changes(&old, &new).into_iter().map(|(part, change)| format!("{part}: {}→{}", change.before, change.after)).collect();
+        let told: Vec<String> = party_changes(&old, &new)
+            .into_iter()
+            .map(|(part, change)| format!("{part}: {}→{}", change.before, change.after))
+            .collect();
         assert_eq!(told, ["丙方: →担保公司", "乙方: 上海样本设备有限公司→上海样本设备股份有限公司"]);
-        let old = units(&["This Agreement is made between Example Ltd, a company of England (the \"Seller\") and Sample Inc. (\"Buyer\")."]);
-        let new = units(&["This Agreement is made between Example plc, a company of England (the \"Seller\") and Sample Inc. (\"Buyer\")."]);
-        let told: Vec<String> = party_changes(&old, &new).into_iter().map(|(part, change)| format!("{part}: {}→{}", change.before, change.after)).collect();
+        let old = units(&[
+            "This Agreement is made between Example Ltd, a company of England (the \"Seller\") and Sample Inc. (\"Buyer\").",
+        ]);
+        let new = units(&[
+            "This Agreement is made between Example plc, a company of England (the \"Seller\") and Sample Inc. (\"Buyer\").",
+        ]);
+        let told: Vec<String> = party_changes(&old, &new)
+            .into_iter()
+            .map(|(part, change)| format!("{part}: {}→{}", change.before, change.after))
+            .collect();
         assert_eq!(told, ["Seller: Example Ltd→Example plc"]);
     }
 }

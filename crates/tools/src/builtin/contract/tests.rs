@@ -59,10 +59,15 @@ fn clauses_are_compared_and_what_counts_is_told_apart() {
         "第五条 → 第二条 [移动] 第[-五-][+二+]条",
         "可以向[-甲方-][+乙方+]所在地",
     ] {
-        let close = line.replace("[-甲方-][+乙方+]", "[-甲-][+乙+]").replace("第[-五-][+二+]条", "[-第五条-][+第二条+]");
+        let close =
+            line.replace("[-甲方-][+乙方+]", "[-甲-][+乙+]").replace("第[-五-][+二+]条", "[-第五条-][+第二条+]");
         assert!(answer.text.contains(line) || answer.text.contains(&close), "{line}\n{}", answer.text);
     }
-    assert!(!answer.text.contains("95% →") && !answer.text.contains("百分之九十五 →"), "the same share in other words: {}", answer.text);
+    assert!(
+        !answer.text.contains("95% →") && !answer.text.contains("百分之九十五 →"),
+        "the same share in other words: {}",
+        answer.text
+    );
 }
 
 /// The paragraphs of a document with all its changes accepted, or rejected.
@@ -110,12 +115,15 @@ fn docx(answer: &ToolAnswer) -> Vec<u8> {
 #[test]
 fn who_accepts_all_changes_has_the_new_text_and_who_rejects_all_the_old() {
     let moved = OLD.lines().rev().collect::<Vec<_>>().join("\n");
-    for (old, new) in [(OLD, NEW), (NEW, OLD), (OLD, ""), (OLD, "Nothing <of> \"it\" & more.\nTwo"), (OLD, moved.as_str())] {
+    for (old, new) in
+        [(OLD, NEW), (NEW, OLD), (OLD, ""), (OLD, "Nothing <of> \"it\" & more.\nTwo"), (OLD, moved.as_str())]
+    {
         let bytes = docx(&told(old, new, Language::English));
         let text = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
         let (accepted, rejected) = (settled(&bytes, true), settled(&bytes, false));
         assert_eq!(accepted, text(new));
-        let (sorted, wanted): (BTreeSet<String>, BTreeSet<String>) = (rejected.into_iter().collect(), text(old).into_iter().collect());
+        let (sorted, wanted): (BTreeSet<String>, BTreeSet<String>) =
+            (rejected.into_iter().collect(), text(old).into_iter().collect());
         assert_eq!(sorted, wanted);
     }
 }
@@ -130,14 +138,18 @@ fn the_document_is_well_formed_and_every_change_has_its_own_id_author_and_date()
     let mut xml = String::new();
     zip.by_name("word/document.xml").unwrap().read_to_string(&mut xml).unwrap();
     let mut ids = BTreeSet::new();
-    let changes: Vec<&str> = xml.split('<').filter(|tag| tag.starts_with("w:ins ") || tag.starts_with("w:del ")).collect();
+    let changes: Vec<&str> =
+        xml.split('<').filter(|tag| tag.starts_with("w:ins ") || tag.starts_with("w:del ")).collect();
     for change in &changes {
         let id = change.split("w:id=\"").nth(1).unwrap().split('"').next().unwrap();
         assert!(ids.insert(id.to_owned()), "twice: {id}");
         assert!(change.contains("w:author=\"法务 &amp; Co\" w:date=\"2026-11-23T12:00:00Z\""), "{change}");
     }
     assert!(changes.len() > 10, "{}", changes.len());
-    assert_eq!(xml.matches("<w:ins ").count(), xml.matches("</w:ins>").count() + xml.matches("Z\"/></w:rPr>").count() - xml.matches("<w:rPr><w:del ").count());
+    assert_eq!(
+        xml.matches("<w:ins ").count(),
+        xml.matches("</w:ins>").count() + xml.matches("Z\"/></w:rPr>").count() - xml.matches("<w:rPr><w:del ").count()
+    );
 }
 
 #[test]
@@ -145,7 +157,11 @@ fn an_english_contract_and_two_that_are_the_same() {
     let old = "SERVICES AGREEMENT\nThis Agreement is made between Example Ltd (the \"Supplier\") and Sample Inc. (\"Client\").\n\
         1. Fees. The Client shall pay USD 12,000 within thirty (30) days of the invoice.\n\
         2. Term. This Agreement starts on 1 May 2024 and lasts 12 months.\n3. Liability is limited to 100% of the fees.";
-    let new = old.replace("12,000", "15,000").replace("thirty (30)", "fifteen (15)").replace("1 May 2024", "1 July 2024").replace("100%", "50%");
+    let new = old
+        .replace("12,000", "15,000")
+        .replace("thirty (30)", "fifteen (15)")
+        .replace("1 May 2024", "1 July 2024")
+        .replace("100%", "50%");
     let answer = told(old, &new, Language::English);
     let lines: Vec<&str> = answer.text.lines().take(5).collect();
     assert_eq!(
@@ -159,28 +175,46 @@ fn an_english_contract_and_two_that_are_the_same() {
         ]
     );
     let same = told(old, old, Language::English);
-    assert!(same.text.starts_with("v1.txt → v2.txt: 0 changed, 0 inserted, 0 deleted, 0 moved, 0 renumbered only, 5 the same"), "{}", same.text);
+    assert!(
+        same.text
+            .starts_with("v1.txt → v2.txt: 0 changed, 0 inserted, 0 deleted, 0 moved, 0 renumbered only, 5 the same"),
+        "{}",
+        same.text
+    );
     assert_eq!(same.parts.len(), 1, "no table and no document of nothing");
 }
 
 #[test]
 fn a_contract_of_libreoffice_against_its_pdf_differs_in_nothing_that_counts() {
-    let fixture = |name: &str| read(&std::fs::read(format!("{}/../documents/tests/fixtures/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap());
+    let fixture = |name: &str| {
+        read(&std::fs::read(format!("{}/../documents/tests/fixtures/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap())
+    };
     let compared = Compared::of(&fixture("contract.docx"), &fixture("contract.pdf"));
     let differences = compared.differences();
     let both = compared.rows.iter().filter(|row| matches!(row, Row::Both(..))).count();
     assert!(both >= 12, "{both}");
-    assert!(differences.iter().all(|one| one.facts.is_empty() || one.kind != "changed"), "{:?}", differences.iter().map(|one| &one.marked).collect::<Vec<_>>());
+    assert!(
+        differences.iter().all(|one| one.facts.is_empty() || one.kind != "changed"),
+        "{:?}",
+        differences.iter().map(|one| &one.marked).collect::<Vec<_>>()
+    );
 }
 
 #[test]
 fn two_hundred_pages_take_seconds() {
     let clause = |n: usize, word: &str| {
-        format!("第{n}条 {word}方应当于第{}日前就编号{}的事项向对方支付{}元，并提供{}份材料，逾期每日承担违约责任。", n * 7 % 31, n * 13, n * 101, n % 9)
+        format!(
+            "第{n}条 {word}方应当于第{}日前就编号{}的事项向对方支付{}元，并提供{}份材料，逾期每日承担违约责任。",
+            n * 7 % 31,
+            n * 13,
+            n * 101,
+            n % 9
+        )
     };
     let old: Vec<String> = (1..2400).map(|n| clause(n, if n % 2 == 0 { "甲" } else { "乙" })).collect();
     // Every clause is another one, a hundred are new, and a stretch has moved.
-    let mut new: Vec<String> = (1..2400).map(|n| clause(n, if n % 2 == 0 { "甲" } else { "乙" }).replace("材料", "书面材料")).collect();
+    let mut new: Vec<String> =
+        (1..2400).map(|n| clause(n, if n % 2 == 0 { "甲" } else { "乙" }).replace("材料", "书面材料")).collect();
     for at in 0..100 {
         new.insert(at * 20, format!("第{at}条之一 新增的约定：{}", "甲乙双方另行协商".repeat(at % 5 + 1)));
     }

@@ -80,11 +80,9 @@ fn body(paragraphs: &[Paragraph], mark: Mark<'_>) -> String {
             let text = escaped(text);
             let _ = match fate {
                 Fate::Kept => write!(xml, "<w:r><w:t xml:space=\"preserve\">{text}</w:t></w:r>"),
-                Fate::Inserted => write!(
-                    xml,
-                    "<w:ins {}><w:r><w:t xml:space=\"preserve\">{text}</w:t></w:r></w:ins>",
-                    attributes()
-                ),
+                Fate::Inserted => {
+                    write!(xml, "<w:ins {}><w:r><w:t xml:space=\"preserve\">{text}</w:t></w:r></w:ins>", attributes())
+                }
                 Fate::Deleted => write!(
                     xml,
                     "<w:del {}><w:r><w:delText xml:space=\"preserve\">{text}</w:delText></w:r></w:del>",

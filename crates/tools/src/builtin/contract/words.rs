@@ -63,7 +63,7 @@ fn numbered<'t>(words: &[&'t str], known: &mut HashMap<&'t str, u32>) -> Vec<u32
     let mut numbers = Vec::with_capacity(words.len());
     for word in words {
         let fresh = u32::try_from(known.len()).unwrap_or(u32::MAX);
-        numbers.push(*known.entry(word).or_insert(fresh));
+        numbers.push(*known.entry(*word).or_insert(fresh));
     }
     numbers
 }
@@ -166,7 +166,7 @@ fn readable(runs: Vec<Run>) -> Vec<Run> {
             let letters = long(&groups[at].1);
             let beside = long(&groups[at - 1].1).min(long(&groups[at + 1].1));
             let figure = groups[at].1.iter().any(|run| run.text.chars().any(char::is_numeric));
-            letters <= 2 && beside > letters && !figure
+            letters <= 2 && beside >= letters && !figure
         };
         if is_crumb {
             groups[at].0 = false;
@@ -174,7 +174,7 @@ fn readable(runs: Vec<Run>) -> Vec<Run> {
     }
     let mut told: Vec<Run> = Vec::new();
     let (mut deleted, mut inserted) = (String::new(), String::new());
-    let mut flush = |deleted: &mut String, inserted: &mut String, told: &mut Vec<Run>| {
+    let flush = |deleted: &mut String, inserted: &mut String, told: &mut Vec<Run>| {
         for (fate, text) in [(Fate::Deleted, deleted), (Fate::Inserted, inserted)] {
             if !text.is_empty() {
                 told.push(Run { fate, text: std::mem::take(text) });
@@ -220,7 +220,28 @@ mod tests {
     fn sums_and_dates_are_single_words() {
         assert_eq!(
             words("甲方于2024年5月1日前付 12,000.50元（壹万贰仟元整），逾期每日万分之五；30个工作日内"),
-            ["甲", "方", "于", "2024年5月1日", "前", "付", " ", "12,000.50元", "（", "壹万贰仟元整", "）", "，", "逾", "期", "每", "日", "万分之五", "；", "30个工作日", "内"]
+            [
+                "甲",
+                "方",
+                "于",
+                "2024年5月1日",
+                "前",
+                "付",
+                " ",
+                "12,000.50元",
+                "（",
+                "壹万贰仟元整",
+                "）",
+                "，",
+                "逾",
+                "期",
+                "每",
+                "日",
+                "万分之五",
+                "；",
+                "30个工作日",
+                "内"
+            ]
         );
         assert_eq!(words("The Buyer's 5% well-known"), ["The", " ", "Buyer's", " ", "5%", " ", "well-known"]);
     }
@@ -230,7 +251,11 @@ mod tests {
         for (before, after, wanted) in [
             ("甲方应在三十日内付款。", "甲方应在六十日内付款。", "甲方应在[-三十日-][+六十日+]内付款。"),
             ("总价为10,000元整", "总价为12,000元整", "总价为[-10,000元-][+12,000元+]整"),
-            ("The Buyer shall pay USD 100.", "The Buyer may pay USD 250.", "The Buyer [-shall-][+may+] pay USD [-100-][+250+]."),
+            (
+                "The Buyer shall pay USD 100.",
+                "The Buyer may pay USD 250.",
+                "The Buyer [-shall-][+may+] pay USD [-100-][+250+].",
+            ),
             ("乙方负责运输", "乙方负责运输与安装", "乙方负责运输[+与安装+]"),
             ("一样", "一样", "一样"),
             ("", "新", "[+新+]"),

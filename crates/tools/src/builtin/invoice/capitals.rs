@@ -8,7 +8,26 @@ const MOST: Fen = 10_i128.pow(18);
 
 /// Characters that a sum in capitals is made of; signs of its beginning not among them.
 pub(in crate::builtin) fn is_part(c: char) -> bool {
-    digit(c).is_some() || matches!(c, '拾' | '十' | '佰' | '百' | '仟' | '千' | '万' | '萬' | '亿' | '億' | '圆' | '圓' | '元' | '角' | '分' | '整' | '正')
+    digit(c).is_some()
+        || matches!(
+            c,
+            '拾' | '十'
+                | '佰'
+                | '百'
+                | '仟'
+                | '千'
+                | '万'
+                | '萬'
+                | '亿'
+                | '億'
+                | '圆'
+                | '圓'
+                | '元'
+                | '角'
+                | '分'
+                | '整'
+                | '正'
+        )
 }
 
 /// What a sum says; `None` where it is none, or says a thing that no sum says.

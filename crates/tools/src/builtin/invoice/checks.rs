@@ -32,14 +32,19 @@ const ROUNDING: Fen = 1;
 
 pub(super) fn all(invoice: &Invoice, today: Date, language: Language) -> Vec<Check> {
     let mut checks = vec![number(invoice, language), date(invoice, today, language)];
-    let sides = [(language.say("购买方", "buyer"), &invoice.head.buyer), (language.say("销售方", "seller"), &invoice.head.seller)];
+    let sides = [
+        (language.say("购买方", "buyer"), &invoice.head.buyer),
+        (language.say("销售方", "seller"), &invoice.head.seller),
+    ];
     for (side, party) in sides {
         let number = party.tax_id.as_ref().map(|found| found.value.as_str());
         checks.push(taxpayer(side, number, language));
     }
     for (at, item) in (1..).zip(&invoice.lines.items) {
-        let line = format!("{} {at}", language.say("第", "line"));
-        let line = if language == Language::Chinese { format!("{line} 行").replace("第 ", "第") } else { line };
+        let line = match language {
+            Language::Chinese => format!("第 {at} 行"),
+            Language::English => format!("line {at}"),
+        };
         if let (Some(quantity), Some(price), Some(amount)) = (item.quantity, item.price, item.amount) {
             checks.push(product(&line, quantity, price, amount, language));
         }
@@ -103,9 +108,19 @@ fn taxpayer(side: &str, number: Option<&str>, language: Language) -> Check {
     };
     let Some(number) = number else { return missing(what, language.say("没有找到号码", "no number was found")) };
     let (passes, said) = match code::check(number) {
-        Ok(Known::Credit) => (true, language.say("统一社会信用代码（GB 32100-2015）", "unified social credit code (GB 32100-2015)").to_owned()),
-        Ok(Known::Old) => (true, language.say("15 位旧号，组织机构代码（GB 11714-1997）", "15 digits, organisation code (GB 11714-1997)").to_owned()),
-        Ok(Known::Resident) => (true, language.say("公民身份号码（GB 11643-1999）", "resident's number (GB 11643-1999)").to_owned()),
+        Ok(Known::Credit) => (
+            true,
+            language.say("统一社会信用代码（GB 32100-2015）", "unified social credit code (GB 32100-2015)").to_owned(),
+        ),
+        Ok(Known::Old) => (
+            true,
+            language
+                .say("15 位旧号，组织机构代码（GB 11714-1997）", "15 digits, organisation code (GB 11714-1997)")
+                .to_owned(),
+        ),
+        Ok(Known::Resident) => {
+            (true, language.say("公民身份号码（GB 11643-1999）", "resident's number (GB 11643-1999)").to_owned())
+        }
         Err(Some(wanted)) => {
             let found = number.chars().next_back().unwrap_or(' ');
             let said = match language {
@@ -130,11 +145,16 @@ fn product(line: &str, quantity: Figure, price: Figure, amount: Fen, language: L
     let what = format!("{line}: {}", language.say("数量 × 单价 = 金额", "quantity × price = amount"));
     let fen = quantity.times(price).fen();
     // Half a unit of the last place that is written of the price, times the quantity.
-    let half = Figure::read(&format!("0.{}5", "0".repeat(price.places() as usize))).map_or(0, |half| quantity.times(half).fen().abs());
+    let half = Figure::read(&format!("0.{}5", "0".repeat(price.places() as usize)))
+        .map_or(0, |half| quantity.times(half).fen().abs());
     let off = (fen - amount).abs();
     // A price that is written with many places was divided from the amount; one with few is exact.
     let allowed = if price.places() > 2 { ROUNDING + half } else { ROUNDING };
-    check(what, off <= allowed, format!("{quantity} × {price} = {}; {} {}", yuan(fen), language.say("票面", "written"), yuan(amount)))
+    check(
+        what,
+        off <= allowed,
+        format!("{quantity} × {price} = {}; {} {}", yuan(fen), language.say("票面", "written"), yuan(amount)),
+    )
 }
 
 fn tax(line: &str, amount: Option<Fen>, rate: Option<Rate>, tax: Option<Fen>, language: Language) -> Check {
@@ -145,12 +165,20 @@ fn tax(line: &str, amount: Option<Fen>, rate: Option<Rate>, tax: Option<Fen>, la
             // The hundred of the percent are two places more.
             let product = Figure::of_fen(amount).times(percent);
             let fen = Figure::read("0.01").map_or(0, |hundredth| product.times(hundredth).fen());
-            check(what, (fen - tax).abs() <= ROUNDING, format!("{} × {percent}% = {}; {written} {}", yuan(amount), yuan(fen), yuan(tax)))
+            check(
+                what,
+                (fen - tax).abs() <= ROUNDING,
+                format!("{} × {percent}% = {}; {written} {}", yuan(amount), yuan(fen), yuan(tax)),
+            )
         }
-        (_, Some(Rate::Free), None | Some(0)) => check(what, true, language.say("免税，税额为零", "exempt: no tax").to_owned()),
-        (_, Some(Rate::Free), Some(tax)) => {
-            check(what, false, format!("{}; {written} {}", language.say("免税，税额应为零", "exempt, yet there is tax"), yuan(tax)))
+        (_, Some(Rate::Free), None | Some(0)) => {
+            check(what, true, language.say("免税，税额为零", "exempt: no tax").to_owned())
         }
+        (_, Some(Rate::Free), Some(tax)) => check(
+            what,
+            false,
+            format!("{}; {written} {}", language.say("免税，税额应为零", "exempt, yet there is tax"), yuan(tax)),
+        ),
         _ => missing(what, language.say("金额、税率、税额不全", "amount, rate and tax are not all there")),
     }
 }
@@ -158,17 +186,32 @@ fn tax(line: &str, amount: Option<Fen>, rate: Option<Rate>, tax: Option<Fen>, la
 fn sums(invoice: &Invoice, language: Language) -> [Check; 2] {
     let items = &invoice.lines.items;
     let one = |what: &str, parts: Vec<Option<Fen>>, sum: Option<Fen>| {
-        let (Some(parts), Some(sum)) = (parts.into_iter().collect::<Option<Vec<Fen>>>().filter(|all| !all.is_empty()), sum) else {
-            return missing(what.to_owned(), language.say("明细或合计不全", "the lines or their sum are not all there"));
+        let (Some(parts), Some(sum)) =
+            (parts.into_iter().collect::<Option<Vec<Fen>>>().filter(|all| !all.is_empty()), sum)
+        else {
+            return missing(
+                what.to_owned(),
+                language.say("明细或合计不全", "the lines or their sum are not all there"),
+            );
         };
         let added: Fen = parts.iter().sum();
         let written: Vec<String> = parts.iter().take(8).map(|fen| yuan(*fen)).collect();
         let more = if parts.len() > 8 { " + …" } else { "" };
-        let detail = format!("{}{more} = {}; {} {}", written.join(" + "), yuan(added), language.say("票面", "written"), yuan(sum));
+        let detail = format!(
+            "{}{more} = {}; {} {}",
+            written.join(" + "),
+            yuan(added),
+            language.say("票面", "written"),
+            yuan(sum)
+        );
         check(what.to_owned(), added == sum, detail)
     };
     [
-        one(language.say("明细金额之和 = 合计金额", "amounts of the lines = their sum"), items.iter().map(|item| item.amount).collect(), invoice.lines.amount.map(|(fen, _)| fen)),
+        one(
+            language.say("明细金额之和 = 合计金额", "amounts of the lines = their sum"),
+            items.iter().map(|item| item.amount).collect(),
+            invoice.lines.amount.map(|(fen, _)| fen),
+        ),
         one(
             language.say("明细税额之和 = 合计税额", "tax of the lines = its sum"),
             items.iter().map(|item| item.tax.or((item.rate == Some(Rate::Free)).then_some(0))).collect(),
@@ -181,7 +224,14 @@ fn total(invoice: &Invoice, language: Language) -> Check {
     let what = language.say("金额 + 税额 = 价税合计", "amount + tax = total").to_owned();
     match (invoice.lines.amount, invoice.lines.tax, &invoice.head.total) {
         (Some((amount, _)), Some((tax, _)), Some(total)) => {
-            let detail = format!("{} + {} = {}; {} {}", yuan(amount), yuan(tax), yuan(amount + tax), language.say("票面", "written"), yuan(total.value));
+            let detail = format!(
+                "{} + {} = {}; {} {}",
+                yuan(amount),
+                yuan(tax),
+                yuan(amount + tax),
+                language.say("票面", "written"),
+                yuan(total.value)
+            );
             check(what, amount + tax == total.value, detail)
         }
         _ => missing(what, language.say("合计金额、合计税额、价税合计不全", "amount, tax and total are not all there")),
@@ -193,7 +243,8 @@ fn in_capitals(invoice: &Invoice, language: Language) -> Check {
     match (&invoice.head.capitals, &invoice.head.total) {
         (Some(capitals), Some(total)) => {
             let said = capitals.value.map_or_else(|| "?".to_owned(), yuan);
-            let mut detail = format!("{} = {said}; {} {}", capitals.source, language.say("小写", "digits"), yuan(total.value));
+            let mut detail =
+                format!("{} = {said}; {} {}", capitals.source, language.say("小写", "digits"), yuan(total.value));
             let passes = capitals.value == Some(total.value);
             if !passes {
                 let ought = capitals::written(total.value);

@@ -28,7 +28,12 @@ impl<T> Found<T> {
         let area = words.iter().fold([f32::MAX, f32::MAX, 0.0, 0.0], |[x0, top, x1, base]: [f32; 4], word| {
             [x0.min(word.x0), top.min(word.top), x1.max(word.x1), base.max(word.base)]
         });
-        Found { value, source: texts.join(" "), page: words.first().map_or(0, |word| word.page), area: placed.then_some(area) }
+        Found {
+            value,
+            source: texts.join(" "),
+            page: words.first().map_or(0, |word| word.page),
+            area: placed.then_some(area),
+        }
     }
 }
 
@@ -59,8 +64,10 @@ pub(super) struct Head {
     pub(super) original: Option<Found<String>>,
 }
 
-static KIND: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"电子发票\s*\([^)]*发票\)|(?:[\p{Han}]{0,6})增值税(?:电子)?(?:专用|普通)发票|机动车销售统一发票|通行费").ok());
+static KIND: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"电子发票\s*\([^)]*发票\)|(?:[\p{Han}]{0,6})增值税(?:电子)?(?:专用|普通)发票|机动车销售统一发票|通行费")
+        .ok()
+});
 static DATE: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"(\d{4})\s*[年\-/.]\s*(\d{1,2})\s*[月\-/.]\s*(\d{1,2})").ok());
 static CODE: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"(?:^|\D)(\d{12}|\d{10})(?:\D|$)").ok());
@@ -130,9 +137,8 @@ fn code(words: &[Word]) -> Option<Found<String>> {
 }
 
 fn number(words: &[Word]) -> Option<Found<String>> {
-    at_label(words, Label::Number, &NUMBER).or_else(|| {
-        words.iter().find_map(|word| Some(Found::at(first(&PRINTED, &word.text)?, &[word])))
-    })
+    at_label(words, Label::Number, &NUMBER)
+        .or_else(|| words.iter().find_map(|word| Some(Found::at(first(&PRINTED, &word.text)?, &[word]))))
 }
 
 fn date(words: &[Word]) -> Option<Found<Date>> {
@@ -182,13 +188,15 @@ fn parties(words: &[Word]) -> (Party, Party) {
     let mut taken = Vec::new();
     let mut party = |label: Option<&Word>, other: Option<&Word>| {
         let Some(label) = label else { return Party::default() };
-        let tax_label = tax_label(words, label, other).filter(|found| !taken.contains(&(found.x0.to_bits(), found.base.to_bits())));
+        let tax_label =
+            tax_label(words, label, other).filter(|found| !taken.contains(&(found.x0.to_bits(), found.base.to_bits())));
         taken.extend(tax_label.map(|found| (found.x0.to_bits(), found.base.to_bits())));
         let right = right_edge(label, other);
         let tax_id = tax_label.and_then(|tax| {
             let line: Vec<&Word> = beside(words, tax).into_iter().filter(|word| word.x0 < right).collect();
-            let joined: String = line.iter().map(|word| word.text.as_str()).collect();
-            let value = first(&TAX_ID, &joined)?;
+            let texts: Vec<&str> = line.iter().map(|word| word.text.as_str()).collect();
+            // A number may be printed in groups.
+            let value = first(&TAX_ID, &texts.join(" ")).or_else(|| first(&TAX_ID, &texts.concat()))?;
             Some(Found::at(value.to_ascii_uppercase(), &line))
         });
         Party { name: name(words, label, tax_label, right), tax_id }
@@ -223,13 +231,16 @@ fn tax_label<'w>(words: &'w [Word], name: &Word, other: Option<&Word>) -> Option
 
 /// A name on its line, and as many lines more as it is wrapped over before the tax number.
 fn name(words: &[Word], label: &Word, tax: Option<&Word>, right: f32) -> Option<Found<String>> {
-    let mut parts: Vec<&Word> = beside(words, label).into_iter().filter(|word| word.x0 < right && is_name(&word.text)).collect();
+    let mut parts: Vec<&Word> =
+        beside(words, label).into_iter().filter(|word| word.x0 < right && is_name(&word.text)).collect();
     // A cell whose label stands in the middle of two lines.
     let above = |word: &&Word| {
         let gap = label.base - word.base;
         gap > 0.6 * label.height() && gap < 1.3 * label.height()
     };
-    let end = tax.filter(|tax| tax.base > label.base && tax.page == label.page).map_or(label.base + 2.2 * label.height(), |tax| tax.base - 0.6 * tax.height());
+    let end = tax
+        .filter(|tax| tax.base > label.base && tax.page == label.page)
+        .map_or(label.base + 2.2 * label.height(), |tax| tax.base - 0.6 * tax.height());
     let left = parts.first().map_or(label.x1, |first| first.x0) - 6.0;
     let rest = |word: &&Word| {
         let lower = word.base > label.base + 0.6 * label.height() && word.base < end;
@@ -240,7 +251,9 @@ fn name(words: &[Word], label: &Word, tax: Option<&Word>, right: f32) -> Option<
             && word.x1 <= right + 4.0
             && (lower || parts.is_empty() && above(word))
             && is_name(&word.text)
-            && !words.iter().any(|other| other.label.is_some() && other.is_beside(word) && other.x0 < word.x0 && other.x0 >= label.x0 - 4.0)
+            && !words.iter().any(|other| {
+                other.label.is_some() && other.is_beside(word) && other.x0 < word.x0 && other.x0 >= label.x0 - 4.0
+            })
     };
     let more: Vec<&Word> = words.iter().filter(rest).collect();
     parts.extend(more);

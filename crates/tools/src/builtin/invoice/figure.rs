@@ -18,7 +18,8 @@ pub(super) type Fen = i128;
 impl Figure {
     /// Reads `-1,234.50`, `¥100`, `￥-3.5`, `(12.00)`; nothing else beside the figure.
     pub(super) fn read(text: &str) -> Option<Figure> {
-        let plain: String = text.chars().filter(|c| !c.is_whitespace() && !matches!(c, '¥' | '￥' | ',' | '，')).collect();
+        let plain: String =
+            text.chars().filter(|c| !c.is_whitespace() && !matches!(c, '¥' | '￥' | ',' | '，')).collect();
         let (plain, bracketed) = match plain.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')) {
             Some(inside) => (inside.to_owned(), true),
             None => (plain, false),
@@ -28,7 +29,9 @@ impl Figure {
             None => (plain, bracketed),
         };
         let (whole, part) = digits.split_once('.').unwrap_or((&digits, ""));
-        let sound = !whole.is_empty() && digits.len() <= DIGITS && (whole.chars().chain(part.chars())).all(|c| c.is_ascii_digit());
+        let sound = !whole.is_empty()
+            && digits.len() <= DIGITS
+            && (whole.chars().chain(part.chars())).all(|c| c.is_ascii_digit());
         if !sound || digits.ends_with('.') {
             return None;
         }
@@ -96,7 +99,8 @@ mod tests {
     #[test]
     fn figures_are_read_as_they_are_written() {
         let told = |text: &str| Figure::read(text).map(|figure| (figure.to_string(), figure.fen()));
-        let is = |text: &str, written: &str, fen: Fen| assert_eq!(told(text), Some((written.to_owned(), fen)), "{text}");
+        let is =
+            |text: &str, written: &str, fen: Fen| assert_eq!(told(text), Some((written.to_owned(), fen)), "{text}");
         is("¥1,234.50", "1234.50", 123_450);
         is("￥-0.5", "-0.5", -50);
         is("-¥ 12", "-12", -1200);

@@ -161,7 +161,9 @@ fn cell(text: &str) -> Cell {
     if let Some(rate) = percent(text) {
         return Cell::Rate(Rate::Percent(rate));
     }
-    if matches!(text, "免税" | "不征税" | "出口零税率" | "普通零税率") || text.len() >= 2 && text.chars().all(|c| c == '*') {
+    if matches!(text, "免税" | "不征税" | "出口零税率" | "普通零税率")
+        || text.len() >= 2 && text.chars().all(|c| c == '*')
+    {
         return Cell::Rate(Rate::Free);
     }
     Figure::read(text).map_or(Cell::Text, Cell::Figure)
@@ -212,7 +214,8 @@ fn column_of(word: &Word, kind: &Cell, heads: &[Head], free_seen: bool) -> Optio
 }
 
 fn rows(body: &[&Word], heads: &[Head], items: &mut Vec<Item>) {
-    let mut words: Vec<Word> = body.iter().filter(|word| word.label.is_none()).flat_map(|word| figures_apart(word)).collect();
+    let mut words: Vec<Word> =
+        body.iter().filter(|word| word.label.is_none()).flat_map(|word| figures_apart(word)).collect();
     words.sort_by(|a, b| a.base.total_cmp(&b.base));
     let mut lines: Vec<Vec<Word>> = Vec::new();
     for word in words {
@@ -240,7 +243,7 @@ fn rows(body: &[&Word], heads: &[Head], items: &mut Vec<Item>) {
 fn put(word: &Word, heads: &[Head], row: &mut Item) {
     let kind = cell(&word.text);
     let Some(column) = column_of(word, &kind, heads, row.rate == Some(Rate::Free)) else { return };
-    row.cover([word.x0, word.top, word.x1, word.base].into_iter().collect::<Vec<_>>().as_slice(), word.placed);
+    row.cover([word.x0, word.top, word.x1, word.base], word.placed);
     let figure = match kind {
         Cell::Figure(figure) => Some(figure),
         _ => None,
@@ -261,8 +264,7 @@ fn put(word: &Word, heads: &[Head], row: &mut Item) {
 }
 
 impl Item {
-    fn cover(&mut self, area: &[f32], placed: bool) {
-        let [x0, top, x1, base] = *area else { return };
+    fn cover(&mut self, [x0, top, x1, base]: [f32; 4], placed: bool) {
         if placed {
             let [a, b, c, d] = self.area.unwrap_or([f32::MAX, f32::MAX, 0.0, 0.0]);
             self.area = Some([a.min(x0), b.min(top), c.max(x1), d.max(base)]);
@@ -280,7 +282,7 @@ impl Item {
         self.rate = self.rate.or(rest.rate);
         self.tax = self.tax.or(rest.tax);
         if let Some(area) = rest.area {
-            self.cover(&area, true);
+            self.cover(area, true);
         }
     }
 }

@@ -115,7 +115,8 @@ pub(super) fn plain(text: &str) -> String {
             let before = plain.chars().next_back();
             let after = chars.peek();
             let wide = |c: char| !c.is_ascii();
-            let drop = before.is_none_or(|b| b == ' ' || wide(b) && after.is_none_or(|a| wide(*a) || matches!(a, ':' | '(' | ' ')));
+            let drop = before
+                .is_none_or(|b| b == ' ' || wide(b) && after.is_none_or(|a| wide(*a) || matches!(a, ':' | '(' | ' ')));
             if drop {
                 continue;
             }
@@ -127,7 +128,7 @@ pub(super) fn plain(text: &str) -> String {
 
 /// The words of a file.
 pub(super) fn words(pieces: &[Piece]) -> Vec<Word> {
-    let mut words = Vec::new();
+    let mut raw = Vec::new();
     let mut line = 0.0;
     for piece in pieces {
         let page = piece.page.unwrap_or(0);
@@ -135,31 +136,74 @@ pub(super) fn words(pieces: &[Piece]) -> Vec<Word> {
             && piece.rows.is_empty()
         {
             let text = plain(&piece.text);
-            if text.chars().count() == 1 && UPRIGHT.contains(&text) {
-                continue;
-            }
-            split(&Word { page, x0, top, x1, base, text, label: None, placed: true }, &mut words);
+            raw.push(Word { page, x0, top, x1, base, text, label: None, placed: true });
             continue;
         }
-        let rows: Vec<Vec<String>> = match piece.rows.is_empty() {
-            false => piece.rows.clone(),
-            true => piece.text.lines().map(cells).collect(),
-        };
+        let is_table = !piece.rows.is_empty();
+        let rows = if is_table { piece.rows.clone() } else { piece.text.lines().map(cells).collect() };
         for row in rows {
             line += 12.0;
             let mut x0 = 0.0;
             for cell in row {
                 let text = plain(&cell);
-                let x1 = x0 + width(&text).max(if piece.rows.is_empty() { 0.0 } else { 90.0 });
+                let x1 = x0 + width(&text);
+                let end = if is_table { x1.max(x0 + 90.0) } else { x1 };
                 if !text.is_empty() {
-                    let end = x0 + width(&text);
-                    let word = Word { page, x0, top: line - 9.0, x1: end, base: line, text, label: None, placed: false };
-                    split(&word, &mut words);
+                    raw.push(Word { page, x0, top: line - 9.0, x1, base: line, text, label: None, placed: false });
                 }
-                x0 = x1 + 10.0;
+                x0 = end + 10.0;
             }
         }
     }
+    let mut words = Vec::new();
+    for word in together(raw) {
+        let is_upright = word.text.chars().count() == 1 && UPRIGHT.contains(&word.text);
+        if !is_upright {
+            split(&word, &mut words);
+        }
+    }
+    words
+}
+
+/// Letters of one label that a form sets far apart (`名        称：`), as one word.
+const SPREAD: [(&str, char); 9] = [
+    ("名", '称'),
+    ("合", '计'),
+    ("小", '计'),
+    ("单", '位'),
+    ("单", '价'),
+    ("数", '量'),
+    ("金", '额'),
+    ("税", '额'),
+    ("税", '率'),
+];
+
+fn together(mut words: Vec<Word>) -> Vec<Word> {
+    let mut gone = Vec::new();
+    for at in 0..words.len() {
+        let head = words[at].clone();
+        let tails: Vec<char> =
+            SPREAD.iter().filter(|(letter, _)| *letter == head.text).map(|(_, tail)| *tail).collect();
+        if tails.is_empty() {
+            continue;
+        }
+        let follows = |word: &Word| {
+            let gap = word.x0 - head.x1;
+            word.is_beside(&head) && gap > -1.0 && gap < 9.0 * head.height() && word.text.starts_with(tails.as_slice())
+        };
+        let nearest = (0..words.len()).filter(|other| *other != at && follows(&words[*other]));
+        let nearest = nearest.min_by(|a, b| words[*a].x0.total_cmp(&words[*b].x0));
+        if let Some(tail) = nearest {
+            words[tail].text.insert_str(0, &head.text);
+            words[tail].x0 = head.x0;
+            gone.push(at);
+        }
+    }
+    let mut at = 0;
+    words.retain(|_| {
+        at += 1;
+        !gone.contains(&(at - 1))
+    });
     words
 }
 
@@ -186,7 +230,8 @@ fn split(word: &Word, words: &mut Vec<Word>) {
     let mut from = 0;
     for found in ANY.iter().flat_map(|any| any.captures_iter(&word.text)) {
         let Some(all) = found.get(0) else { continue };
-        let label = (LABELS.iter().enumerate()).find(|(at, _)| found.get(at + 1).is_some()).map(|(_, (_, label))| *label);
+        let label =
+            (LABELS.iter().enumerate()).find(|(at, _)| found.get(at + 1).is_some()).map(|(_, (_, label))| *label);
         part(from, all.start(), None);
         part(all.start(), all.end(), label);
         from = all.end();
@@ -230,18 +275,29 @@ mod tests {
         assert_eq!(plain("名　　称：北京 示例"), "名称:北京示例");
         assert_eq!(plain("合 计 "), "合计");
         assert_eq!(plain("Dell  R740 服务器（台）"), "Dell R740 服务器(台)");
-        assert_eq!(plain("2024 年 03 月"), "2024 年03 月");
+        assert_eq!(plain("2024 年 03 月"), "2024 年 03 月");
     }
 
     #[test]
     fn labels_part_a_line_and_longer_ones_come_first() {
         assert!(ANY.is_some(), "the pattern of labels is one");
-        let piece = Piece { text: "发票代码：044031900111 发票号码：12345678".into(), area: Some([0.0, 0.0, 400.0, 9.0]), page: Some(1), ..Piece::default() };
-        let found: Vec<(String, Option<Label>)> = words(&[piece]).into_iter().map(|word| (word.text, word.label)).collect();
+        let piece = Piece {
+            text: "发票代码：044031900111 发票号码：12345678".into(),
+            area: Some([0.0, 0.0, 400.0, 9.0]),
+            page: Some(1),
+            ..Piece::default()
+        };
+        let found: Vec<(String, Option<Label>)> =
+            words(&[piece]).into_iter().map(|word| (word.text, word.label)).collect();
         let told = |text: &str, label| (text.to_owned(), label);
         assert_eq!(
             found,
-            [told("发票代码:", Some(Label::Code)), told("044031900111", None), told("发票号码:", Some(Label::Number)), told("12345678", None)]
+            [
+                told("发票代码:", Some(Label::Code)),
+                told("044031900111", None),
+                told("发票号码:", Some(Label::Number)),
+                told("12345678", None)
+            ]
         );
         let labels = |text: &str| {
             let piece = Piece { text: text.into(), ..Piece::default() };

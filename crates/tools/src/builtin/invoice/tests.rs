@@ -45,7 +45,17 @@ fn lines(invoice: &Invoice) -> Vec<String> {
             None => String::new(),
         };
         let money = |fen: Option<i128>| fen.map_or_else(String::new, yuan);
-        [item.name.clone(), item.spec.clone(), item.unit.clone(), figure(item.quantity), figure(item.price), money(item.amount), rate, money(item.tax)].join("|")
+        [
+            item.name.clone(),
+            item.spec.clone(),
+            item.unit.clone(),
+            figure(item.quantity),
+            figure(item.price),
+            money(item.amount),
+            rate,
+            money(item.tax),
+        ]
+        .join("|")
     };
     invoice.lines.items.iter().map(line).collect()
 }
@@ -58,7 +68,11 @@ fn today() -> Date {
 fn wrong(invoice: &Invoice) -> Vec<String> {
     let checks = checks::all(invoice, today(), Language::English);
     assert!(checks.iter().any(|check| check.verdict == Verdict::Pass), "{checks:#?}");
-    checks.into_iter().filter(|check| check.verdict != Verdict::Pass).map(|check| format!("{}: {}", check.what, check.detail)).collect()
+    checks
+        .into_iter()
+        .filter(|check| check.verdict != Verdict::Pass)
+        .map(|check| format!("{}: {}", check.what, check.detail))
+        .collect()
 }
 
 #[test]
@@ -74,7 +88,10 @@ fn a_digital_invoice_with_a_name_over_two_lines() {
     let number = invoice.head.number.unwrap();
     assert_eq!((number.page, number.source.as_str()), (1, "24312000000123456789"));
     let [x0, top, x1, base] = number.area.unwrap();
-    assert!(x0 > 440.0 && top > 20.0 && x1 < 600.0 && (base - 32.0).abs() < 1.0, "where it stands: {x0} {top} {x1} {base}");
+    assert!(
+        x0 > 440.0 && top > 20.0 && x1 < 600.0 && (base - 32.0).abs() < 1.0,
+        "where it stands: {x0} {top} {x1} {base}"
+    );
 }
 
 #[test]
@@ -105,7 +122,9 @@ fn a_red_invoice_is_negative_and_names_the_one_it_takes_back() {
     assert_eq!(lines(&invoice), ["*信息技术服务*软件开发服务费||项|-1|9433.96|-9,433.96|6%|-566.04"]);
     assert!(head(&invoice).ends_with("/-10,000.00/-10,000.00"), "{}", head(&invoice));
     assert_eq!(wrong(&invoice), [""; 0]);
-    assert!(checks::all(&invoice, today(), Language::Chinese).iter().any(|check| check.what == "红字发票写明原发票号码"));
+    assert!(
+        checks::all(&invoice, today(), Language::Chinese).iter().any(|check| check.what == "红字发票写明原发票号码")
+    );
 }
 
 #[test]
@@ -119,7 +138,7 @@ fn what_is_wrong_is_told_with_its_figures() {
             "line 1: amount × rate ≈ tax: 300.00 × 6% = 18.00; written 18.50",
             "amounts of the lines = their sum: 300.00 + 800.00 = 1,100.00; written 1,200.00",
             "amount + tax = total: 1,200.00 + 66.50 = 1,266.50; written 1,166.50",
-            "total in capitals = in digits: ⊗ 壹仟贰佰陆拾陆圆伍角整 = 1,266.50; digits 1,166.50, which is 壹仟壹佰陆拾陆圆伍角整",
+            "total in capitals = in digits: ⊗壹仟贰佰陆拾陆圆伍角整 = 1,266.50; digits 1,166.50, which is 壹仟壹佰陆拾陆圆伍角整",
         ]
     );
 }
@@ -132,7 +151,11 @@ fn an_exempt_invoice_printed_askew_for_a_person_without_a_number() {
         "北京增值税电子普通发票/011002300311/87654321/2023-12-31/李某某/—/北京样本农产品合作社/93110115MA00FARM1B/200.50/200.50"
     );
     assert_eq!(lines(&invoice), ["*蔬菜*白菜||千克|60|2|120.00|free|0.00", "*蔬菜*土豆||千克|35|2.3|80.50|free|0.00"]);
-    assert_eq!(wrong(&invoice), ["check digit of the buyer's tax number: no number was found"], "which is told, not passed");
+    assert_eq!(
+        wrong(&invoice),
+        ["check digit of the buyer's tax number: no number was found"],
+        "which is told, not passed"
+    );
 }
 
 #[test]
@@ -152,7 +175,8 @@ fn a_file_of_two_invoices_one_of_them_over_two_pages() {
 fn a_date_to_come_and_a_file_that_is_none() {
     let invoice = one("special");
     let checks = checks::all(&invoice, Date::constant(2023, 11, 7), Language::Chinese);
-    let failed: Vec<&str> = checks.iter().filter(|check| check.verdict == Verdict::Fail).map(|check| check.detail.as_str()).collect();
+    let failed: Vec<&str> =
+        checks.iter().filter(|check| check.verdict == Verdict::Fail).map(|check| check.detail.as_str()).collect();
     assert_eq!(failed, ["2023-11-08 ≤ 2023-11-07"]);
     let piece = |text: &str| Piece { text: text.into(), ..Piece::default() };
     let mut parts = Vec::new();
