@@ -2,6 +2,7 @@
 //! daily token limit of a person and the budget of an API key are.
 
 mod account;
+pub mod cost;
 mod meters;
 mod pace;
 mod permit;

@@ -16,6 +16,7 @@ mod probe;
 mod providers;
 mod pulls;
 mod router;
+pub mod sizing;
 mod supervisor;
 mod warm_up;
 

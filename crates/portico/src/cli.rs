@@ -5,6 +5,7 @@
 mod adapter;
 mod backup;
 mod check;
+mod cost;
 mod doctor;
 #[cfg(feature = "engine")]
 mod engine;
@@ -17,6 +18,7 @@ mod plugin;
 mod print;
 mod provider;
 mod serve;
+mod size;
 #[cfg(feature = "engine")]
 mod train;
 mod user;
@@ -78,6 +80,10 @@ enum Verb {
     /// Back ends: list those that are stored, import a provider card.
     #[command(subcommand)]
     Provider(provider::Verb),
+    /// Say how much memory a model takes, and which cards hold it.
+    Size(size::SizeArgs),
+    /// Say what tokens of a machine of one's own cost, beside an API's list price.
+    Cost(Box<cost::CostArgs>),
     /// Write everything that is stored to one file, also while the portal runs.
     Backup(backup::BackupArgs),
     /// Read a backup into an empty data folder or an empty PostgreSQL database.
@@ -129,6 +135,8 @@ pub fn main() -> ExitCode {
         Verb::Key(verb) => key::run(&verb),
         Verb::Model(verb) => model::run(&verb),
         Verb::Provider(verb) => provider::run(&verb),
+        Verb::Size(args) => size::run(&args),
+        Verb::Cost(args) => cost::run(&args),
         Verb::Backup(args) => backup::backup(&args),
         Verb::Restore(args) => backup::restore(&args),
         Verb::Openapi => {
