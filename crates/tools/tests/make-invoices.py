@@ -1,6 +1,7 @@
 """Writes the invoices in fixtures/invoices: PDFs with text in the layouts that Chinese VAT invoices have. Every company in them is made
 up; the check digits of their codes are computed. Needs nothing but Python; run it in this folder."""
 
+import itertools
 import pathlib
 import zlib
 
@@ -25,8 +26,11 @@ class Page:
 
     def text(self, x: float, y: float, text: str, size: float = 9) -> None:
         """`y` is the base line."""
-        code = "".join(f"{ord(c):04X}" for c in text)
-        self.ops.append(f"BT /F1 {size} Tf 1 0 0 1 {x:.2f} {self.height - y:.2f} Tm <{code}> Tj ET")
+        shown = ""
+        for narrow, letters in itertools.groupby(text, lambda c: ord(c) < 128):
+            code = "".join(f"{ord(c):04X}" for c in letters)
+            shown += f" /F{2 if narrow else 1} {size} Tf <{code}> Tj"
+        self.ops.append(f"BT 1 0 0 1 {x:.2f} {self.height - y:.2f} Tm{shown} ET")
 
     def right(self, x: float, y: float, text: str, size: float = 9) -> None:
         self.text(x - width(text, size), y, text, size)
@@ -71,14 +75,18 @@ def write(name: str, pages: list[Page]) -> None:
     unicode = add(stream(TO_UNICODE % b"\n".join(RANGES)))
     descriptor = add(b"<< /Type /FontDescriptor /FontName /SongTi /Flags 4 /FontBBox [0 -200 1000 900] /ItalicAngle 0 /Ascent 880 /Descent -120 "
                      b"/CapHeight 700 /StemV 80 >>")
-    cid = add(b"<< /Type /Font /Subtype /CIDFontType2 /BaseFont /SongTi /CIDSystemInfo << /Registry (Adobe) /Ordering (Identity) /Supplement 0 >> "
-              b"/FontDescriptor %d 0 R /DW 1000 /W [0 127 500] >>" % descriptor)
-    font = add(b"<< /Type /Font /Subtype /Type0 /BaseFont /SongTi /Encoding /Identity-H /DescendantFonts [%d 0 R] /ToUnicode %d 0 R >>" % (cid, unicode))
+    fonts = []
+    # Letters of ASCII are half as wide as the others. A font for each: of one that is not embedded, readers believe the usual width alone.
+    for width in (1000, 500):
+        cid = add(b"<< /Type /Font /Subtype /CIDFontType2 /BaseFont /SongTi /CIDSystemInfo << /Registry (Adobe) /Ordering (Identity) /Supplement 0 >> "
+                  b"/FontDescriptor %d 0 R /DW %d >>" % (descriptor, width))
+        fonts.append(add(b"<< /Type /Font /Subtype /Type0 /BaseFont /SongTi /Encoding /Identity-H /DescendantFonts [%d 0 R] /ToUnicode %d 0 R >>"
+                         % (cid, unicode)))
     kids = []
     for page in pages:
         content = add(stream("\n".join(page.ops).encode()))
-        kids.append(add(b"<< /Type /Page /Parent %d 0 R /MediaBox [0 0 %g %g] /Resources << /Font << /F1 %d 0 R >> >> /Contents %d 0 R >>"
-                        % (tree, page.width, page.height, font, content)))
+        kids.append(add(b"<< /Type /Page /Parent %d 0 R /MediaBox [0 0 %g %g] /Resources << /Font << /F1 %d 0 R /F2 %d 0 R >> >> /Contents %d 0 R >>"
+                        % (tree, page.width, page.height, *fonts, content)))
     objects[catalog - 1] = b"<< /Type /Catalog /Pages %d 0 R >>" % tree
     objects[tree - 1] = b"<< /Type /Pages /Count %d /Kids [%s] >>" % (len(kids), b" ".join(b"%d 0 R" % kid for kid in kids))
     out, places = bytearray(b"%PDF-1.7\n"), []
@@ -170,6 +178,8 @@ page.text(440, 56, "发票代码：1100231130")
 page.text(440, 68, "发票号码：01234567")
 page.text(300, 68, "开票日期: 2023 年 11 月 08 日")
 page.box(20, 75, 592, 130)
+for x in (336, 352):
+    page.line(x, 75, x, 130)
 page.upright(23, 90, "购买方")
 page.text(40, 88, "名        称：北京示例科技有限公司")
 page.text(40, 100, "纳税人识别号：" + BUYER)

@@ -165,25 +165,26 @@ pub(super) fn words(pieces: &[Piece]) -> Vec<Word> {
     words
 }
 
-/// Letters of one label that a form sets far apart (`名        称：`), as one word.
-const SPREAD: [(&str, char); 9] = [
-    ("名", '称'),
-    ("合", '计'),
-    ("小", '计'),
-    ("单", '位'),
-    ("单", '价'),
-    ("数", '量'),
-    ("金", '额'),
-    ("税", '额'),
-    ("税", '率'),
+/// Letters of one label that a form sets far apart (`名        称：`), as one word. An upright letter may stand before the first.
+const SPREAD: [(char, char); 9] = [
+    ('名', '称'),
+    ('合', '计'),
+    ('小', '计'),
+    ('单', '位'),
+    ('单', '价'),
+    ('数', '量'),
+    ('金', '额'),
+    ('税', '额'),
+    ('税', '率'),
 ];
 
 fn together(mut words: Vec<Word>) -> Vec<Word> {
     let mut gone = Vec::new();
     for at in 0..words.len() {
         let head = words[at].clone();
-        let tails: Vec<char> =
-            SPREAD.iter().filter(|(letter, _)| *letter == head.text).map(|(_, tail)| *tail).collect();
+        let mut letters = head.text.chars().rev();
+        let Some(last) = letters.next().filter(|_| letters.all(|letter| UPRIGHT.contains(letter))) else { continue };
+        let tails: Vec<char> = SPREAD.iter().filter(|(letter, _)| *letter == last).map(|(_, tail)| *tail).collect();
         if tails.is_empty() {
             continue;
         }
@@ -194,7 +195,7 @@ fn together(mut words: Vec<Word>) -> Vec<Word> {
         let nearest = (0..words.len()).filter(|other| *other != at && follows(&words[*other]));
         let nearest = nearest.min_by(|a, b| words[*a].x0.total_cmp(&words[*b].x0));
         if let Some(tail) = nearest {
-            words[tail].text.insert_str(0, &head.text);
+            words[tail].text.insert(0, last);
             words[tail].x0 = head.x0;
             gone.push(at);
         }
