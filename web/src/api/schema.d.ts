@@ -325,6 +325,150 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/batches": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["list"];
+        put?: never;
+        post: operations["begin"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/batches/examples": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["examples"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/batches/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["preview"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/batches/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["read"];
+        put?: never;
+        post?: never;
+        delete: operations["remove"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/batches/{id}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/batches/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["resume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/batches/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["retry"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/batches/{id}/rows": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["rows"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/batches/{id}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["stop"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/bootstrap": {
         parameters: {
             query?: never;
@@ -2182,6 +2326,174 @@ export interface components {
              */
             hue: number;
             icon: string;
+        };
+        /** @description A batch to be. */
+        BatchBody: {
+            /** @description Whom it is asked of; absent: the model alone. */
+            assistant?: string | null;
+            /**
+             * Format: int32
+             * @description Rows asked side by side, 1 to 8; absent: 2.
+             */
+            at_once?: number | null;
+            /** @description … or uploaded files, each a row with the one column `file`. */
+            files?: string[];
+            /** @description Said to the model beside the assistant's own instructions. */
+            instructions?: string | null;
+            /**
+             * Format: int32
+             * @description The longest answer in tokens, 1 to 8,192; absent: the assistant's, or 1,024.
+             */
+            max_tokens?: number | null;
+            /** @description Absent: the assistant's, or the first that is offered. */
+            model?: string | null;
+            /** @description Absent: as its file is called. */
+            name?: string;
+            /** @description An uploaded table (CSV or XLSX): its first row names the columns … */
+            table?: string | null;
+            /** @description The question, with `{{column}}` where a row's cell goes; may be empty in a preview. */
+            template?: string;
+            /**
+             * Format: int32
+             * @description Minutes by which the person's clock is ahead of UTC.
+             */
+            utc_offset?: number;
+        };
+        /** @description A batch to begin with. */
+        BatchExample: {
+            en: components["schemas"]["BatchExampleWords"];
+            /** Format: int32 */
+            max_tokens: number;
+            slug: string;
+            /** @description `table` or `files`: what the sample is. */
+            source: string;
+            zh: components["schemas"]["BatchExampleWords"];
+        };
+        /** @description What it says in one language. */
+        BatchExampleWords: {
+            instructions: string;
+            name: string;
+            samples: components["schemas"]["BatchSample"][];
+            summary: string;
+            template: string;
+        };
+        BatchExamples: {
+            items: components["schemas"]["BatchExample"][];
+        };
+        BatchList: {
+            items: components["schemas"]["BatchView"][];
+        };
+        /** @description A batch before it begins. */
+        BatchPreview: {
+            columns: string[];
+            /**
+             * Format: int64
+             * @description At most so many are written.
+             */
+            completion_at_most: number;
+            /** @description The cells of the first three. */
+            first: string[][];
+            model: string;
+            /**
+             * Format: int64
+             * @description About how many tokens are read: all questions with the instructions; of files, guessed from the first.
+             */
+            prompt: number;
+            /** @description The question of the first row. */
+            question: string;
+            /**
+             * Format: int32
+             * @description How many rows would be asked about.
+             */
+            rows: number;
+        };
+        /** @description A row of a batch. */
+        BatchRowView: {
+            answer: string;
+            cells: string[];
+            /** Format: int32 */
+            completion: number;
+            failure?: components["schemas"]["FailureView"] | null;
+            /**
+             * Format: int32
+             * @description Tokens of its file that did not fit the model's context.
+             */
+            left_out: number;
+            /**
+             * Format: int32
+             * @description From the question to the answer's end, with the wait for a place.
+             */
+            ms: number;
+            /**
+             * Format: int32
+             * @description Tokens read and written.
+             */
+            prompt: number;
+            /**
+             * Format: int32
+             * @description From 0.
+             */
+            seq: number;
+            /** @description `waiting`, `done`, `failed`. */
+            state: string;
+            /**
+             * Format: int32
+             * @description How often it was asked.
+             */
+            tries: number;
+        };
+        BatchRows: {
+            items: components["schemas"]["BatchRowView"][];
+            /**
+             * Format: int32
+             * @description Where the next ones begin; `null` where these are the last.
+             */
+            next?: number | null;
+        };
+        /** @description A file to try it with, as text. */
+        BatchSample: {
+            name: string;
+            text: string;
+        };
+        /** @description A batch, and how far it is. */
+        BatchView: {
+            assistant?: string | null;
+            /** Format: int64 */
+            assistant_version?: number | null;
+            /** Format: int32 */
+            at_once: number;
+            columns: string[];
+            /** Format: int32 */
+            completion: number;
+            /**
+             * Format: int64
+             * @description Milliseconds since 1970.
+             */
+            created_at: number;
+            /** Format: int32 */
+            done: number;
+            /** Format: int32 */
+            failed: number;
+            /** Format: int64 */
+            finished_at?: number | null;
+            id: string;
+            instructions?: string | null;
+            model: string;
+            name: string;
+            /**
+             * Format: int32
+             * @description Tokens read and written so far.
+             */
+            prompt: number;
+            /** @description Why it was paused: `over_daily_limit`, … */
+            reason?: components["schemas"]["FailureView"] | null;
+            /** @description `running`, `paused`, `stopped`, `finished`. */
+            state: string;
+            template: string;
+            /** Format: int32 */
+            total: number;
+            /** Format: int64 */
+            updated_at: number;
         };
         /** @description What every page needs before it can draw itself. */
         Bootstrap: {
@@ -4883,6 +5195,323 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["AssistantDetail"];
                 };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the person's own, newest first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BatchList"];
+                };
+            };
+        };
+    };
+    begin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BatchBody"];
+            };
+        };
+        responses: {
+            /** @description it runs; ask how far it is */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BatchView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    examples: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BatchExamples"];
+                };
+            };
+        };
+    };
+    preview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BatchBody"];
+            };
+        };
+        responses: {
+            /** @description nothing is asked yet */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BatchPreview"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BatchView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description one that ran is stopped */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    export: {
+        parameters: {
+            query?: {
+                /** @description `csv`, `xlsx` or `jsonl`; absent: `csv`. */
+                format?: string | null;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description a file: a row for each row */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    resume: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description what is waiting is asked */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    retry: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description what is waiting is asked, and what failed is asked again */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    rows: {
+        parameters: {
+            query?: {
+                /** @description `waiting`, `done` or `failed`; absent: all. */
+                state?: string | null;
+                /** @description From this row on. */
+                from?: number | null;
+                /** @description 1 to 500; absent: 50. */
+                limit?: number | null;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BatchRows"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    stop: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description what was answered stays */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             404: {
                 headers: {
