@@ -22,7 +22,7 @@ pub use clock::{Clock, SystemClock, Timestamp, civil};
 pub use event::{Batch, Dialect, Failure, Finish, TurnEvent, Wire};
 pub use file::{FileRef, LeftOut, Passage, Unread};
 pub use id::{
-    AssistantId, BatchId, ConversationId, DatasetId, EvaluationId, ExampleId, FileId, Ids, InvitationId, JobId, KeyId,
+    ApprovalId, AssistantId, BatchId, ConversationId, DatasetId, EvaluationId, ExampleId, FileId, Ids, InvitationId, JobId, KeyId,
     MessageId, ParseIdError, PersonId, PluginId, PromptId, ProviderId, ReplayId, SessionId, TenantId, TurnId, UploadId,
 };
 pub use message::{Author, Message, Rating, Verdict};

@@ -80,7 +80,7 @@ impl House {
             );
         }
 
-        store.interrupt_jobs(&node).await?;
+        store.interrupt_enquiries(&node).await?;
 
         let identity = Identity::open(store.clone(), Arc::clone(&clock), Cost::default()).await?;
         identity.fix_keys(fixed_keys(config)).await?;

@@ -151,7 +151,7 @@ impl Store {
             return Ok(());
         }
         let recovered = self.recover(node).await?;
-        self.interrupt_jobs(node).await?;
+        self.interrupt_enquiries(node).await?;
         // A batch goes on, here: its rows are in the database, and nothing of it was in the portal that is gone.
         let taken = sqlx::query("UPDATE batches SET node = $1 WHERE node = $2 AND state = 'running'");
         self.execute(taken.bind(self.inner.node.clone()).bind(node.to_owned())).await?;
@@ -163,7 +163,7 @@ impl Store {
 
     /// Marks the replays and evaluations that a portal's process was running and left: this one's at its start, another's once it is gone.
     /// How many there were.
-    pub async fn interrupt_jobs(&self, node: &str) -> Result<u64, Error> {
+    pub async fn interrupt_enquiries(&self, node: &str) -> Result<u64, Error> {
         Ok(self.interrupt_replays(node).await? + self.interrupt_evaluations(node).await?)
     }
 

@@ -106,7 +106,7 @@ fn a_replay_is_its_persons_and_shows_nothing_of_what_was_deleted() {
         assert!(left.is_empty(), "gone for good with its conversation");
 
         let (running, _) = replayed(&house, &anna).await;
-        assert_eq!(store.interrupt_jobs(store.node()).await.unwrap(), 1);
+        assert_eq!(store.interrupt_enquiries(store.node()).await.unwrap(), 1);
         assert_eq!(store.replay(&anna, running).await.unwrap().unwrap().state, ReplayState::Interrupted);
     });
 }

@@ -93,7 +93,7 @@ fn an_evaluation_goes_on_where_it_was() {
         let early = store.resume_evaluation(&anna, id).await;
         assert!(matches!(early, Err(Error::Conflict { .. })), "{early:?}");
 
-        assert_eq!(store.interrupt_jobs(store.node()).await.unwrap(), 1, "the process ended");
+        assert_eq!(store.interrupt_enquiries(store.node()).await.unwrap(), 1, "the process ended");
         assert!(!store.keep_evaluation_answer(&anna, id, answer(1, 1, "late")).await.unwrap());
         assert_eq!(store.evaluation(&anna, id).await.unwrap().unwrap().state, EvaluationState::Interrupted);
         store.resume_evaluation(&anna, id).await.unwrap();
@@ -118,7 +118,7 @@ fn another_node_runs_it_now() {
         house.sql("UPDATE evaluations SET node = 'elsewhere'").await;
         assert!(!store.keep_evaluation_answer(&anna, id, answer(0, 0, "x")).await.unwrap());
         store.end_evaluation(&anna, id, EvaluationState::Finished).await.unwrap();
-        assert_eq!(store.interrupt_jobs(store.node()).await.unwrap(), 0);
+        assert_eq!(store.interrupt_enquiries(store.node()).await.unwrap(), 0);
         assert_eq!(store.evaluation(&anna, id).await.unwrap().unwrap().state, EvaluationState::Running);
         store.stop_evaluation(&anna, id).await.unwrap();
         assert_eq!(store.evaluation(&anna, id).await.unwrap().unwrap().state, EvaluationState::Cancelled);
