@@ -104,7 +104,7 @@ async fn of_four_slow_answers_each_names_its_own_reason() {
     });
     let mut serving = JoinSet::new();
     serving.spawn(async move { axum::serve(service, slow).await.expect("it serves") });
-    let manifest = json!({ "id": "desk", "name": "Desk", "triggers": [{ "on": "message", "pattern": "^TICKET", "endpoint": format!("{url}/ticket") }],
+    let manifest = json!({ "id": "desk", "name": "Desk", "permissions": [], "triggers": [{ "on": "message", "pattern": "^TICKET", "endpoint": "/ticket" }],
         "api": { "baseUrl": url, "endpoints": {} } });
     house.owner.post("/api/plugins", &json!({ "manifest": manifest })).await;
     let asked = ask("near/m", "TICKET-7 please".to_owned()).await;
