@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use domain::{
     AssistantId, Author, Batch, Caller, ClientBody, ConversationId, Failure, Finish, KeyBudget, KeyScope, LeftOut,
-    Message, MessageId, ModelError, ModelState, Priority, Prompt, Provenance, Reply, Route, Sampling, Task, Tokens,
+    Message, MessageId, ModelError, ModelState, Priority, Prompt, Provenance, Reply, Route, Sampling, Spent, Task, Tokens,
     ToolRound, ToolSpec, ToolStep, TurnEvent, TurnId, UploadId, Usage,
 };
 use futures_util::FutureExt;
@@ -146,6 +146,20 @@ struct Noted {
     steps: Vec<ToolStep>,
     /// What of the files did not fit.
     left_out: Vec<LeftOut>,
+    /// Where the time went.
+    spent: Spent,
+}
+
+impl Noted {
+    /// A model's first token came after so many milliseconds: first a place, then the way, and what is left was the model's.
+    fn opened(&mut self, took: u32, route: &Route) {
+        let queue = route.queued_ms.min(took);
+        let network = route.network_ms.unwrap_or(0).min(took - queue);
+        let spent = &mut self.spent;
+        spent.queue = spent.queue.saturating_add(queue);
+        spent.network = spent.network.saturating_add(network);
+        spent.prefill = spent.prefill.saturating_add(took - queue - network);
+    }
 }
 
 impl Chat {
@@ -429,10 +443,11 @@ impl House {
             ..answer::never_began(Finish::Interrupted, None)
         });
         let (text, thought) = live.close();
-        let Noted { trimmed, provenance, steps, left_out } = noted;
+        let Noted { trimmed, provenance, steps, left_out, spent } = noted;
+        let spent = Some(spent);
         let provenance = match provenance {
             None if steps.is_empty() && left_out.is_empty() => None,
-            known => Some(Provenance { steps, left_out, ..known.unwrap_or_default() }),
+            known => Some(Provenance { steps, left_out, spent, ..known.unwrap_or_default() }),
         };
         let stored = FinalAnswer { id: live.place.answer, text, thought, trimmed, provenance };
         let finished = |unsaved| Happened::Finished {
@@ -456,6 +471,11 @@ impl House {
         self.store.say(self.live.announce(&live, TurnChange::Finished));
     }
 
+    /// Milliseconds since a moment of the monotonic clock.
+    fn since(&self, began: Duration) -> u32 {
+        u32::try_from(self.clock.monotonic().saturating_sub(began).as_millis()).unwrap_or(u32::MAX)
+    }
+
     /// Files, plugins, context, model, reply, and round by round what the model has tools do: what can be stopped.
     async fn answer(&self, live: &Arc<LiveTurn>, permit: &mut Permit, mut work: Work, noted: &mut Noted) -> Ending {
         let asked = self.clock.monotonic();
@@ -475,9 +495,11 @@ impl House {
                 () = self.take_up(live, &caller, taken_up, &mut work, &mut noted.steps) => {}
             }
         }
+        noted.spent.tools = self.since(asked);
         let mut so_far: Option<Ending> = None;
         loop {
             let used = so_far.as_ref().map_or_else(Usage::default, |ending| ending.usage);
+            let began = self.clock.monotonic();
             let opened = tokio::select! {
                 biased;
                 () = live.stop.cancelled() => return followed(so_far, stopped),
@@ -487,9 +509,12 @@ impl House {
                 Ok(opened) => opened,
                 Err(failure) => return followed(so_far, answer::never_began(Finish::Failed, Some(failure))),
             };
+            noted.opened(self.since(began), &reply.route);
+            let began = self.clock.monotonic();
             let answer = Answer::new(reply, Arc::clone(&self.clock), asked, prompt).after(used);
             let mut heard = Heard::after(&work.rounds, work.in_words);
             let ending = followed(so_far, self.read(live, permit, answer, &mut heard).await);
+            noted.spent.decode = noted.spent.decode.saturating_add(self.since(began));
             let calls = !work.offered.is_empty() && !heard.calls.is_empty();
             if !calls || !matches!(ending.finish, Finish::ToolCalls | Finish::Stop) {
                 return ending;
@@ -508,11 +533,13 @@ impl House {
                 let files = self.attachments(&caller, &work.attached, None).await;
                 self.call_tools(live, &caller, heard, &files, &mut noted.steps).await
             };
+            let began = self.clock.monotonic();
             let round = tokio::select! {
                 biased;
                 () = live.stop.cancelled() => return Ending { finish: Finish::Stopped, ..ending },
                 round = doing => round,
             };
+            noted.spent.tools = noted.spent.tools.saturating_add(self.since(began));
             work.rounds.push(round);
             so_far = Some(ending);
         }

@@ -27,7 +27,7 @@ pub use id::{
 };
 pub use message::{Author, Message, Rating, Verdict};
 pub use model::{
-    BoxFuture, BoxStream, ModelError, ModelProvider, ModelState, Offered, Provenance, Reply, Route, TimedOut, Tried,
+    BoxFuture, BoxStream, ModelError, ModelProvider, ModelState, Offered, Provenance, Reply, Route, Spent, TimedOut, Tried,
 };
 pub use prompt::{ClientBody, OnBehalf, Priority, Prompt, Sampling, Task};
 pub use scope::{KeyBudget, KeyScope};

@@ -265,6 +265,44 @@ pub struct Route {
     pub tried: Vec<Tried>,
     /// How long the request waited for a place, in milliseconds.
     pub queued_ms: u32,
+    /// What a question and its answer take on the way to the deployment at least, in milliseconds, as its list of models showed; absent
+    /// where nobody has measured it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network_ms: Option<u32>,
+}
+
+/// Where the time of a kept turn went, in milliseconds, all rounds together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spent {
+    /// Waiting for a place.
+    pub queue: u32,
+    /// On the way to the model's machine and back.
+    pub network: u32,
+    /// Until the first token, with everything above taken off: reading the prompt.
+    pub prefill: u32,
+    /// From the first token to the last.
+    pub decode: u32,
+    /// Plugins and the reading of files.
+    pub tools: u32,
+}
+
+impl Spent {
+    /// Each part by its word, in the order in which a turn meets them.
+    pub fn parts(&self) -> [(&'static str, u32); 5] {
+        [
+            ("tools", self.tools),
+            ("queue", self.queue),
+            ("network", self.network),
+            ("prefill", self.prefill),
+            ("decode", self.decode),
+        ]
+    }
+
+    /// The part that took longest; `None` where nothing took any time.
+    pub fn slowest(&self) -> Option<&'static str> {
+        let slowest = self.parts().into_iter().max_by_key(|(_, ms)| *ms)?;
+        (slowest.1 > 0).then_some(slowest.0)
+    }
 }
 
 /// An attempt that gave no answer.
@@ -290,6 +328,9 @@ pub struct Provenance {
     /// What of the attached files did not fit the context.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<crate::LeftOut>,
+    /// Where its time went; absent of answers from before that was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spent: Option<Spent>,
 }
 
 impl Reply {

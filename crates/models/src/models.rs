@@ -135,6 +135,8 @@ pub struct DeploymentView {
     pub waiting: usize,
     /// How soon it answers; absent where it has not yet.
     pub first_token: Option<FirstToken>,
+    /// The least time that a question to its machine and the answer took, in milliseconds.
+    pub rtt_ms: Option<u32>,
 }
 
 impl DeploymentView {
@@ -152,6 +154,7 @@ impl DeploymentView {
             limit: room.limit(),
             waiting: room.waiting(),
             first_token: deployment.latency.first_token(),
+            rtt_ms: deployment.rtt_ms(),
         }
     }
 }

@@ -89,6 +89,9 @@ fn gauge(deployment: &DeploymentView) {
     let left_alone = deployment.breaker != BreakerState::Closed;
     metrics::gauge!("portico_deployment_breaker_open", "deployment" => id()).set(flag(left_alone));
     metrics::gauge!("portico_deployment_load", "deployment" => id()).set(count(deployment.load));
+    if let Some(ms) = deployment.rtt_ms {
+        metrics::gauge!("portico_upstream_rtt_seconds", "deployment" => id()).set(f64::from(ms) / 1e3);
+    }
     metrics::gauge!("portico_queue_depth", "deployment" => id()).set(count(deployment.waiting));
 }
 

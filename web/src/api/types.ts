@@ -89,7 +89,9 @@ export type ToolPart =
 /** What the log says of a call in one's own turn: masked and cut. `outcome`: `done`, or why it failed. */
 export type StepCall = { plugin: string; title: string | null; tool: string; at: number; ms: number; outcome: string; sent: string; received: string };
 /** How an answer came about: the deployment that answered (empty where none did), who was asked before it, the wait for a place, and the parameters that its dialect has no word for. */
-export type Provenance = { provider: string; model: string; tried: Tried[]; queued_ms: number; dropped: string[]; steps?: ToolStep[] | null; left_out?: LeftOut[] | null };
+export type Provenance = { provider: string; model: string; tried: Tried[]; queued_ms: number; dropped: string[]; steps?: ToolStep[] | null; left_out?: LeftOut[] | null; network_ms?: number | null; spent?: Spent | null };
+/** Where the time of an answer went, in milliseconds. */
+export type Spent = { tools: number; queue: number; network: number; prefill: number; decode: number };
 export type Trimmed = { messages: number; tokens: number };
 
 export type Message = {
@@ -332,6 +334,8 @@ export type Deployment = {
   limit: number | null;
   waiting: number;
   first_token: { p50_ms: number; p95_ms: number; answers: number } | null;
+  /** The least time of the way there and back; null: nobody has measured it. */
+  rtt_ms: number | null;
 };
 
 /** What a maker publishes of a model. Sizes are bytes by quantisation; prices millionths of the currency for a million tokens. */

@@ -1,6 +1,6 @@
 //! One model at one back end: what is known of it, and whether it may be asked.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -28,6 +28,8 @@ pub(crate) struct Deployment {
     published: OnceLock<Option<&'static family::Model>>,
     /// Whether its latest request was answered: worth more than any list it is missing from.
     answered: AtomicBool,
+    /// The least time that a question to its machine and the answer took, in milliseconds; `u32::MAX` where nobody has measured it.
+    rtt: AtomicU32,
     /// Finishes what it has and gets nothing new.
     draining: AtomicBool,
     state: watch::Sender<ModelState>,
@@ -111,6 +113,7 @@ impl Deployment {
             offered: RwLock::default(),
             published: OnceLock::new(),
             answered: AtomicBool::new(false),
+            rtt: AtomicU32::new(u32::MAX),
             draining: AtomicBool::new(false),
             state: watch::Sender::new(ModelState::Cold),
             phase: AtomicU8::new(phase(&ModelState::Cold)),
@@ -133,6 +136,7 @@ impl Deployment {
             offered: RwLock::default(),
             published: OnceLock::new(),
             answered: AtomicBool::new(false),
+            rtt: AtomicU32::new(u32::MAX),
             draining: AtomicBool::new(false),
             phase: AtomicU8::new(phase(&state)),
             state: watch::Sender::new(state),
@@ -195,6 +199,16 @@ impl Deployment {
             _ if !self.breaker.passes() => Standing::Last,
             _ => standing,
         }
+    }
+
+    /// A question to its machine and the answer took at least so long.
+    pub(crate) fn is_away(&self, time: Duration) {
+        self.rtt.store(u32::try_from(time.as_millis()).unwrap_or(u32::MAX - 1), Ordering::Relaxed);
+    }
+
+    /// The least time that a question to its machine and the answer took, in milliseconds.
+    pub(crate) fn rtt_ms(&self) -> Option<u32> {
+        Some(self.rtt.load(Ordering::Relaxed)).filter(|ms| *ms != u32::MAX)
     }
 
     pub(crate) fn drain(&self, draining: bool) {

@@ -10,6 +10,8 @@ use tokio::sync::Notify;
 use tokio::time::sleep;
 use tokio_util::sync::DropGuard;
 
+use tokio::time::Instant;
+
 use super::deployment::answers;
 use super::{Deployment, Inner, ModelView, Named};
 use crate::warm_up::warm_up;
@@ -24,6 +26,8 @@ pub(crate) struct Provider {
     backend: Option<Arc<dyn ModelProvider>>,
     deployments: RwLock<Vec<Arc<Deployment>>>,
     problem: Mutex<Option<Failure>>,
+    /// How long the latest lists of models took.
+    lists: Mutex<[Duration; 4]>,
     again: Arc<Notify>,
     /// Ends the questions when the provider is gone.
     _stop: DropGuard,
@@ -67,6 +71,7 @@ impl Provider {
             backend: built.ok(),
             deployments: RwLock::default(),
             problem: Mutex::new(problem),
+            lists: Mutex::new([Duration::MAX; 4]),
             again: Arc::new(Notify::new()),
             _stop: stop.clone().drop_guard(),
             config,
@@ -149,7 +154,9 @@ impl Provider {
     /// One question, and what its answer means for every model. Whether one of them is being loaded.
     async fn ask(&self, house: &Weak<Inner>) -> bool {
         let Some(backend) = &self.backend else { return false };
+        let began = Instant::now();
         let answer = backend.offered().await;
+        let took = began.elapsed();
         let Some(house) = house.upgrade() else { return false };
         let offered = match answer {
             Ok(offered) => offered,
@@ -159,6 +166,13 @@ impl Provider {
             }
         };
         self.set_problem(None, &house);
+        // The list costs a server nothing, so that the shortest of the latest few is the way there and back.
+        let away = {
+            let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
+            lists.rotate_right(1);
+            lists[0] = took;
+            lists.iter().min().copied().unwrap_or(took)
+        };
         if self.config.models.is_none() {
             let chat = offered.iter().filter(|offer| answers(&offer.name, offer.capabilities.as_deref()));
             let models: Vec<ModelConfig> = chat.map(ModelConfig::from).collect();
@@ -167,6 +181,7 @@ impl Provider {
             }
         }
         for deployment in self.deployments() {
+            deployment.is_away(away);
             match offered.iter().find(|offer| is_named(&offer.name, &deployment.name)) {
                 Some(offer) => {
                     deployment.learn(offer);

@@ -21,7 +21,12 @@ impl Place {
     /// The reply, with this place held to its end, the name of who answers, and the way there.
     pub(super) fn hold(self, reply: Reply, trail: &mut Trail) -> Reply {
         let route =
-            Route { provider: self.deployment.provider.clone(), model: self.deployment.id.clone(), ..trail.route() };
+            Route {
+                provider: self.deployment.provider.clone(),
+                model: self.deployment.id.clone(),
+                network_ms: self.deployment.rtt_ms(),
+                ..trail.route()
+            };
         Reply { batches: Box::pin(Held { batches: reply.batches, place: Some(self) }), route, ..reply }
     }
 }

@@ -35,4 +35,5 @@ mod stream;
 #[cfg(feature = "engine")]
 mod taught;
 mod tuning;
+mod waterfall;
 mod worker;

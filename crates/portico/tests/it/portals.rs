@@ -115,7 +115,7 @@ async fn tokens_that_one_portal_booked_count_at_the_other() {
 #[tokio::test]
 async fn the_limit_of_a_back_end_is_shared() {
     let Some((scripted, _portals, [here, there])) = two("shared", "max_concurrent = 2\n").await else { return };
-    let limit = async |person: &Person| person.get("/api/deployments").await["deployments"][0]["limit"].as_u64();
+    let limit = async |person: &Person| person.get("/api/deployments").await[0]["limit"].as_u64();
     until("a share each", async || limit(&here).await == Some(1) && limit(&there).await == Some(1)).await;
     let mut asked: Vec<(Person, Asked)> = Vec::new();
     for _ in 0..3 {

@@ -153,6 +153,26 @@ pub(crate) struct ProvenanceView {
     steps: Option<Vec<StepView>>,
     /// What of the attached files did not fit the context; absent where all did.
     left_out: Option<Vec<LeftOutView>>,
+    /// The least time of the way to the deployment and back, in milliseconds; absent where nobody has measured it.
+    network_ms: Option<u32>,
+    /// Where the time went; absent of answers from before that was measured.
+    spent: Option<SpentView>,
+}
+
+/// [`domain::Spent`] in the description of the API: milliseconds.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct SpentView {
+    /// Waiting for a place.
+    queue: u32,
+    /// On the way to the model's machine and back.
+    network: u32,
+    /// Until the first token, with everything else taken off.
+    prefill: u32,
+    /// From the first token to the last.
+    decode: u32,
+    /// Plugins and the reading of files.
+    tools: u32,
 }
 
 /// [`domain::ToolStep`] in the description of the API.

@@ -4,6 +4,7 @@ import type { ReactNode } from "react";
 import type { Provenance as Told, ToolStep } from "@/api/types";
 import { type Key, type Translate, useLanguage, useT } from "@/lib/i18n";
 import { formatSeconds } from "@/lib/time";
+import { Waterfall } from "@/pages/chat/waterfall";
 
 /** Waits shorter than this, in milliseconds, are nobody's concern. */
 const NOTICED = 100;
@@ -13,6 +14,7 @@ export function Provenance({ told }: { told: Told }) {
   const language = useLanguage();
   return (
     <>
+      {told.spent ? <Waterfall spent={told.spent} /> : null}
       {told.steps && told.steps.length > 0 ? <ToolSteps steps={told.steps} /> : null}
       <section aria-labelledby="route" className="px-6 pb-6">
         <h3 id="route" className="mb-2.5 text-ui font-semibold">

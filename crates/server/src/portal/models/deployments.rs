@@ -34,6 +34,8 @@ pub(crate) struct DeploymentView {
     waiting: usize,
     /// Absent where it has not answered yet.
     first_token: Option<FirstTokenView>,
+    /// The least time that a question to its machine and the answer took, in milliseconds; absent where nobody has measured it.
+    rtt_ms: Option<u32>,
 }
 
 /// The time to the first token of its latest streamed answers, at most 256 of them.
@@ -63,6 +65,7 @@ impl From<models::DeploymentView> for DeploymentView {
             limit: one.limit,
             waiting: one.waiting,
             first_token: one.first_token.map(told),
+            rtt_ms: one.rtt_ms,
         }
     }
 }
