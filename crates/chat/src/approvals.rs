@@ -4,15 +4,12 @@
 
 use std::sync::Arc;
 
-use domain::{
-    Act, ApprovalId, Caller, Failure, Finish, Sampling, Timestamp, ToolCall, ToolRound, ToolStep, TurnEvent,
-};
+use domain::{Act, ApprovalId, Caller, Failure, Sampling, Timestamp, ToolCall, ToolRound, ToolStep, TurnEvent};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::{Approval, ApprovalState, Record, WaitingTurn};
 use tools::{Answered, Approver, Wanted};
 
-use crate::answer::Ending;
 use crate::live::LiveTurn;
 use crate::rounds::Heard;
 use crate::turn::{Ask, Question, Work};
@@ -60,7 +57,7 @@ impl TakenUp {
 }
 
 impl House {
-    /// Keeps a turn whose model called what somebody has to agree to first; how it ends.
+    /// Keeps a turn whose model called what somebody has to agree to first; why not, where it could not be kept.
     pub(crate) async fn wait(
         &self,
         live: &Arc<LiveTurn>,
@@ -69,8 +66,7 @@ impl House {
         heard: Heard,
         wanted: &[Option<Wanted>],
         steps: &mut Vec<ToolStep>,
-        ending: Ending,
-    ) -> Ending {
+    ) -> Result<(), Failure> {
         let (text, thought) = live.so_far();
         let before = heard.before();
         let rest = Rest {
@@ -100,7 +96,7 @@ impl House {
         if let Err(error) = self.store.wait_for_approval(&turn, &calls).await {
             tracing::error!(turn = %live.turn, %error, "a call that somebody has to agree to could not be kept");
             let message = "somebody has to agree to what the model wants to do, and that could not be stored".to_owned();
-            return Ending { finish: Finish::Failed, failure: Some(Failure { code: "storage".into(), message }), ..ending };
+            return Err(Failure { code: "storage".into(), message });
         }
         let mut told = Vec::new();
         for call in &calls {
@@ -111,7 +107,7 @@ impl House {
             steps.push(step);
         }
         self.live.tell(live, told);
-        Ending { finish: Finish::Waiting, ..ending }
+        Ok(())
     }
 
     fn approval(

@@ -526,7 +526,10 @@ impl House {
             }
             let wanted = self.tools.wanted(&caller, &heard.calls);
             if wanted.iter().any(Option::is_some) {
-                return self.wait(live, &caller, &work, heard, &wanted, &mut noted.steps, ending).await;
+                return match self.wait(live, &caller, &work, heard, &wanted, &mut noted.steps).await {
+                    Ok(()) => Ending { finish: Finish::Waiting, ..ending },
+                    Err(failure) => Ending { finish: Finish::Failed, failure: Some(failure), ..ending },
+                };
             }
             let doing = async {
                 // A question may be about a file that came with an earlier one.
