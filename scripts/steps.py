@@ -24,6 +24,7 @@ VITEST = LOG / "vitest.json"
 E2E = LOG / "e2e.xml"
 SDK = LOG / "sdk.xml"
 MCP = LOG / "mcp.xml"
+PROMETHEUS = LOG / "prometheus.xml"
 
 # One build for all: every step names the whole workspace in the development profile, so that a crate, and above all the engine's C++
 # (which is the Release build in every profile), is compiled once. Making the tests makes the program that the later steps start, too.
@@ -54,6 +55,7 @@ STEPS = [
     ("web-budget", "cd web && npm run --silent budget", None),
     ("sdk", "scripts/sdk", SDK),
     ("mcp", "scripts/mcp", MCP),
+    ("prometheus", "scripts/prometheus", PROMETHEUS),
     ("browser", f"scripts/e2e --junit {E2E}", E2E),
 ]
 

@@ -265,6 +265,10 @@ impl Supervised {
                     crashes += 1;
                     tracing::warn!(model, why, pause_ms = pause.as_millis(), "a local worker is started again");
                     self.note(|facts| facts.restarts += 1);
+                    // Signal 9 is what the kernel sends where memory has run out.
+                    let cause = if why.contains("signal 9") { "killed" } else { "crashed" };
+                    metrics::counter!("portico_worker_restarts_total", "model" => model.to_owned(), "cause" => cause)
+                        .increment(1);
                     self.deployment.set(match crashes {
                         ..TELL_AFTER => ModelState::Loading { percent: None, eta_ms: None },
                         _ => failed(format!(

@@ -68,6 +68,9 @@ pub fn metrics_router(handle: PrometheusHandle, server: Server) -> Router {
                 metrics::gauge!("portico_model_ready", "model" => card.id.clone()).set(flag(ready));
             }
             server.models.deployments().iter().for_each(gauge);
+            for worker in server.models.workers() {
+                metrics::gauge!("portico_worker_memory_bytes", "model" => worker.id).set(bytes(worker.memory));
+            }
             ([(header::CONTENT_TYPE, text)], handle.render())
         }
     };
@@ -97,6 +100,12 @@ fn gauge(deployment: &DeploymentView) {
 
 fn flag(is: bool) -> f64 {
     if is { 1.0 } else { 0.0 }
+}
+
+/// Exact to a petabyte.
+#[expect(clippy::cast_precision_loss, reason = "no machine has 2^53 bytes")]
+fn bytes(of: u64) -> f64 {
+    of as f64
 }
 
 fn count(of: usize) -> f64 {

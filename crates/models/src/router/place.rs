@@ -27,6 +27,8 @@ impl Place {
                 network_ms: self.deployment.rtt_ms(),
                 ..trail.route()
             };
+        metrics::histogram!("portico_queue_seconds", "deployment" => self.deployment.id.clone())
+            .record(f64::from(route.queued_ms) / 1e3);
         Reply { batches: Box::pin(Held { batches: reply.batches, place: Some(self) }), route, ..reply }
     }
 }
