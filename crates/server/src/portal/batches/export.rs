@@ -69,11 +69,11 @@ fn lines(server: Server, caller: Caller, batch: BatchRun, form: Form) -> Body {
     }
     let state = (Some(0), head);
     let pieces = stream::try_unfold(state, move |(from, head)| {
-        let (server, columns) = (server.clone(), batch.columns.clone());
+        let (server, columns, id) = (server.clone(), batch.columns.clone(), batch.id);
         async move {
             let Some(from) = from else { return Ok::<_, std::io::Error>(None) };
             let of = BatchRowsOf { state: None, from, limit: LONGEST_PAGE };
-            let rows = server.store.batch_rows(&caller, batch.id, of).await.map_err(std::io::Error::other)?;
+            let rows = server.store.batch_rows(&caller, id, of).await.map_err(std::io::Error::other)?;
             let next = rows.last().filter(|_| rows.len() == LONGEST_PAGE as usize).map(|row| row.seq + 1);
             let mut text = head;
             for row in &rows {

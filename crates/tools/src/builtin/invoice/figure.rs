@@ -49,10 +49,6 @@ impl Figure {
         self.scale
     }
 
-    pub(super) fn is_negative(self) -> bool {
-        self.units < 0
-    }
-
     pub(super) fn times(self, other: Figure) -> Figure {
         Figure { units: self.units.saturating_mul(other.units), scale: self.scale + other.scale }
     }
