@@ -13,6 +13,73 @@ pub fn question(chinese: bool, places: &[(String, String, String)], dice: &mut D
     (question, call("calculator", &json!({"expression": expression})))
 }
 
+/// The figures of one question: how they are said, and what is calculated with.
+pub struct Figures {
+    calculated: [String; 5],
+    said: [String; 5],
+}
+
+/// What patterns and expressions call the figures: three numbers, a rate, and the figure of a Chinese discount (8 in "8折" is four fifths).
+const NAMES: [&str; 5] = ["A", "B", "C", "P", "D"];
+/// Small numbers are words now and then.
+const WORDS: [&str; 11] = ["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"];
+const WORDS_ZH: [&str; 11] = ["两", "三", "四", "五", "六", "七", "八", "九", "十", "十一", "十二"];
+
+impl Figures {
+    /// Figures for an expression.
+    pub fn draw(expression: &str, chinese: bool, dice: &mut Dice) -> Self {
+        let small = |dice: &mut Dice| dice.between(2, 40).to_string();
+        let scales = expression.contains(['*', '/']) && !expression.contains('%');
+        let mut calculated = [number(dice), number(dice), number(dice), rate(dice), discount(dice)];
+        for at in 1..3 {
+            if scales && dice.percent(45) {
+                calculated[at] = small(dice);
+            }
+        }
+        let money = !chinese && dice.percent(7);
+        let sign = *dice.of(&["$", "€", "£"]);
+        let mut said = calculated.clone();
+        for (at, figure) in said.iter_mut().enumerate().take(3) {
+            let word = figure.parse::<usize>().ok().and_then(|value| value.checked_sub(2)).filter(|&at| at < WORDS.len());
+            *figure = match word {
+                Some(word) if dice.percent(22) => [WORDS, WORDS_ZH][usize::from(chinese)][word].to_owned(),
+                _ if dice.percent(30) => apart(figure),
+                _ => figure.clone(),
+            };
+            if money && at == 0 && figure.starts_with(|first: char| first.is_ascii_digit()) {
+                figure.insert_str(0, sign);
+            }
+        }
+        Figures { calculated, said }
+    }
+
+    /// A figure by the name that patterns use.
+    pub fn said(&self, name: &str) -> Option<String> {
+        NAMES.iter().position(|one| *one == name).map(|at| self.said[at].clone())
+    }
+
+    /// The call that calculates this expression.
+    pub fn call(&self, expression: &str) -> String {
+        let mut filled = expression.to_owned();
+        for (name, figure) in NAMES.iter().zip(&self.calculated) {
+            filled = filled.replace(name, figure);
+        }
+        call("calculator", &json!({"expression": filled}))
+    }
+}
+
+fn discount(dice: &mut Dice) -> String {
+    match dice.percent(60) {
+        true => dice.between(1, 9).to_string(),
+        false => format!("{}{}", dice.between(5, 9), dice.between(1, 9)),
+    }
+}
+
+/// The call that asks for the time here, or where a timezone is named.
+pub fn clock_call(timezone: Option<&str>) -> String {
+    call("clock", &timezone.map_or(json!({}), |timezone| json!({"timezone": timezone})))
+}
+
 /// What a tool answers to such a call, in its own form, and what is said of it. The figures are anybody's: what is to be learned is to say them.
 pub fn answered(call: &str, chinese: bool, dice: &mut Dice) -> (String, String) {
     let (told, said) = if call.contains("\"clock\"") { moment(call, chinese, dice) } else { result(chinese, dice) };
