@@ -42,6 +42,7 @@ STEPS = [
     ("minilm", "scripts/minilm", None),
     ("engine-lints", f"cargo clippy --all-targets {ENGINE} -- -D warnings", None),
     ("engine-tests", f"cargo nextest run {ENGINE} -E 'package(engine) | test(/^taught::/)'", NEXTEST),
+    ("starter", "starter/examine", None),
     ("web-lints", "cd web && npm run --silent lint", None),
     ("web-contract", "scripts/check/contract", None),
     ("web-tests", f"cd web && npm run --silent test -- --reporter=default --reporter=json --outputFile.json={VITEST}", VITEST),

@@ -28,12 +28,11 @@ const WORDS_ZH: [&str; 11] = ["两", "三", "四", "五", "六", "七", "八", "
 impl Figures {
     /// Figures for an expression.
     pub fn draw(expression: &str, chinese: bool, dice: &mut Dice) -> Self {
-        let small = |dice: &mut Dice| dice.between(2, 40).to_string();
         let scales = expression.contains(['*', '/']) && !expression.contains('%');
         let mut calculated = [number(dice), number(dice), number(dice), rate(dice), discount(dice)];
-        for at in 1..3 {
+        for figure in &mut calculated[1..3] {
             if scales && dice.percent(45) {
-                calculated[at] = small(dice);
+                *figure = dice.between(2, 40).to_string();
             }
         }
         let money = !chinese && dice.percent(7);

@@ -32,7 +32,7 @@ pub fn roughen(said: &str, chinese: bool, dice: &mut Dice) -> String {
         said = with_slip(&said, dice);
     }
     if dice.percent(5) {
-        said = said.replace([',', ':', ';'], "");
+        said = said.replace(", ", " ");
     }
     said
 }
@@ -66,7 +66,9 @@ fn with_slip(said: &str, dice: &mut Dice) -> String {
     match dice.below(3) {
         0 => letters.swap(at, at + 1),
         1 => letters.insert(at, letters[at]),
-        _ => drop(letters.remove(at)),
+        _ => {
+            letters.remove(at);
+        }
     }
     words[which] = letters.into_iter().collect();
     words.join(" ")

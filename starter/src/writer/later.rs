@@ -95,7 +95,7 @@ impl Writer {
                 0..34 => "facts",
                 34..64 => "extraction",
                 64..81 => "tools",
-                81..98 => "unknown",
+                81..97 => "unknown",
                 _ => "talk",
             };
             match kind {
@@ -125,13 +125,22 @@ impl Writer {
                 let to_do = dice.percent(60) && !asked.to_do.is_empty();
                 let of = if to_do { &asked.to_do } else { &asked.things };
                 let phrase = dice.of(of).say(dice, &mut |slot, dice| self.fill(slot, dice));
-                self.framed_ask(to_do, &phrase, language, dice)
+                self.asked_for(to_do, &phrase, language, dice)
             }
             _ => dice.of(&self.later.wordings[which][language]).say(dice, &mut |slot, dice| self.fill(slot, dice)),
         };
         let said = self.typed(&said, language, true, dice);
         let preface = if dice.percent(9) { self.preface(language, dice) } else { String::new() };
         (preface + &said, fact.answers[language].clone())
+    }
+
+    /// A phrase in a frame of the first legs or of the later ones; again the frame does not tell whether the answer is known.
+    fn asked_for(&self, to_do: bool, phrase: &str, language: usize, dice: &mut Dice) -> String {
+        if dice.percent(50) {
+            return self.framed_ask(to_do, phrase, language, dice);
+        }
+        let list = [["ask_thing2_en", "ask_do2_en"], ["ask_thing2_zh", "ask_do2_zh"]][language][usize::from(to_do)];
+        self.in_frame(list, if to_do { "do" } else { "thing" }, phrase, dice)
     }
 
     fn preface(&self, language: usize, dice: &mut Dice) -> String {
@@ -148,7 +157,7 @@ impl Writer {
                     [["thing_unknown_zh", "do_unknown_zh"], ["thing2_zh", "do2_zh"]],
                 ][language][dice.below(2)];
                 let phrase = self.say(names[usize::from(to_do)], dice);
-                self.framed_ask(to_do, &phrase, language, dice)
+                self.asked_for(to_do, &phrase, language, dice)
             }
             _ => self.say(["unknown2_en", "unknown2_zh"][language], dice),
         };
@@ -222,11 +231,10 @@ impl Writer {
                 asked.push(slot.clone());
                 let question = self.typed(&question, language, true, dice);
                 let question = if turns.is_empty() { self.around(&passage, &question, language, dice) } else { question };
-                turns.push((question, as_it_stands(&passage, &bound[slot])));
+                turns.push((question, bound[slot].clone()));
             }
-            if let Some(first) = turns.first_mut() {
-                let value = first.1.trim_start().to_owned();
-                first.1 = as_it_stands(&first.0, &value);
+            if let Some((text, _)) = turns.first().cloned() {
+                turns.iter_mut().for_each(|(_, value)| *value = as_it_stands(&text, value));
                 return turns;
             }
         }
