@@ -22,9 +22,6 @@ pub fn roughen(said: &str, chinese: bool, dice: &mut Dice) -> String {
         }
         return said;
     }
-    if dice.percent(12) {
-        said = said.to_lowercase();
-    }
     if dice.percent(7) {
         said = without_small(&said, dice);
     }
@@ -33,6 +30,9 @@ pub fn roughen(said: &str, chinese: bool, dice: &mut Dice) -> String {
     }
     if dice.percent(5) {
         said = said.replace(", ", " ");
+    }
+    if dice.percent(12) {
+        said = said.to_lowercase();
     }
     said
 }
@@ -82,9 +82,16 @@ mod tests {
     #[test]
     fn figures_and_names_stay_as_they_are() {
         for number in 0..2000 {
-            let said = roughen("please tell Portico what 1,250.75 of the 30 apples in Tokyo come to", false, &mut Dice::new(3, number));
+            let said = roughen(
+                "please tell Portico what 1,250.75 of the 30 apples in Tokyo come to",
+                false,
+                &mut Dice::new(3, number),
+            );
             let said = said.replace(' ', "").to_lowercase();
-            assert!(said.contains("portico") && said.contains("tokyo") && said.contains("30") && said.contains("250.75"), "{said}");
+            assert!(
+                said.contains("portico") && said.contains("tokyo") && said.contains("30") && said.contains("250.75"),
+                "{said}"
+            );
         }
     }
 }

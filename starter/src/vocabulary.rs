@@ -72,7 +72,8 @@ impl Vocabulary {
 
     /// From what [`Vocabulary::written`] and [`Vocabulary::written_merges`] wrote; `None` where these were another's.
     pub fn of_written(tokens: &[String], merges: &[String]) -> Option<Self> {
-        let numbers: HashMap<&str, u32> = tokens.iter().enumerate().map(|(at, token)| (token.as_str(), at as u32)).collect();
+        let numbers: HashMap<&str, u32> =
+            tokens.iter().enumerate().map(|(at, token)| (token.as_str(), at as u32)).collect();
         let pair = |written: &String| {
             let (left, right) = written.split_once(' ')?;
             Some((*numbers.get(left)?, *numbers.get(right)?))

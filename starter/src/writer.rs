@@ -106,7 +106,8 @@ impl Writer {
             later::Later::read(&text("text/passages.txt")?, &sums, &text("text/wordings.txt")?, &ids)?;
         writer.later = later;
         for (name, lines) in [&lists, &talk, &more].into_iter().flat_map(|text| sections(text, "= ")).chain(of_sums) {
-            let patterns = lines.into_iter().map(Pattern::read).collect::<Result<_>>().with_context(|| name.to_owned())?;
+            let patterns =
+                lines.into_iter().map(Pattern::read).collect::<Result<_>>().with_context(|| name.to_owned())?;
             ensure!(writer.lists.insert(name.to_owned(), patterns).is_none(), "there are two lists {name}");
         }
         let wordings = text("text/facts.txt")?;
@@ -189,8 +190,8 @@ impl Writer {
         for _ in 0..1 + usize::from(dice.percent(12)) {
             let turn = self.turn(language, &mut dice);
             kind = turn.0;
-            let answered = (kind == "tools" && aside.percent(told))
-                .then(|| sums::answered(&turn.1.1, language == 1, &mut aside));
+            let answered =
+                (kind == "tools" && aside.percent(told)).then(|| sums::answered(&turn.1.1, language == 1, &mut aside));
             turns.push(turn.1);
             turns.extend(answered);
         }
@@ -363,8 +364,10 @@ impl Writer {
         let slots = of_lists.chain(of_facts).chain(of_passages).chain(self.later.patterns()).flat_map(Pattern::slots);
         let kinds = slots.map(|slot| slot.split_once(':').map_or(slot, |(_, kind)| kind));
         let known = |kind: &&str| {
-            matches!(*kind, "passage" | "question" | "do" | "thing" | "sum" | "place" | "A" | "B" | "C" | "P" | "D")
-                || self.lists.contains_key(*kind)
+            matches!(
+                *kind,
+                "passage" | "question" | "do" | "thing" | "sum" | "place" | "A" | "B" | "C" | "E" | "P" | "D"
+            ) || self.lists.contains_key(*kind)
                 || values::value(kind, &mut Dice::new(0, 0)).is_some()
         };
         kinds.filter(|kind| !known(kind)).map(str::to_owned).collect()

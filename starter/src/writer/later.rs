@@ -68,7 +68,13 @@ impl Later {
             let of = |chinese: bool| {
                 lines.iter().filter(|line| is_chinese(line) == chinese).map(|line| Pattern::read(line)).collect()
             };
-            later.wordings.push([of(false), of(true)].into_iter().collect::<Result<Vec<_>>>()?.try_into().map_err(|_| anyhow::anyhow!("two languages"))?);
+            later.wordings.push(
+                [of(false), of(true)]
+                    .into_iter()
+                    .collect::<Result<Vec<_>>>()?
+                    .try_into()
+                    .map_err(|_| anyhow::anyhow!("two languages"))?,
+            );
         }
         Ok((later, lists))
     }
@@ -92,10 +98,10 @@ impl Writer {
         let mut turns = Vec::new();
         for _ in 0..1 + usize::from(dice.percent(8)) {
             kind = match dice.below(100) {
-                0..34 => "facts",
-                34..64 => "extraction",
-                64..81 => "tools",
-                81..97 => "unknown",
+                0..25 => "facts",
+                25..68 => "extraction",
+                68..83 => "tools",
+                83..97 => "unknown",
                 _ => "talk",
             };
             match kind {
@@ -105,7 +111,7 @@ impl Writer {
                 "talk" => turns.push(self.talk(language, &mut dice)),
                 _ => {
                     let turn = self.later_sum(language, &mut dice);
-                    let answered = dice.percent(20).then(|| sums::answered(&turn.1, language == 1, &mut dice));
+                    let answered = dice.percent(8).then(|| sums::answered(&turn.1, language == 1, &mut dice));
                     turns.push(turn);
                     turns.extend(answered);
                 }
@@ -173,7 +179,7 @@ impl Writer {
             return self.clock(language, dice);
         }
         let all = &self.later.sums[language];
-        let which = if dice.percent(62) { dice.below(COMMON) } else { dice.below(all.len()) };
+        let which = if dice.percent(42) { dice.below(COMMON) } else { dice.below(all.len()) };
         let sum = &all[which];
         let figures = sums::Figures::draw(&sum.expression, language == 1, dice);
         let mut bound: HashMap<String, String> = HashMap::new();
@@ -202,13 +208,14 @@ impl Writer {
     }
 
     fn in_frame(&self, list: &str, name: &str, what: &str, dice: &mut Dice) -> String {
-        let fill = &mut |slot: &str, dice: &mut Dice| if slot == name { what.to_owned() } else { self.fill(slot, dice) };
+        let fill =
+            &mut |slot: &str, dice: &mut Dice| if slot == name { what.to_owned() } else { self.fill(slot, dice) };
         self.lists.get(list).map_or_else(String::new, |frames| dice.of(frames).say(dice, fill))
     }
 
-    /// A passage and up to four questions about it: reading it once teaches as many answers.
+    /// A passage and up to five questions about it: reading it once teaches as many answers.
     fn scene(&self, language: usize, dice: &mut Dice) -> Vec<(String, String)> {
-        if dice.percent(25) {
+        if dice.percent(15) {
             return vec![self.extraction(language, dice)];
         }
         let fitting: Vec<&Scene> = self.later.scenes.iter().filter(|one| one.language == language).collect();
@@ -218,7 +225,7 @@ impl Writer {
             let passage = self.passage(scene, &mut bound, dice);
             let mut order: Vec<usize> = (0..scene.questions.len()).collect();
             dice.shuffle(&mut order);
-            let (most, mut asked, mut turns) = (1 + dice.below(4), Vec::new(), Vec::new());
+            let (most, mut asked, mut turns) = (2 + dice.below(4), Vec::new(), Vec::new());
             for (slot, pattern) in order.into_iter().map(|at| &scene.questions[at]) {
                 if turns.len() == most || !bound.contains_key(slot) || asked.contains(slot) {
                     continue;
@@ -230,7 +237,8 @@ impl Writer {
                 }
                 asked.push(slot.clone());
                 let question = self.typed(&question, language, true, dice);
-                let question = if turns.is_empty() { self.around(&passage, &question, language, dice) } else { question };
+                let question =
+                    if turns.is_empty() { self.around(&passage, &question, language, dice) } else { question };
                 turns.push((question, bound[slot].clone()));
             }
             if let Some((text, _)) = turns.first().cloned() {
@@ -261,7 +269,7 @@ impl Writer {
             (false, 0) => [" ", " ", " ", " ", "\n"],
             (false, _) => ["", "", "", "", "\n"],
         };
-        let ends = if scene.form { ["", ["." , "。"][scene.language]][dice.below(2)] } else { "" };
+        let ends = if scene.form { ["", [".", "。"][scene.language]][dice.below(2)] } else { "" };
         parts.join(*dice.of(&joins)) + ends
     }
 
@@ -277,7 +285,8 @@ impl Writer {
 
     fn around(&self, passage: &str, question: &str, language: usize, dice: &mut Dice) -> String {
         let list = [["frame_en", "frame2_en"], ["frame_zh", "frame2_zh"]][language][usize::from(dice.percent(60))];
-        let fill = &mut |slot: &str, _: &mut Dice| if slot == "passage" { passage.to_owned() } else { question.to_owned() };
+        let fill =
+            &mut |slot: &str, _: &mut Dice| if slot == "passage" { passage.to_owned() } else { question.to_owned() };
         self.lists.get(list).map_or_else(String::new, |frames| dice.of(frames).say(dice, fill))
     }
 
@@ -305,7 +314,8 @@ impl Writer {
 fn scenes(text: &str) -> Result<Vec<Scene>> {
     let mut all = Vec::new();
     for (group, lines) in sections(text, "@") {
-        let (language, form) = group.split_once(' ').map_or((group, false), |(language, rest)| (language, rest == "form"));
+        let (language, form) =
+            group.split_once(' ').map_or((group, false), |(language, rest)| (language, rest == "form"));
         let language = LANGUAGES.iter().position(|one| *one == language).with_context(|| group.to_owned())?;
         let mut scene = Scene { language, form, leads: Vec::new(), clauses: Vec::new(), questions: Vec::new() };
         for line in lines {
