@@ -73,7 +73,8 @@ fn model<'a>(reader: &Reader<'_, 'a>, section: &Section<'_, 'a>, names: &mut Has
 
 fn cache(word: &str) -> Result<Cache, Wrong> {
     word.parse().map_err(|_| {
-        Wrong::new(format!("`{word}` is no kind of cache")).hint("\"f16\", or \"f32\": twice the memory, nothing rounded")
+        Wrong::new(format!("`{word}` is no kind of cache"))
+            .hint("\"f16\", or \"f32\": twice the memory, nothing rounded")
     })
 }
 
