@@ -49,6 +49,7 @@ STEPS = [
     ("program", f"cargo nextest run {ENGINE} --no-run", None),
     ("tests", f"scripts/with-postgres cargo nextest run {ENGINE}", NEXTEST),
     ("deploy", "scripts/check/deploy", None),
+    ("starter", "starter/examine", None),
     ("web-lints", "cd web && npm run --silent lint", None),
     ("web-contract", "scripts/check/contract", None),
     ("web-tests", f"cd web && npm run --silent test -- --reporter=default --reporter=json --outputFile.json={VITEST}", VITEST),

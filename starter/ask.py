@@ -16,6 +16,7 @@ import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from difflib import unified_diff
 from fractions import Fraction
 from pathlib import Path
 from typing import Iterator
@@ -188,9 +189,9 @@ def compare(path: Path, questions: list[dict], answers: list[tuple[str, float]])
         path.write_text(said, encoding="utf-8")
         print(f"{path}: written")
         return 0
-    same = path.read_text(encoding="utf-8") == said
-    print(f"{path}: {'the same' if same else 'other answers'}")
-    return 0 if same else 1
+    changes = list(unified_diff(path.read_text(encoding="utf-8").splitlines(), said.splitlines(), str(path), "said now", lineterm="", n=1))
+    print("\n".join(changes) or f"{path}: {len(questions)} answers are the same")
+    return 1 if changes else 0
 
 
 if __name__ == "__main__":

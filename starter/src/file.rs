@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use candle_core::{
     Tensor,
     quantized::{
@@ -103,6 +103,21 @@ pub fn write(path: &Path, model: &Model, vocabulary: &Vocabulary, precision: Pre
     let beside = path.with_extension("new");
     fs::write(&beside, bytes.into_inner())?;
     Ok(fs::rename(beside, path)?)
+}
+
+/// The vocabulary of such a file.
+///
+/// # Errors
+/// When it cannot be read or is another's.
+pub fn vocabulary(path: &Path) -> Result<Vocabulary> {
+    let mut file = fs::File::open(path).with_context(|| path.display().to_string())?;
+    let head = gguf_file::Content::read(&mut file)?;
+    let texts = |key: &str| -> Result<Vec<String>> {
+        let values = head.metadata.get(key).with_context(|| key.to_owned())?.to_vec()?;
+        values.iter().map(|value| Ok(value.to_string()?.clone())).collect()
+    };
+    let (tokens, merges) = (texts("tokenizer.ggml.tokens")?, texts("tokenizer.ggml.merges")?);
+    Vocabulary::of_written(&tokens, &merges).with_context(|| format!("{}: the vocabulary is not ours", path.display()))
 }
 
 /// A conversation as tokens. Its answers are learned; `all` says that the rest is, too.

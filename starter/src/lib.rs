@@ -10,6 +10,7 @@ pub mod dice;
 pub mod file;
 pub mod pattern;
 pub mod sums;
+pub mod typing;
 pub mod values;
 pub mod vocabulary;
 pub mod writer;

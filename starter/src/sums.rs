@@ -13,6 +13,127 @@ pub fn question(chinese: bool, places: &[(String, String, String)], dice: &mut D
     (question, call("calculator", &json!({"expression": expression})))
 }
 
+/// The figures of one question: how they are said, and what is calculated with.
+pub struct Figures {
+    calculated: [String; 6],
+    said: [String; 6],
+}
+
+/// What patterns and expressions call the figures: four numbers, a rate, and the figure of a Chinese discount (8 in "8折" is four fifths).
+const NAMES: [&str; 6] = ["A", "B", "C", "E", "P", "D"];
+/// Whole numbers are words now and then: those of one and two digits, in Chinese of up to four.
+const ONES: [&str; 20] = [
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+];
+const TENS: [&str; 10] = ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
+const ONES_ZH: [&str; 10] = ["零", "一", "二", "三", "四", "五", "六", "七", "八", "九"];
+
+fn in_words(figure: &str, chinese: bool) -> Option<String> {
+    let value: usize = figure.parse().ok()?;
+    match (value, chinese) {
+        (2..20, false) => Some(ONES[value].to_owned()),
+        (20..100, false) if value % 10 == 0 => Some(TENS[value / 10].to_owned()),
+        (20..100, false) => Some(format!("{}-{}", TENS[value / 10], ONES[value % 10])),
+        (100, false) => Some("a hundred".to_owned()),
+        (2..10_000, true) => Some(in_chinese(value)),
+        _ => None,
+    }
+}
+
+fn in_chinese(value: usize) -> String {
+    let mut written = String::new();
+    let mut skipped = false;
+    for (weight, name) in [(1000, "千"), (100, "百"), (10, "十"), (1, "")] {
+        let digit = value / weight % 10;
+        if digit == 0 {
+            skipped = !written.is_empty();
+            continue;
+        }
+        if std::mem::take(&mut skipped) {
+            written += ONES_ZH[0];
+        }
+        // Ten to nineteen begin with the ten.
+        if !(weight == 10 && digit == 1 && written.is_empty()) {
+            written += ONES_ZH[digit];
+        }
+        written += name;
+    }
+    written
+}
+
+impl Figures {
+    /// Figures for an expression.
+    pub fn draw(expression: &str, chinese: bool, dice: &mut Dice) -> Self {
+        let scales = expression.contains(['*', '/']) && !expression.contains('%');
+        let mut calculated = [number(dice), number(dice), number(dice), number(dice), rate(dice), discount(dice)];
+        for figure in &mut calculated[1..4] {
+            if scales && dice.percent(45) {
+                *figure = dice.between(2, 40).to_string();
+            }
+        }
+        let money = !chinese && dice.percent(7);
+        let sign = *dice.of(&["$", "€", "£"]);
+        let mut said = calculated.clone();
+        for (at, figure) in said.iter_mut().enumerate().take(4) {
+            let often = if figure.len() == 1 { 22 } else { 9 };
+            *figure = match in_words(figure, chinese) {
+                Some(words) if dice.percent(often) => words,
+                _ if dice.percent(30) => apart(figure),
+                _ => figure.clone(),
+            };
+            if money && at == 0 && figure.starts_with(|first: char| first.is_ascii_digit()) {
+                figure.insert_str(0, sign);
+            }
+        }
+        Figures { calculated, said }
+    }
+
+    /// A figure by the name that patterns use.
+    pub fn said(&self, name: &str) -> Option<String> {
+        NAMES.iter().position(|one| *one == name).map(|at| self.said[at].clone())
+    }
+
+    /// The call that calculates this expression.
+    pub fn call(&self, expression: &str) -> String {
+        let mut filled = expression.to_owned();
+        for (name, figure) in NAMES.iter().zip(&self.calculated) {
+            filled = filled.replace(name, figure);
+        }
+        call("calculator", &json!({"expression": filled}))
+    }
+}
+
+fn discount(dice: &mut Dice) -> String {
+    match dice.percent(60) {
+        true => dice.between(1, 9).to_string(),
+        false => format!("{}{}", dice.between(5, 9), dice.between(1, 9)),
+    }
+}
+
+/// The call that asks for the time here, or where a timezone is named.
+pub fn clock_call(timezone: Option<&str>) -> String {
+    call("clock", &timezone.map_or(json!({}), |timezone| json!({"timezone": timezone})))
+}
+
 /// What a tool answers to such a call, in its own form, and what is said of it. The figures are anybody's: what is to be learned is to say them.
 pub fn answered(call: &str, chinese: bool, dice: &mut Dice) -> (String, String) {
     let (told, said) = if call.contains("\"clock\"") { moment(call, chinese, dice) } else { result(chinese, dice) };
@@ -45,7 +166,11 @@ fn moment(call: &str, chinese: bool, dice: &mut Dice) -> (String, String) {
     let (day, tag) = *dice.of(&DAYS);
     let date = format!("{}-{:02}-{:02}", dice.between(2026, 2035), dice.between(1, 12), dice.between(1, 28));
     let (time, second) = (format!("{:02}:{:02}", dice.below(24), dice.below(60)), dice.below(60));
-    let offset = if zone == "UTC" { "+00:00" } else { dice.of::<&str>(&["+08:00", "+01:00", "-05:00", "+09:00", "+05:30", "-03:00", "+02:00", "-08:00"]) };
+    let offset = if zone == "UTC" {
+        "+00:00"
+    } else {
+        dice.of::<&str>(&["+08:00", "+01:00", "-05:00", "+09:00", "+05:30", "-03:00", "+02:00", "-08:00"])
+    };
     let ms = dice.between(1_767_225_600, 2_082_758_400) * 1000 + dice.between(0, 999);
     let told = format!(
         "{{\"time\":\"{date}T{time}:{second:02}{offset}\",\"weekday\":\"{day}\",\"timezone\":\"{zone}\",\"unix_ms\":{ms}}}"
@@ -652,4 +777,25 @@ fn framed(sums: &[(&str, &[&str])], frames: &[&str], dice: &mut Dice) -> (String
     let shown = parts.map(|part| if dice.percent(35) { apart(part) } else { part.to_owned() });
     let said = fill(wordings[dice.below(wordings.len())], shown.each_ref().map(String::as_str));
     (dice.of(frames).replace("<>", &said), fill(expression, parts))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_words;
+
+    #[test]
+    fn numbers_are_written_as_they_are_read() {
+        let check = |figure: &str, english: Option<&str>, chinese: Option<&str>| {
+            assert_eq!(in_words(figure, false).as_deref(), english, "{figure}");
+            assert_eq!(in_words(figure, true).as_deref(), chinese, "{figure}");
+        };
+        check("3", Some("three"), Some("三"));
+        check("12", Some("twelve"), Some("十二"));
+        check("20", Some("twenty"), Some("二十"));
+        check("47", Some("forty-seven"), Some("四十七"));
+        check("105", None, Some("一百零五"));
+        check("3020", None, Some("三千零二十"));
+        check("2005", None, Some("二千零五"));
+        check("2.5", None, None);
+    }
 }

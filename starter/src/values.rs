@@ -72,6 +72,14 @@ pub fn value(kind: &str, dice: &mut Dice) -> Option<String> {
         "number" => string(dice),
         "string" => string(dice),
         "year" => dice.between(1200, 2030).to_string(),
+        "later_year" => dice.between(1998, 2039).to_string(),
+        "month" => dice.between(1, 12).to_string(),
+        "day" => dice.between(1, 28).to_string(),
+        "thousands" => {
+            let digits = 2 + dice.below(5) as u32;
+            let whole = dice.between(10_i64.pow(digits - 1), 10_i64.pow(digits) - 1);
+            if dice.percent(55) { grouped(whole) } else { whole.to_string() }
+        }
         "en_word" => word(dice).to_lowercase(),
         "zh_word" => {
             let length = 1 + dice.below(3);

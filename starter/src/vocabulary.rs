@@ -70,6 +70,19 @@ impl Vocabulary {
         Vocabulary { merges, ..Vocabulary::default() }.ready()
     }
 
+    /// From what [`Vocabulary::written`] and [`Vocabulary::written_merges`] wrote; `None` where these were another's.
+    pub fn of_written(tokens: &[String], merges: &[String]) -> Option<Self> {
+        let numbers: HashMap<&str, u32> =
+            tokens.iter().enumerate().map(|(at, token)| (token.as_str(), at as u32)).collect();
+        let pair = |written: &String| {
+            let (left, right) = written.split_once(' ')?;
+            Some((*numbers.get(left)?, *numbers.get(right)?))
+        };
+        let merges = merges.iter().map(pair).collect::<Option<_>>()?;
+        let vocabulary = Vocabulary { merges, ..Vocabulary::default() }.ready();
+        (vocabulary.written() == tokens).then_some(vocabulary)
+    }
+
     /// After reading it from a file.
     pub fn ready(mut self) -> Self {
         self.ranks = self.merges.iter().enumerate().map(|(rank, pair)| (*pair, rank as u32)).collect();
@@ -213,6 +226,9 @@ mod tests {
         assert_eq!(vocabulary.tokens(" price").len(), 1);
         assert_eq!(vocabulary.tokens("价格").len(), 2);
         assert!(vocabulary.tokens("<|im_end|>").len() > 1);
+        let again = Vocabulary::of_written(&vocabulary.written(), &vocabulary.written_merges()).unwrap();
+        assert_eq!(again.tokens(text), vocabulary.tokens(text));
+        assert!(Vocabulary::of_written(&vocabulary.written()[1..], &vocabulary.written_merges()).is_none());
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The text that the starter model learns from: conversations of a few kinds, written from patterns. It reads `facts.json` and the lists
 //! under `text/`, and nothing of `questions/`.
 
+mod later;
+
 use std::{collections::HashMap, path::Path};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -33,6 +35,7 @@ pub struct Writer {
     facts: Vec<Fact>,
     passages: Vec<Passages>,
     places: Vec<(String, String, String)>,
+    later: later::Later,
 }
 
 struct Fact {
@@ -94,11 +97,18 @@ impl Writer {
             facts: Vec::new(),
             passages: passages(&text("text/extraction.txt")?)?,
             places: told.timezones.into_iter().map(|place| (place.en, place.zh, place.iana)).collect(),
+            later: later::Later::default(),
         };
-        for (name, lines) in
-            sections(&text("text/lists.txt")?, "= ").into_iter().chain(sections(&text("text/talk.txt")?, "= "))
-        {
-            writer.lists.insert(name.to_owned(), lines.into_iter().map(Pattern::read).collect::<Result<_>>()?);
+        let (lists, talk, more, sums) =
+            (text("text/lists.txt")?, text("text/talk.txt")?, text("text/more.txt")?, text("text/sums.txt")?);
+        let ids: Vec<String> = told.facts.iter().map(|fact| fact.id.clone()).collect();
+        let (later, of_sums) =
+            later::Later::read(&text("text/passages.txt")?, &sums, &text("text/wordings.txt")?, &ids)?;
+        writer.later = later;
+        for (name, lines) in [&lists, &talk, &more].into_iter().flat_map(|text| sections(text, "= ")).chain(of_sums) {
+            let patterns =
+                lines.into_iter().map(Pattern::read).collect::<Result<_>>().with_context(|| name.to_owned())?;
+            ensure!(writer.lists.insert(name.to_owned(), patterns).is_none(), "there are two lists {name}");
         }
         let wordings = text("text/facts.txt")?;
         let mut wordings: HashMap<&str, Vec<&str>> = sections(&wordings, "# ").into_iter().collect();
@@ -124,13 +134,15 @@ impl Writer {
         Ok(writer)
     }
 
-    /// Conversation `number` of a leg. In the first leg a third of them teach nothing but copying, and no tool answers yet.
+    /// Conversation `number` of a leg. In the first leg a third of them teach nothing but copying, and no tool answers yet; from the third leg on
+    /// everything is said in more ways.
     pub fn of_leg(&self, leg: u64, seed: u64, number: u64) -> Conversation {
         let mut dice = Dice::new(seed, number);
         match leg {
             1 if dice.percent(35) => self.copying(&mut dice),
             1 => self.of_all_kinds(seed, number, 0),
-            _ => self.conversation(seed, number),
+            2 => self.conversation(seed, number),
+            _ => self.later_conversation(seed, number),
         }
     }
 
@@ -178,8 +190,8 @@ impl Writer {
         for _ in 0..1 + usize::from(dice.percent(12)) {
             let turn = self.turn(language, &mut dice);
             kind = turn.0;
-            let answered = (kind == "tools" && aside.percent(told))
-                .then(|| sums::answered(&turn.1.1, language == 1, &mut aside));
+            let answered =
+                (kind == "tools" && aside.percent(told)).then(|| sums::answered(&turn.1.1, language == 1, &mut aside));
             turns.push(turn.1);
             turns.extend(answered);
         }
@@ -349,11 +361,13 @@ impl Writer {
             .passages
             .iter()
             .flat_map(|one| one.patterns.iter().chain(one.questions.iter().map(|(_, pattern)| pattern)));
-        let slots = of_lists.chain(of_facts).chain(of_passages).flat_map(Pattern::slots);
+        let slots = of_lists.chain(of_facts).chain(of_passages).chain(self.later.patterns()).flat_map(Pattern::slots);
         let kinds = slots.map(|slot| slot.split_once(':').map_or(slot, |(_, kind)| kind));
         let known = |kind: &&str| {
-            matches!(*kind, "passage" | "question" | "do" | "thing")
-                || self.lists.contains_key(*kind)
+            matches!(
+                *kind,
+                "passage" | "question" | "do" | "thing" | "sum" | "place" | "A" | "B" | "C" | "E" | "P" | "D"
+            ) || self.lists.contains_key(*kind)
                 || values::value(kind, &mut Dice::new(0, 0)).is_some()
         };
         kinds.filter(|kind| !known(kind)).map(str::to_owned).collect()

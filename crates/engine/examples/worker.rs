@@ -30,6 +30,7 @@ fn main() -> ExitCode {
         calibration: engine::confidence::Calibration::default(),
         prefixes: None,
         deterministic: None,
+        cache: engine::Cache::default(),
         parent_watch: false,
     };
     let mut script: Option<Script> = None;

@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::Error;
+use crate::{Cache, Error};
 
 mod adapter;
 mod check;
@@ -27,8 +27,6 @@ pub use tensor::{Tensor, type_size};
 
 /// Characters of a sentence about a file.
 const LONGEST_SENTENCE: usize = 300;
-/// Bytes of one cached number: F16. Quantised caches change greedy answers.
-const CACHE_NUMBER: u64 = 2;
 
 /// What one metadata key holds. Long arrays (the vocabulary) are walked but not kept.
 #[derive(Debug, Clone, PartialEq)]
@@ -193,7 +191,7 @@ impl Head {
     }
 
     /// Bytes of KV cache that one token takes in all layers, at most (layers with a window or a state take less).
-    pub fn cache_per_token(&self) -> u64 {
+    pub fn cache_per_token(&self, cache: Cache) -> u64 {
         let of = |key| self.of_architecture(key);
         let heads = of("attention.head_count").unwrap_or(1).max(1);
         let per_head = of("embedding_length").unwrap_or(0) / heads;
@@ -201,7 +199,7 @@ impl Head {
         let value = of("attention.value_length").unwrap_or(per_head);
         let layers = of("block_count").unwrap_or(0);
         let key_value_heads = of("attention.head_count_kv").unwrap_or(heads);
-        layers.saturating_mul(key_value_heads).saturating_mul(key.saturating_add(value)).saturating_mul(CACHE_NUMBER)
+        layers.saturating_mul(key_value_heads).saturating_mul(key.saturating_add(value)).saturating_mul(cache.bytes())
     }
 
     /// Bytes of all tensors.

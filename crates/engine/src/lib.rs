@@ -6,6 +6,7 @@
 
 mod adapters;
 pub mod backend;
+mod cache;
 pub mod confidence;
 pub mod embedding;
 mod error;
@@ -31,6 +32,7 @@ pub mod tools;
 mod worker;
 
 pub use adapters::AdapterFile;
+pub use cache::Cache;
 pub use error::Error;
 pub use gpu::{Device, GpuLayers};
 pub use listener::{Front, Listen};

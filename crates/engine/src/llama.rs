@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use crate::{
-    Device, Error, Loaded, Options, Progress,
+    Cache, Device, Error, Loaded, Options, Progress,
     backend::{Adapter, Backend, Facts, Failed, Input, Lora, Sight, Slot, Token, Vocabulary},
     embedding::Pooling,
     gguf::{self, Head},
@@ -98,7 +98,7 @@ fn write(options: &Options, progress: &Progress, heads: Vec<Head>) -> Result<Box
     let context = options.context.unwrap_or(DEFAULT_CONTEXT).clamp(1, trained);
     let seeing = options.projector.as_deref().map(vision::check).transpose()?.unwrap_or(0);
     let weights = heads.iter().map(Head::weight_bytes).sum::<u64>();
-    let per_token = first.cache_per_token();
+    let per_token = first.cache_per_token(options.cache);
     let blocks = first.of_architecture("block_count").and_then(|blocks| u32::try_from(blocks).ok()).unwrap_or(0);
     let devices = native::devices();
     let bytes = weights.saturating_add(seeing).saturating_add(per_token.saturating_mul(u64::from(context)));
@@ -130,8 +130,8 @@ fn write(options: &Options, progress: &Progress, heads: Vec<Head>) -> Result<Box
             Some(Box::new(opened.map_err(refused)?) as Box<dyn Sight>)
         }
     };
-    let (apart, sees) = (deterministic, eyes.is_some());
-    let limits = native::Limits { cells, slots, outputs: SLOTS, batch: BATCH, threads, apart, sees };
+    let (apart, sees, cache) = (deterministic, eyes.is_some(), options.cache);
+    let limits = native::Limits { cells, slots, outputs: SLOTS, batch: BATCH, threads, apart, sees, cache };
     let context_of =
         native::Context::new(Arc::clone(&model), limits, album).map_err(|reason| unsupported(path, reason))?;
     let facts = Facts {
@@ -165,7 +165,10 @@ fn write(options: &Options, progress: &Progress, heads: Vec<Head>) -> Result<Box
         model = %path.display(), description = facts.description, context, cells, threads, deterministic, layers_on_gpu = layers, "the model is loaded"
     );
     let words = Arc::new(Words { model, drops_first_space });
-    let identity = identity(path, &heads, cells).map(|identity| format!("{identity} apart {deterministic}"));
+    let identity = identity(path, &heads, cells).map(|identity| match cache {
+        Cache::F16 => format!("{identity} apart {deterministic}"),
+        other => format!("{identity} apart {deterministic} cache {other}"),
+    });
     Ok(Box::new(Llama { context: context_of, facts, words, heads, adapters: BTreeMap::new(), identity, eyes }))
 }
 

@@ -6,7 +6,7 @@ use domain::{Clock, Ids, SystemClock};
 use tokio::sync::oneshot;
 
 use crate::{
-    AdapterFile, Error, GpuLayers,
+    AdapterFile, Cache, Error, GpuLayers,
     backend::Backend,
     confidence::Calibration,
     gguf::projector_beside,
@@ -61,6 +61,8 @@ pub struct Options {
     /// is with very small models. It costs batches, so prompts are read no faster than answers are written, and a cache of a whole context for
     /// each sequence. Why: `docs/adr/0006-the-same-bytes.md`.
     pub deterministic: Option<bool>,
+    /// In which numbers the model's cache is kept.
+    pub cache: Cache,
     /// End when standard input closes, whose other end the parent holds. For a worker that a portal starts; one that is run alone may have
     /// `/dev/null` there, which is closed from the beginning.
     pub parent_watch: bool,

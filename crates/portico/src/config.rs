@@ -222,6 +222,8 @@ pub struct LocalModel {
     pub adapters: Vec<models::AdapterConfig>,
     /// A smaller model that guesses ahead for it.
     pub draft: Option<Draft>,
+    /// In which numbers its cache of keys and values is kept.
+    pub cache: engine::Cache,
 }
 
 /// A model that guesses ahead for another.

@@ -70,8 +70,10 @@ pub(crate) fn folder(config: &Config) -> PathBuf {
 const MACHINE: Machine = Machine { inspect, free_memory: engine::memory::free, free_disk };
 
 /// Bytes of memory that the model at `path` takes; `None` where it cannot be told, and its worker will say why.
-pub(crate) fn needs(path: &Path, context: Option<u32>) -> Option<u64> {
-    Some(Room::of(&inspect(path).ok()?, context, None).needed())
+pub(crate) fn needs(path: &Path, context: Option<u32>, cache: engine::Cache) -> Option<u64> {
+    let facts = inspect(path).ok()?;
+    let kv_bytes_per_token = facts.kv_bytes_per_token / engine::Cache::default().bytes() * cache.bytes();
+    Some(Room::of(&Facts { kv_bytes_per_token, ..facts }, context, None).needed())
 }
 
 /// What the head of the model at `path` tells, or a sentence about what is wrong with it.
@@ -96,7 +98,7 @@ fn inspect(path: &Path) -> Result<Facts, String> {
         parameters: heads.iter().map(weights).sum(),
         context: first.of_architecture("context_length").map_or(0, |tokens| u32::try_from(tokens).unwrap_or(u32::MAX)),
         weight_bytes: heads.iter().map(Head::weight_bytes).sum(),
-        kv_bytes_per_token: if embedding::is_encoder(first) { 0 } else { first.cache_per_token() },
+        kv_bytes_per_token: if embedding::is_encoder(first) { 0 } else { first.cache_per_token(engine::Cache::F16) },
         chat_template: first.text("tokenizer.chat_template").is_some(),
     })
 }

@@ -122,10 +122,13 @@ fn worker(program: PathBuf, model: &LocalModel, draft: Option<&Path>, prefixes: 
             args.extend([flag.into(), value.to_string().into()]);
         }
     }
+    if model.cache != engine::Cache::default() {
+        args.extend(["--cache".into(), model.cache.name().into()]);
+    }
     args.extend(draft.into_iter().flat_map(|draft| ["--draft".into(), draft.into()]));
     let (name, pinned) = (model.name.clone(), model.system_prompts.clone());
-    let needs = crate::library::needs(&model.path, model.context);
-    let beside = draft.and_then(|draft| crate::library::needs(draft, model.context)).unwrap_or(0);
+    let needs = crate::library::needs(&model.path, model.context, model.cache);
+    let beside = draft.and_then(|draft| crate::library::needs(draft, model.context, model.cache)).unwrap_or(0);
     let needs = needs.map(|needs| needs.saturating_add(beside));
     let env = log.environment().map(|(name, value)| (name.into(), value.into())).to_vec();
     let (keep_alive, adapters) = (model.keep_alive, model.adapters.iter().map(absolute).collect());

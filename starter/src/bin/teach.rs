@@ -85,7 +85,12 @@ fn teach(arguments: &Arguments) -> Result<()> {
         .filter(|number| !left_out.contains(number))
         .map(|number| file::example(&writer.of_leg(arguments.leg, seed, number), &vocabulary, all(number)))
         .collect();
-    let conversations: Vec<_> = (0..HELD_OUT).map(|number| writer.conversation(HELD_OUT_SEED, number)).collect();
+    let conversations: Vec<_> = (0..HELD_OUT)
+        .map(|number| match arguments.leg {
+            1 | 2 => writer.conversation(HELD_OUT_SEED, number),
+            _ => writer.later_conversation(HELD_OUT_SEED, number),
+        })
+        .collect();
     let mut kinds: BTreeMap<String, Vec<Example>> = BTreeMap::new();
     for one in &conversations {
         kinds.entry(one.kind.clone()).or_default().push(file::example(one, &vocabulary, false));
@@ -178,12 +183,16 @@ fn learn(
     }
 }
 
-/// The vocabulary of the first leg, kept for all others.
+/// The vocabulary of the first leg, kept for all others: beside the checkpoints, or in the model that is gone on from.
 fn vocabulary(writer: &Writer, arguments: &Arguments) -> Result<Vocabulary> {
     let path: &Path = &arguments.out.join("vocabulary.json");
     if path.exists() {
         let read: Vocabulary = serde_json::from_slice(&fs::read(path)?).with_context(|| path.display().to_string())?;
         return Ok(read.ready());
+    }
+    let before = arguments.out.join(format!("leg-{}.gguf", arguments.leg.saturating_sub(1)));
+    if before.exists() {
+        return file::vocabulary(&before);
     }
     let texts: Vec<String> = (0..FOR_VOCABULARY)
         .flat_map(|number| writer.conversation(arguments.seed, number).turns)

@@ -3570,6 +3570,8 @@ export interface components {
             name: string;
             provider: string;
             provider_name: string;
+            /** @description Whether it is the small model that comes with Portico. */
+            starter: boolean;
             /** @description `{state: cold | loading | warming | ready | failed, ...}` */
             state: Record<string, never>;
             /** @description The deployments an alias is configured to stand for, `provider/name`. */

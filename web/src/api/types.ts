@@ -55,6 +55,8 @@ export type Model = {
   provider: string;
   provider_name: string;
   local: boolean;
+  /** The small model that comes with Portico. */
+  starter: boolean;
   context: number | null;
   chat_template: boolean | null;
   /** Whether it answers questions; embedders, rerankers, voices and painters do not. */

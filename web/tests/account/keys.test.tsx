@@ -14,7 +14,7 @@ const SECRET = "pk-abcdefghijklmnopqrstuvwxyz";
 const OPEN: KeyScope = { models: [], tasks: [], addresses: [], tokens_per_day: null, tokens_total: null, requests_per_minute: null };
 const key = (part: Partial<ApiKey> = {}): ApiKey => ({ id: "k1", name: "Editor", prefix: "pk-abc", person: "p1", person_name: "Ada", scope: OPEN, created_at: 1, expires_at: null, last_used_at: null, tokens_today: 0, tokens_total: 0, ...part });
 const ALL = { models: null, tasks: null };
-const model = (id: string, part: Partial<Model> = {}): Model => ({ id, name: id.slice(id.indexOf("/") + 1), provider: "gpu", provider_name: "GPU", local: false, context: null, chat_template: true, answers: true, enabled: true, state: { state: "ready" }, alias: false, targets: [], modalities: [], ...part });
+const model = (id: string, part: Partial<Model> = {}): Model => ({ id, name: id.slice(id.indexOf("/") + 1), provider: "gpu", provider_name: "GPU", local: false, starter: false, context: null, chat_template: true, answers: true, enabled: true, state: { state: "ready" }, alias: false, targets: [], modalities: [], ...part });
 const MODELS = [model("main", { alias: true, name: "Main", targets: ["gpu/llama3"] }), model("gpu/llama3"), model("gpu/qwen3")];
 
 let keys: ApiKey[] = [];

@@ -10,7 +10,7 @@ import { HistoryDialog } from "@/pages/admin/aliases/history-dialog";
 import { Summary } from "@/pages/admin/aliases/summary";
 import { Toaster } from "@/ui/toast";
 
-const model = (id: string): Model => ({ id, name: id, provider: "p", provider_name: "P", local: false, context: null, chat_template: true, answers: true, enabled: true, state: { state: "ready" }, alias: false, targets: [], modalities: [] });
+const model = (id: string): Model => ({ id, name: id, provider: "p", provider_name: "P", local: false, starter: false, context: null, chat_template: true, answers: true, enabled: true, state: { state: "ready" }, alias: false, targets: [], modalities: [] });
 const content = (...targets: string[]): AliasContent => ({ title: null, targets: targets.map((one) => ({ model: one, weight: 1, known: true })), balance: "least_busy", fallbacks: [], max_concurrent: null, catch_all: false });
 const alias = (part: Partial<Alias> = {}): Alias => ({ ...content("p/a"), name: "main", environment: "production", source: "settings", in_force: true, version: 2, changed_at: 1, changed_by_name: "Ada", note: null, ...part });
 

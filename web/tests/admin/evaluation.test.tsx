@@ -36,7 +36,7 @@ const DONE: EvaluationResult = {
   ],
 };
 const SET: Dataset = { id: "d", name: "Desk", note: "", held_out: 10, seed: 1, draft: 2, examples: 3, created_at: 1, updated_at: 1 };
-const model = (id: string): Model => ({ id, name: id, provider: "p", provider_name: "P", local: false, context: null, chat_template: true, answers: true, enabled: true, state: { state: "ready" }, alias: false, targets: [], modalities: [] });
+const model = (id: string): Model => ({ id, name: id, provider: "p", provider_name: "P", local: false, starter: false, context: null, chat_template: true, answers: true, enabled: true, state: { state: "ready" }, alias: false, targets: [], modalities: [] });
 
 let told: EvaluationResult[] = [];
 let sent: { method: string; path: string; body: unknown }[] = [];

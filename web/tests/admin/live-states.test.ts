@@ -5,7 +5,7 @@ import { queries } from "@/app/queries";
 import { adminKeys, providersChanged } from "@/pages/admin/data";
 import { fateOf } from "@/pages/admin/invitations";
 
-const model = (id: string, state: Model["state"]): Model => ({ id, name: id, provider: "p", provider_name: "P", local: false, context: null, chat_template: null, answers: true, enabled: true, state, alias: false, targets: [], modalities: [] });
+const model = (id: string, state: Model["state"]): Model => ({ id, name: id, provider: "p", provider_name: "P", local: false, starter: false, context: null, chat_template: null, answers: true, enabled: true, state, alias: false, targets: [], modalities: [] });
 const provider = (...ids: string[]): Provider => ({
   id: "p",
   name: "P",

@@ -22,7 +22,7 @@ use super::{
     vision::{Album, Run, runs},
 };
 use crate::{
-    Device, Progress,
+    Cache, Device, Progress,
     backend::{Failed, Input, Slot, Token},
     machine,
 };
@@ -290,6 +290,8 @@ pub(super) struct Limits {
     pub(super) apart: bool,
     /// Whether pictures come, whose places may have to be computed all at once.
     pub(super) sees: bool,
+    /// In which numbers keys and values are kept.
+    pub(super) cache: Cache,
 }
 
 /// How long a thread spins before it sleeps when a step is over: some ms, so that it is awake for the next one and lets the machine rest
@@ -364,6 +366,11 @@ impl Context {
         parameters.n_threads_batch = threads;
         parameters.kv_unified = !limits.apart;
         parameters.no_perf = true;
+        if limits.cache == Cache::F32 {
+            parameters.flash_attn_type = sys::LLAMA_FLASH_ATTN_TYPE_DISABLED;
+            parameters.type_k = sys::GGML_TYPE_F32;
+            parameters.type_v = sys::GGML_TYPE_F32;
+        }
         let pool = Threads::new(threads)?;
         let batch = Batch::new(model, parameters)?;
         // SAFETY: both are live, and the pool outlives the context.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Words, native, native_vectors, unsupported};
 use crate::{
-    Error, Options, Progress,
+    Cache, Error, Options, Progress,
     backend::{Failed, Token, Vocabulary},
     embedding::{self, Embedder, Facts, Makes, Pooling},
     gguf::Head,
@@ -44,7 +44,7 @@ pub(super) fn load(
     let context = options.context.unwrap_or(usual).clamp(1, trained);
     let batch = context.max(BATCH);
     if let Some(free) = memory::free() {
-        let per_token = if writes { first.cache_per_token() + 8 * vocabulary(first) } else { 0 };
+        let per_token = if writes { first.cache_per_token(Cache::F16) + 8 * vocabulary(first) } else { 0 };
         let cache = per_token.saturating_mul(u64::from(batch));
         if weights.saturating_add(cache) > free {
             return Err(Error::TooLarge { path: path.clone(), weights, cache, context, free });

@@ -43,6 +43,7 @@ pub(crate) fn loaded(model: &Path, context: Option<u32>, deterministic: Option<b
         draft: None,
         projector: None,
         deterministic,
+        cache: engine::Cache::default(),
         parent_watch: false,
     };
     match engine::load(&options, &Progress::default()).expect("loaded") {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use engine::{AdapterFile, GpuLayers, Options, confidence::Calibration};
+use engine::{AdapterFile, Cache, GpuLayers, Options, confidence::Calibration};
 
 use super::serve::write_log;
 use crate::config::Log;
@@ -56,6 +56,9 @@ pub(super) struct EngineArgs {
     /// The same request always gets the same bytes, whoever else asks; prompts are read more slowly [default: with very small models].
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     deterministic: Option<bool>,
+    /// In which numbers the cache of keys and values is kept: `f16`, or `f32` to compute what a trainer does, in twice the memory.
+    #[arg(long, value_name = "f16|f32", default_value_t)]
+    cache: Cache,
     /// End when standard input closes.
     #[arg(long)]
     parent_watch: bool,
@@ -115,6 +118,7 @@ pub(super) fn run(args: &EngineArgs) -> anyhow::Result<ExitCode> {
         calibration: args.calibration.clone().unwrap_or_default(),
         prefixes: args.prefixes.clone(),
         deterministic: args.deterministic,
+        cache: args.cache,
         parent_watch: args.parent_watch,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::time::Duration;
 
+use engine::Cache;
 use models::{AdapterConfig, KeepAlive};
 
 use super::mistake::{Mistake, Place};
@@ -45,6 +46,7 @@ impl LocalModel {
             keep_alive: KeepAlive::default(),
             adapters: Vec::new(),
             draft: None,
+            cache: Cache::default(),
         }
     }
 }
@@ -58,13 +60,22 @@ fn model<'a>(reader: &Reader<'_, 'a>, section: &Section<'_, 'a>, names: &mut Has
     let keep_alive = keep_alive.unwrap_or_default();
     let adapters = adapters(reader, section);
     let draft = section.text("draft").and_then(|found| draft(reader, found));
+    let cache = section.text("cache").and_then(|word| word.parse(reader.source, |word| cache(&word)));
+    let cache = cache.unwrap_or_default();
     let named = section.text("name");
     let path = path?;
     let name = named.clone().map_or_else(|| stem(Path::new(&path.value)), |name| name.value);
     let place = named.map_or_else(|| path.place.clone(), |name| name.place);
     let path = reader.existing(&path)?;
     let name = reader.once(names, Found { value: name, place }, "model")?;
-    Some(LocalModel { path, name, context, threads, system_prompts, keep_alive, adapters, draft })
+    Some(LocalModel { path, name, context, threads, system_prompts, keep_alive, adapters, draft, cache })
+}
+
+fn cache(word: &str) -> Result<Cache, Wrong> {
+    word.parse().map_err(|_| {
+        Wrong::new(format!("`{word}` is no kind of cache"))
+            .hint("\"f16\", or \"f32\": twice the memory, nothing rounded")
+    })
 }
 
 /// `["poet.gguf", { name = "clerk", path = "clerk.gguf", scale = 0.5 }]`

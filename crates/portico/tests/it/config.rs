@@ -69,6 +69,7 @@ fn every_mistake_is_named_with_its_line() {
         ("model_with_one_bracket", "[model]\npath = \"a.gguf\"\n"),
         ("model_without_path", "[[model]]\nname = \"tiny\"\n"),
         ("keep_alive_without_unit", "[[model]]\npath = \"Cargo.toml\"\nkeep_alive = \"10\"\n"),
+        ("cache", "[[model]]\npath = \"Cargo.toml\"\ncache = \"q8_0\"\n"),
         (
             "adapters",
             "[[model]]\npath = \"Cargo.toml\"\ndraft = \"no/draft.gguf\"\nadapters = [\"no/such.gguf\", { name = \"a b\", path = \"Cargo.toml\" }, { path = \"Cargo.toml\", scale = 1000 }, \"Cargo.toml\", { name = \"x\", scale = 0.5 }]\n",
@@ -194,6 +195,7 @@ system_prompts = ["You are brief.", """
 You are a teacher,
 and patient."""]
 draft = "tiny-draft"
+cache = "f32"
 adapters = ["Cargo.toml", { name = "clerk", path = "Cargo.toml", scale = 0.5 }]
 [[provider]]
 slug = "ollama"

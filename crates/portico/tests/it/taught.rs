@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use engine::backend::{Adapter, Backend, Input, Slot};
-use engine::{Loaded, Options, Progress};
+use engine::{Cache, Loaded, Options, Progress};
 use serde_json::{Value, json};
 use training::Model;
 
@@ -153,7 +153,7 @@ fn taught(model: &Path, set: &[String; 2]) -> (Place, f64, f64) {
     (place, loss("held_out_before"), loss("held_out_after"))
 }
 
-fn load(path: &Path) -> Box<dyn Backend> {
+fn load(path: &Path, cache: Cache) -> Box<dyn Backend> {
     let options = Options {
         model: path.to_owned(),
         model_name: None,
@@ -171,6 +171,7 @@ fn load(path: &Path) -> Box<dyn Backend> {
         calibration: engine::confidence::Calibration::default(),
         prefixes: None,
         deterministic: None,
+        cache,
         parent_watch: false,
     };
     match engine::load(&options, &Progress::default()).expect("loaded") {
@@ -249,7 +250,7 @@ fn a_real_set_is_learned_and_the_engine_computes_what_the_trainer_does() {
     ours.adapt_from_gguf(&adapter).expect("an adapter");
     let changed: Vec<_> = texts.iter().map(|tokens| ours.logits(tokens).expect("computed")).collect();
 
-    let mut engine = load(&model);
+    let mut engine = load(&model, Cache::F16);
     let base = all_logits(&mut *engine, &texts, None);
     engine.attach(1, &adapter).expect("attached");
     let with = all_logits(&mut *engine, &texts, Some(Adapter::new(1, 1.0)));
@@ -267,6 +268,18 @@ fn a_real_set_is_learned_and_the_engine_computes_what_the_trainer_does() {
         "without the adapter, with it, and what it changes: logits differ by up to {by:?}; as parts of a row's length {apart:?}"
     );
     assert!(apart.0 < 1e-2 && apart.1 < 1e-2 && apart.2 > 0.1, "{by:?} {apart:?}");
+    drop(engine);
+
+    // A cache that rounds nothing: the logits themselves are the trainer's.
+    let mut whole = load(&model, Cache::F32);
+    let base = all_logits(&mut *whole, &texts, None);
+    whole.attach(1, &adapter).expect("attached");
+    let with = all_logits(&mut *whole, &texts, Some(Adapter::new(1, 1.0)));
+    whole.detach(1);
+    assert!(all_logits(&mut *whole, &texts, None) == base, "after it, to the last bit");
+    let by = (most(furthest, &plain, &base), most(furthest, &changed, &with));
+    println!("with a cache of 32 bits logits differ by up to {by:?}, without the adapter and with it");
+    assert!(by.0 < 1e-2 && by.1 < 1e-2, "{by:?}");
 }
 
 /// The largest length of a row's difference, as a part of the row's own.

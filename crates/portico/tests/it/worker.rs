@@ -57,6 +57,7 @@ impl Alone {
             context: None,
             threads: None,
             deterministic: None,
+            cache: engine::Cache::default(),
             step_target: None,
             guesses: true,
             prefixes: None,

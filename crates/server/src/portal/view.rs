@@ -300,6 +300,8 @@ pub(crate) struct Model {
     provider: String,
     provider_name: String,
     local: bool,
+    /// Whether it is the small model that comes with Portico.
+    starter: bool,
     context: Option<u32>,
     /// What it takes: `text`, `image`, `audio`, `video`; empty where nobody tells.
     modalities: Vec<String>,
@@ -319,6 +321,7 @@ pub(crate) struct Model {
 impl From<models::ModelView> for Model {
     fn from(card: models::ModelView) -> Self {
         Model {
+            starter: card.local && card.id == models::STARTER_ID,
             id: card.id,
             name: card.name,
             provider: card.provider,

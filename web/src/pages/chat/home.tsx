@@ -24,7 +24,7 @@ export function HomePage() {
   const { data } = useModels();
   const model = useCurrentModel(null);
   const composer = useRef<ComposerHandle>(null);
-  const starter = model?.id === "local/starter";
+  const starter = model?.starter === true;
   const none = data !== undefined && forChat(data.models).length === 0;
 
   const send = async (text: string, askId: string, files: string[]) => {

@@ -79,6 +79,7 @@ impl Engine {
             calibration: crate::confidence::Calibration::default(),
             prefixes: None,
             deterministic: Some(deterministic),
+            cache: crate::Cache::default(),
             parent_watch: false,
         };
         let Loaded::Writer(mut backend) = load(&options, &Progress::default()).expect("loaded") else {
