@@ -267,7 +267,7 @@ impl Chat {
             store.decide(tenant, id, ApprovalState::Expired, None, None).await?;
         }
         for turn in store.ready_turns().await? {
-            match Box::pin(self.go_on(&turn)).await {
+            match Box::pin(self.go_on_with_turn(&turn)).await {
                 Ok(()) => {}
                 // What it hung on is gone: nobody waits for it.
                 Err(Error::NotFound { .. } | Error::NoSuchModel { .. } | Error::NoModel) => store.waits_no_more(&turn).await?,
@@ -278,7 +278,7 @@ impl Chat {
         Ok(())
     }
 
-    async fn go_on(&self, turn: &WaitingTurn) -> Result<(), Error> {
+    async fn go_on_with_turn(&self, turn: &WaitingTurn) -> Result<(), Error> {
         let (caller, store) = (&turn.caller, &self.house.store);
         let rest: Rest = serde_json::from_value(turn.rest.clone()).unwrap_or_default();
         let decided = store.approvals_of(caller, turn.turn).await?;
