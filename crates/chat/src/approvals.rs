@@ -81,7 +81,9 @@ impl House {
         };
         let calls: Vec<Approval> = (0..)
             .zip(rest.calls.iter().zip(wanted))
-            .filter_map(|(position, (call, wanted))| Some(self.approval(live, caller, position, call, wanted.as_ref()?)))
+            .filter_map(|(position, (call, wanted))| {
+                Some(self.approval(live, caller, position, call, wanted.as_ref()?))
+            })
             .collect();
         let turn = WaitingTurn {
             caller: *caller,
@@ -95,12 +97,14 @@ impl House {
         };
         if let Err(error) = self.store.wait_for_approval(&turn, &calls).await {
             tracing::error!(turn = %live.turn, %error, "a call that somebody has to agree to could not be kept");
-            let message = "somebody has to agree to what the model wants to do, and that could not be stored".to_owned();
+            let message =
+                "somebody has to agree to what the model wants to do, and that could not be stored".to_owned();
             return Err(Failure { code: "storage".into(), message });
         }
         let mut told = Vec::new();
         for call in &calls {
-            self.note(caller, "tool.approval_asked", call, json!({ "tool": call.tool, "approver": call.approver })).await;
+            self.note(caller, "tool.approval_asked", call, json!({ "tool": call.tool, "approver": call.approver }))
+                .await;
             let step = step(&call.plugin, &call.tool, PENDING);
             let index = before.saturating_add(call.position);
             told.push(TurnEvent::ToolAnswered { index, step: step.clone(), text: String::new() });
@@ -110,14 +114,7 @@ impl House {
         Ok(())
     }
 
-    fn approval(
-        &self,
-        live: &LiveTurn,
-        caller: &Caller,
-        position: u32,
-        call: &ToolCall,
-        wanted: &Wanted,
-    ) -> Approval {
+    fn approval(&self, live: &LiveTurn, caller: &Caller, position: u32, call: &ToolCall, wanted: &Wanted) -> Approval {
         let now = self.clock.now();
         Approval {
             id: ApprovalId(self.ids.next()),
@@ -224,7 +221,9 @@ impl Chat {
     pub async fn approval(&self, caller: &Caller, id: ApprovalId) -> Result<Approval, Error> {
         let call = self.house.store.approval(caller, id).await?;
         let seen = |call: &Approval| {
-            call.person == caller.person || approver_of(call).is(caller, call.person) || call.decided_by == Some(caller.person)
+            call.person == caller.person
+                || approver_of(call).is(caller, call.person)
+                || call.decided_by == Some(caller.person)
         };
         call.filter(seen).ok_or(Error::NotFound { what: "approval" })
     }
@@ -270,7 +269,9 @@ impl Chat {
             match Box::pin(self.go_on_with_turn(&turn)).await {
                 Ok(()) => {}
                 // What it hung on is gone: nobody waits for it.
-                Err(Error::NotFound { .. } | Error::NoSuchModel { .. } | Error::NoModel) => store.waits_no_more(&turn).await?,
+                Err(Error::NotFound { .. } | Error::NoSuchModel { .. } | Error::NoModel) => {
+                    store.waits_no_more(&turn).await?
+                }
                 // The next look tries again.
                 Err(error) => tracing::warn!(turn = %turn.turn, %error, "a turn that waited cannot go on yet"),
             }

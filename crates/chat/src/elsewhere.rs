@@ -41,7 +41,9 @@ impl Elsewhere {
                 Ok(Looked::Steps(steps)) => return Some(steps),
                 Ok(Looked::Gone) => return None,
                 Ok(Looked::Nothing) => {}
-                Err(error) => tracing::warn!(turn = %self.turn, %error, "a turn of another portal could not be read; trying again"),
+                Err(error) => {
+                    tracing::warn!(turn = %self.turn, %error, "a turn of another portal could not be read; trying again")
+                }
             }
             tokio::time::sleep(LOOK).await;
         }

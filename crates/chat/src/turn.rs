@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use domain::{
     AssistantId, Author, Batch, Caller, ClientBody, ConversationId, Failure, Finish, KeyBudget, KeyScope, LeftOut,
-    Message, MessageId, ModelError, ModelState, Priority, Prompt, Provenance, Reply, Route, Sampling, Spent, Task, Tokens,
-    ToolRound, ToolSpec, ToolStep, TurnEvent, TurnId, UploadId, Usage,
+    Message, MessageId, ModelError, ModelState, Priority, Prompt, Provenance, Reply, Route, Sampling, Spent, Task,
+    Tokens, ToolRound, ToolSpec, ToolStep, TurnEvent, TurnId, UploadId, Usage,
 };
 use futures_util::FutureExt;
 use ledger::{Outcome, Permit};
@@ -19,8 +19,8 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use crate::answer::{self, Answer, Ending};
 use crate::approvals::TakenUp;
 use crate::context::{self, Context};
-use crate::files::{self, Attached, Material};
 use crate::elsewhere::Elsewhere;
+use crate::files::{self, Attached, Material};
 use crate::live::{Follow, Happened, LiveTurn, Notice, Place, TurnChange};
 use crate::rounds::{Heard, ROUNDS, joined};
 use crate::{Chat, Error, House, prompted};

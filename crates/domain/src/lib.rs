@@ -22,12 +22,14 @@ pub use clock::{Clock, SystemClock, Timestamp, civil};
 pub use event::{Batch, Dialect, Failure, Finish, TurnEvent, Wire};
 pub use file::{FileRef, LeftOut, Passage, Unread};
 pub use id::{
-    ApprovalId, AssistantId, BatchId, ConversationId, DatasetId, EvaluationId, ExampleId, FileId, Ids, InvitationId, JobId, KeyId,
-    MessageId, ParseIdError, PersonId, PluginId, PromptId, ProviderId, ReplayId, SessionId, TenantId, TurnId, UploadId,
+    ApprovalId, AssistantId, BatchId, ConversationId, DatasetId, EvaluationId, ExampleId, FileId, Ids, InvitationId,
+    JobId, KeyId, MessageId, ParseIdError, PersonId, PluginId, PromptId, ProviderId, ReplayId, SessionId, TenantId,
+    TurnId, UploadId,
 };
 pub use message::{Author, Message, Rating, Verdict};
 pub use model::{
-    BoxFuture, BoxStream, ModelError, ModelProvider, ModelState, Offered, Provenance, Reply, Route, Spent, TimedOut, Tried,
+    BoxFuture, BoxStream, ModelError, ModelProvider, ModelState, Offered, Provenance, Reply, Route, Spent, TimedOut,
+    Tried,
 };
 pub use prompt::{ClientBody, OnBehalf, Priority, Prompt, Sampling, Task};
 pub use scope::{KeyBudget, KeyScope};

@@ -58,7 +58,8 @@ pub struct Cost {
 impl Price {
     /// What this traffic costs, in millionths, rounded to the nearest.
     pub fn of(&self, traffic: Traffic) -> i64 {
-        let sum = i128::from(self.input) * i128::from(traffic.input) + i128::from(self.output) * i128::from(traffic.output);
+        let sum =
+            i128::from(self.input) * i128::from(traffic.input) + i128::from(self.output) * i128::from(traffic.output);
         whole(rounded(sum, 1_000_000))
     }
 }
@@ -175,8 +176,16 @@ mod tests {
         // 31,536,000 s x 0.6 x 1,000 = 18,921,600,000 tokens: $1,969.412267 / 18,921.6 = $0.104083 a million.
         assert_eq!(cost.million, Price { input: 104_083, output: 104_083 });
         let slow = Owned { decode: 100, ..a10g() }.cost();
-        assert_eq!(slow.million, Price { input: 104_083, output: 1_040_827 }, "what takes ten times as long costs ten times as much");
-        assert_eq!(Owned { utilisation: 0, ..a10g() }.cost().million.input, i64::MAX, "who never works costs without end");
+        assert_eq!(
+            slow.million,
+            Price { input: 104_083, output: 1_040_827 },
+            "what takes ten times as long costs ten times as much"
+        );
+        assert_eq!(
+            Owned { utilisation: 0, ..a10g() }.cost().million.input,
+            i64::MAX,
+            "who never works costs without end"
+        );
     }
 
     #[test]

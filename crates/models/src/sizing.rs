@@ -151,7 +151,8 @@ pub struct Fit {
 pub fn need(model: &Model, load: Load) -> Option<Need> {
     let by_bits = || Some(model.parameters? * load.quantisation.centibits() / 800);
     // Weights in 16 bit are counted, so that a hand calculation comes to the same.
-    let published = model.sizes.get(load.quantisation.gguf()).copied().filter(|_| load.quantisation != Quantisation::F16);
+    let published =
+        model.sizes.get(load.quantisation.gguf()).copied().filter(|_| load.quantisation != Quantisation::F16);
     let weights = published.or_else(by_bits)?;
     let kv_per_token = model.kv_bytes()?;
     let kv = kv_per_token * u64::from(load.context) * u64::from(load.users);
@@ -237,7 +238,15 @@ mod tests {
 
     #[test]
     fn words_of_quantisation_are_understood() {
-        for (word, expected) in [("FP16", "f16"), ("bf16", "f16"), ("Q4_K_M", "int4"), ("GPTQ", "int4"), ("awq", "int4"), ("q8_0", "int8"), ("fp8", "int8")] {
+        for (word, expected) in [
+            ("FP16", "f16"),
+            ("bf16", "f16"),
+            ("Q4_K_M", "int4"),
+            ("GPTQ", "int4"),
+            ("awq", "int4"),
+            ("q8_0", "int8"),
+            ("fp8", "int8"),
+        ] {
             assert_eq!(Quantisation::parse(word).map(Quantisation::as_str), Some(expected), "{word}");
         }
         assert_eq!(Quantisation::parse("tiny"), None);

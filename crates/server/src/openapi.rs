@@ -5,8 +5,8 @@ use axum::Json;
 use utoipa::OpenApi;
 
 use crate::portal::{
-    accounts, adapters, aliases, approvals, assistants, batches, bootstrap, conversations, datasets, evaluations, files, keys, library,
-    models, people, plugins, prompts, ratings, replays, search, steps, training, transfer, turns,
+    accounts, adapters, aliases, approvals, assistants, batches, bootstrap, conversations, datasets, evaluations,
+    files, keys, library, models, people, plugins, prompts, ratings, replays, search, steps, training, transfer, turns,
 };
 
 #[derive(OpenApi)]

@@ -13,8 +13,8 @@ use crate::openai::{DialectProblem, completions, files, models as openai_models,
 use crate::portal::files as uploads;
 use crate::portal::models::{capabilities, deployments, families, found, import, installed};
 use crate::portal::{
-    accounts, adapters, aliases, approvals, assistants, batches, bootstrap, conversations, datasets, evaluations, keys, library, models,
-    people, plugins, prompts, ratings, replays, search, steps, training, transfer, turns,
+    accounts, adapters, aliases, approvals, assistants, batches, bootstrap, conversations, datasets, evaluations, keys,
+    library, models, people, plugins, prompts, ratings, replays, search, steps, training, transfer, turns,
 };
 use crate::responses::kept;
 use crate::{Problem, Server, assets, health, live, mcp, openapi, responses};

@@ -1,8 +1,6 @@
 //! Calls of tools that wait until somebody agrees, and the turns that wait for them. Who may agree, and what is done then, is chat's.
 
-use domain::{
-    ApprovalId, Caller, ConversationId, MessageId, PersonId, TenantId, Timestamp, TurnId, Via,
-};
+use domain::{ApprovalId, Caller, ConversationId, MessageId, PersonId, TenantId, Timestamp, TurnId, Via};
 use serde_json::Value;
 use sqlx::any::AnyRow;
 
@@ -146,10 +144,11 @@ impl Store {
 
     /// The tenant's calls that wait, oldest first. Who may see which is the asker's to know.
     pub async fn pending_approvals(&self, caller: &Caller) -> Result<Vec<Approval>, Error> {
-        let rows = sqlx::query("SELECT * FROM approvals WHERE tenant = $1 AND state = 'pending' ORDER BY created_at, id")
-            .bind(caller.tenant.to_string())
-            .fetch_all(&self.inner.database.read)
-            .await?;
+        let rows =
+            sqlx::query("SELECT * FROM approvals WHERE tenant = $1 AND state = 'pending' ORDER BY created_at, id")
+                .bind(caller.tenant.to_string())
+                .fetch_all(&self.inner.database.read)
+                .await?;
         rows.iter().map(approval).collect()
     }
 

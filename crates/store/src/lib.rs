@@ -51,8 +51,8 @@ pub use accounts::{
     ActiveKey, Key, KeyChange, Link, LinkKind, NewKey, NewLink, NewPerson, NewSession, Person, PersonChange, Session,
     Tenant, Whose,
 };
-pub use approvals::{Approval, ApprovalState, WaitingTurn};
 pub use aliases::{AliasRow, AliasVersion, NewAliasVersion};
+pub use approvals::{Approval, ApprovalState, WaitingTurn};
 pub use assistants::{Assistant, AssistantVersion, InForce, Shared};
 pub use audit::{Chain, Entry};
 pub use backup::{BackupSummary, RestoreSummary};
@@ -151,19 +151,8 @@ impl Store {
         let mut running = JoinSet::new();
         let writer = Writer::start(&mut running, &database, &clock, &node, &order, &changes);
         let (running, living) = (Mutex::new(running), tokio::sync::watch::Sender::new(1));
-        let inner = Inner {
-            database,
-            clock,
-            ids,
-            node,
-            writer,
-            running,
-            changes,
-            order,
-            wire,
-            living,
-            _folder: folder,
-        };
+        let inner =
+            Inner { database, clock, ids, node, writer, running, changes, order, wire, living, _folder: folder };
         let store = Store { inner: Arc::new(inner) };
         store.first_tenant().await?;
         Ok(store)

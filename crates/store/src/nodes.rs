@@ -10,8 +10,8 @@ use domain::{Caller, Timestamp, TurnId};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-pub use wire::Word;
 pub(crate) use wire::Wire;
+pub use wire::Word;
 
 use crate::database::Engine;
 use crate::rows::{Columns, owner};
@@ -127,10 +127,8 @@ impl Store {
              UNION SELECT b.node FROM batches b WHERE b.state = 'running' AND b.updated_at < {NOW} - $1 \
              AND NOT EXISTS (SELECT 1 FROM nodes n WHERE n.node = b.node)"
         );
-        let rows = sqlx::query(sqlx::AssertSqlSafe(select))
-            .bind(GONE_AFTER_MS)
-            .fetch_all(&self.inner.database.read)
-            .await?;
+        let rows =
+            sqlx::query(sqlx::AssertSqlSafe(select)).bind(GONE_AFTER_MS).fetch_all(&self.inner.database.read).await?;
         let names = rows.iter().map(|row| row.text("node")).collect::<Result<Vec<_>, _>>()?;
         Ok(names.into_iter().filter(|node| *node != self.inner.node).collect())
     }
@@ -157,7 +155,11 @@ impl Store {
         self.execute(taken.bind(self.inner.node.clone()).bind(node.to_owned())).await?;
         let gone = sqlx::query("DELETE FROM nodes WHERE node = $1 AND claimed_by = $2");
         self.execute(gone.bind(node.to_owned()).bind(self.inner.node.clone())).await?;
-        tracing::warn!(node, turns = recovered.turns, "another portal is gone; the answers that it was writing are marked interrupted");
+        tracing::warn!(
+            node,
+            turns = recovered.turns,
+            "another portal is gone; the answers that it was writing are marked interrupted"
+        );
         Ok(())
     }
 
@@ -202,7 +204,12 @@ impl Store {
 
     /// What a turn of the caller has gained since event `after`, as the portal that writes it has stored it: the text, the reasoning, and
     /// the id of the last event in them.
-    pub async fn gained(&self, caller: &Caller, turn: TurnId, after: u64) -> Result<Option<(u64, String, String)>, Error> {
+    pub async fn gained(
+        &self,
+        caller: &Caller,
+        turn: TurnId,
+        after: u64,
+    ) -> Result<Option<(u64, String, String)>, Error> {
         let (tenant, person) = owner(caller);
         let rows = sqlx::query(
             "SELECT d.seq, d.text, d.thought FROM deltas d JOIN turns t ON t.turn = d.turn \

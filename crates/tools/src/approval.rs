@@ -110,7 +110,8 @@ impl ApprovalRule {
         if self.when.as_ref().is_some_and(|when| when.argument.trim().is_empty()) {
             return Some(Flaw::new(field("when.argument"), "name the argument that is compared"));
         }
-        if let Some(Condition { is: Comparison::MoreThan | Comparison::AtLeast | Comparison::LessThan, value, .. }) = &self.when
+        if let Some(Condition { is: Comparison::MoreThan | Comparison::AtLeast | Comparison::LessThan, value, .. }) =
+            &self.when
             && number(value).is_none()
         {
             return Some(Flaw::new(field("when.value"), format!("{value} is no number to compare with")));
@@ -175,7 +176,8 @@ fn number(value: &Value) -> Option<f64> {
     match value {
         Value::Number(number) => number.as_f64(),
         Value::String(text) => {
-            let plain: String = text.chars().filter(|c| !matches!(c, ',' | '，' | ' ' | '¥' | '￥' | '$' | '€')).collect();
+            let plain: String =
+                text.chars().filter(|c| !matches!(c, ',' | '，' | ' ' | '¥' | '￥' | '$' | '€')).collect();
             plain.parse().ok().filter(|number: &f64| number.is_finite())
         }
         _ => None,
@@ -233,14 +235,18 @@ mod tests {
         };
         assert!(said("equal", json!("Urgent"), json!("urgent")) && !said("equal", json!(1), json!(2)));
         assert!(said("not_equal", json!("EUR"), json!("USD")) && !said("not_equal", json!("EUR"), json!("eur")));
-        assert!(said("contains", json!("secret"), json!("a Secret file")) && !said("contains", json!("x"), json!("abc")));
+        assert!(
+            said("contains", json!("secret"), json!("a Secret file")) && !said("contains", json!("x"), json!("abc"))
+        );
         assert!(said("less_than", json!(3), json!(2)) && said("at_least", json!(3), json!(3)));
     }
 
     #[test]
     fn the_first_rule_that_is_about_it_decides_who_is_asked() {
         let rules = [
-            rule(json!({ "tool": "pay", "when": { "argument": "sum", "is": "more_than", "value": 100 }, "approver": { "kind": "administrators" }, "timeout_minutes": 5 })),
+            rule(
+                json!({ "tool": "pay", "when": { "argument": "sum", "is": "more_than", "value": 100 }, "approver": { "kind": "administrators" }, "timeout_minutes": 5 }),
+            ),
             rule(json!({ "tool": "pay" })),
         ];
         let of = |sum: u32| wanted(&rules, ("bank", "Bank"), "bank__pay", &json!({ "sum": sum }).to_string()).unwrap();
@@ -252,8 +258,14 @@ mod tests {
     fn a_rule_that_cannot_be_meant_says_what_is_wrong() {
         for (written, field) in [
             (json!({ "tool": " " }), "approvals.0.tool"),
-            (json!({ "tool": "*", "when": { "argument": "", "is": "equal", "value": 1 } }), "approvals.0.when.argument"),
-            (json!({ "tool": "*", "when": { "argument": "a", "is": "more_than", "value": "much" } }), "approvals.0.when.value"),
+            (
+                json!({ "tool": "*", "when": { "argument": "", "is": "equal", "value": 1 } }),
+                "approvals.0.when.argument",
+            ),
+            (
+                json!({ "tool": "*", "when": { "argument": "a", "is": "more_than", "value": "much" } }),
+                "approvals.0.when.value",
+            ),
             (json!({ "tool": "*", "approver": { "kind": "people", "people": [] } }), "approvals.0.approver.people"),
             (json!({ "tool": "*", "timeout_minutes": 0 }), "approvals.0.timeout_minutes"),
         ] {

@@ -443,7 +443,10 @@ impl Gateway {
     pub fn denied(&self, plugin: &str, tool: &str, why: &str) -> Answered {
         let text = json!({ "error": "approval_denied", "message": why }).to_string();
         let (plugin, tool) = (plugin.to_owned(), tool.to_owned());
-        Answered { text, step: ToolStep { plugin, tool, error: Some("approval_denied".into()), ms: 0, parts: Vec::new() } }
+        Answered {
+            text,
+            step: ToolStep { plugin, tool, error: Some("approval_denied".into()), ms: 0, parts: Vec::new() },
+        }
     }
 
     /// A tool by its name.

@@ -165,6 +165,38 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/approvals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/approvals/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["decide"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/assistants": {
         parameters: {
             query?: never;
@@ -2054,6 +2086,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/turns/{turn}/approvals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["of_turn"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/turns/{turn}/events": {
         parameters: {
             query?: never;
@@ -2196,6 +2244,56 @@ export interface components {
              * @description Of the history; `null` for one of the file.
              */
             version?: number | null;
+        };
+        /** @description What waits and what is decided. */
+        ApprovalList: {
+            /** @description What the caller decided, or set off, newest first. */
+            decided: components["schemas"]["ApprovalView"][];
+            /** @description What waits for the caller's word, or is the caller's own and waits for another's, oldest first. */
+            pending: components["schemas"]["ApprovalView"][];
+        };
+        /** @description A call that waits, or waited. */
+        ApprovalView: {
+            /** @description `asker`, `administrators` or `people`. */
+            approver: string;
+            /** @description Who may, for people: names; empty where it is the one who asked, or `administrators`. */
+            approvers: string[];
+            /** @description What it would be called with: JSON, if the model kept to it. */
+            arguments: string;
+            /** @description Who asked the question, for people. */
+            asker: string;
+            /** @description The conversation; only of the caller's own. */
+            conversation?: string | null;
+            /**
+             * Format: int64
+             * @description Milliseconds since 1970.
+             */
+            created_at: number;
+            /**
+             * Format: int64
+             * @description Milliseconds since 1970.
+             */
+            decided_at?: number | null;
+            /** @description Who decided, for people. */
+            decided_by?: string | null;
+            /**
+             * Format: int64
+             * @description When it counts as refused, in milliseconds since 1970.
+             */
+            expires_at: number;
+            id: string;
+            /** @description Whether the caller may decide. */
+            mine: boolean;
+            /** @description Whether that is the caller. */
+            own: boolean;
+            plugin: string;
+            reason?: string | null;
+            /** @description `pending`, `approved`, `refused` or `expired`. */
+            state: string;
+            /** @description The plugin's name for people. */
+            title: string;
+            tool: string;
+            turn: string;
         };
         /** @description A question. */
         AskBody: {
@@ -2485,7 +2583,6 @@ export interface components {
              * @description Tokens read and written so far.
              */
             prompt: number;
-            /** @description Why it was paused: `over_daily_limit`, … */
             reason?: components["schemas"]["FailureView"] | null;
             /** @description `running`, `paused`, `stopped`, `finished`. */
             state: string;
@@ -2713,6 +2810,13 @@ export interface components {
             /** Format: int64 */
             updated_at: number;
         };
+        /** @description The word. */
+        DecisionBody: {
+            /** @description `approve` or `refuse`. */
+            decision: string;
+            /** @description Why it is refused; the model reads it. At most 500 characters. */
+            reason?: string | null;
+        };
         /** @description One deployment. */
         DeploymentView: {
             /**
@@ -2731,6 +2835,11 @@ export interface components {
             load: number;
             name: string;
             provider_name: string;
+            /**
+             * Format: int32
+             * @description The least time that a question to its machine and the answer took, in milliseconds; absent where nobody has measured it.
+             */
+            rtt_ms?: number | null;
             /** @description `{state: cold | loading | warming | ready | failed, ...}` */
             state: Record<string, never>;
             /** @description How many wait for a place there. */
@@ -3771,6 +3880,8 @@ export interface components {
         };
         /** @description A plugin to install. */
         PluginBody: {
+            /** @description Which of its calls somebody has to agree to first. */
+            approvals?: Record<string, never>[];
             /** @description How it proves itself, in place of what it says: `{"type": "none" | "key" | "bearer" | "basic" | "client_credentials", …}`. */
             auth?: Record<string, never> | null;
             /** @description In place of the address that it names. */
@@ -3872,6 +3983,11 @@ export interface components {
             left_out?: components["schemas"]["LeftOutView"][] | null;
             /** @description The deployment that answered, `provider/name`; empty where nobody did. */
             model: string;
+            /**
+             * Format: int32
+             * @description The least time of the way to the deployment and back, in milliseconds; absent where nobody has measured it.
+             */
+            network_ms?: number | null;
             /** @description The slug of the provider that answered; empty where nobody did. */
             provider: string;
             /**
@@ -3879,6 +3995,7 @@ export interface components {
              * @description How long the question waited for a place, in milliseconds.
              */
             queued_ms: number;
+            spent?: components["schemas"]["SpentView"] | null;
             /** @description What tools did for it, in order; absent where none did anything. */
             steps?: components["schemas"]["StepView"][] | null;
             /** @description Who was asked before it and gave no answer, in order. */
@@ -4210,6 +4327,34 @@ export interface components {
         SignInBody: {
             name: string;
             password: string;
+        };
+        /** @description [`domain::Spent`] in the description of the API: milliseconds. */
+        SpentView: {
+            /**
+             * Format: int32
+             * @description From the first token to the last.
+             */
+            decode: number;
+            /**
+             * Format: int32
+             * @description On the way to the model's machine and back.
+             */
+            network: number;
+            /**
+             * Format: int32
+             * @description Until the first token, with everything else taken off.
+             */
+            prefill: number;
+            /**
+             * Format: int32
+             * @description Waiting for a place.
+             */
+            queue: number;
+            /**
+             * Format: int32
+             * @description Plugins and the reading of files.
+             */
+            tools: number;
         };
         /** @description A call in a turn. */
         StepCall: {
@@ -4850,6 +4995,70 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["AliasList"];
                 };
+            };
+        };
+    };
+    list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovalList"];
+                };
+            };
+        };
+    };
+    decide: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DecisionBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovalView"];
+                };
+            };
+            /** @description may_not_decide */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description already_decided */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };
@@ -8684,6 +8893,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    of_turn: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                turn: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the calls of one's own turn that had to wait, in their order */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovalView"][];
+                };
             };
         };
     };

@@ -20,13 +20,12 @@ pub(super) struct Place {
 impl Place {
     /// The reply, with this place held to its end, the name of who answers, and the way there.
     pub(super) fn hold(self, reply: Reply, trail: &mut Trail) -> Reply {
-        let route =
-            Route {
-                provider: self.deployment.provider.clone(),
-                model: self.deployment.id.clone(),
-                network_ms: self.deployment.rtt_ms(),
-                ..trail.route()
-            };
+        let route = Route {
+            provider: self.deployment.provider.clone(),
+            model: self.deployment.id.clone(),
+            network_ms: self.deployment.rtt_ms(),
+            ..trail.route()
+        };
         metrics::histogram!("portico_queue_seconds", "deployment" => self.deployment.id.clone())
             .record(f64::from(route.queued_ms) / 1e3);
         Reply { batches: Box::pin(Held { batches: reply.batches, place: Some(self) }), route, ..reply }

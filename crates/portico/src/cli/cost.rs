@@ -75,7 +75,8 @@ pub(super) fn run(args: &CostArgs) -> anyhow::Result<ExitCode> {
     let (own, list) = (owned.cost(), Price { input: price.input, output: price.output });
     let currency = &price.currency;
     print::line(format_args!("a year of the machine: {} {currency}, of it power {}", told(own.year), told(own.power)));
-    let row = |what: &str, price: Price, year: i64| [what.to_owned(), told(price.input), told(price.output), told(year)];
+    let row =
+        |what: &str, price: Price, year: i64| [what.to_owned(), told(price.input), told(price.output), told(year)];
     let rows = [
         row("own, its share of the machine", own.million, own.million.of(traffic)),
         row("own, the machine alone for this", own.million, own.year),
@@ -89,7 +90,10 @@ pub(super) fn run(args: &CostArgs) -> anyhow::Result<ExitCode> {
         percent(u64::from(owned.utilisation))
     ));
     match owned.break_even(list, traffic) {
-        Some(at) => print::line(format_args!("its tokens cost no more than the list from a utilisation of {} on", percent(u64::from(at)))),
+        Some(at) => print::line(format_args!(
+            "its tokens cost no more than the list from a utilisation of {} on",
+            percent(u64::from(at))
+        )),
         None => print::line(format_args!("its tokens cost more than the list at any utilisation")),
     }
     if let Some(figure) = &args.claim {
@@ -116,7 +120,10 @@ fn money(text: &str) -> anyhow::Result<i64> {
     let whole: i64 = whole.parse().with_context(|| format!("{text:?} is no sum of money"))?;
     ensure!(whole >= 0, "{text:?} is less than nothing");
     let part: i64 = format!("{part:0<6}").parse().unwrap_or(0);
-    whole.checked_mul(1_000_000).and_then(|whole| whole.checked_add(part)).with_context(|| format!("{text:?} is too much"))
+    whole
+        .checked_mul(1_000_000)
+        .and_then(|whole| whole.checked_add(part))
+        .with_context(|| format!("{text:?} is too much"))
 }
 
 /// Millionths as money: two decimals, or four below one.

@@ -17,7 +17,8 @@ async fn two(name: &str, provider: &str) -> Option<(Scripted, [Portal; 2], [Pers
     let scripted = Scripted::start_with("models=m").await;
     let place = || {
         let place = Place::new(&scripted, "");
-        let model = format!("[[provider]]\nslug = \"mock\"\nname = \"Mock\"\nbase_url = \"{}\"\n{provider}", scripted.url);
+        let model =
+            format!("[[provider]]\nslug = \"mock\"\nname = \"Mock\"\nbase_url = \"{}\"\n{provider}", scripted.url);
         place.write(&format!("{database}\n{model}\n[[provider.model]]\nname = \"m\"\n"));
         place
     };
@@ -60,14 +61,20 @@ async fn a_turn_of_one_portal_is_followed_resumed_and_stopped_through_the_other(
 
     // The connection broke in the middle, and the load balancer sent it elsewhere: what is told again is whole.
     let asked = here.ask("mock;n=60;itl=20").await;
-    until("the first words are stored", async || !here.message(&asked.conversation, &asked.answer).await["text"].as_str().unwrap_or_default().is_empty()).await;
+    until("the first words are stored", async || {
+        !here.message(&asked.conversation, &asked.answer).await["text"].as_str().unwrap_or_default().is_empty()
+    })
+    .await;
     let resumed = there.resume(&asked.turn, 2).await;
     let first = resumed.first().expect("an event").json();
     let text = format!("{}{}", first["text"].as_str().expect("text"), told(&resumed));
     assert_eq!((first["type"].as_str(), text), (Some("snapshot"), whole));
 
     let asked = here.ask("mock;n=2000;itl=20").await;
-    until("words", async || !there.message(&asked.conversation, &asked.answer).await["text"].as_str().unwrap_or_default().is_empty()).await;
+    until("words", async || {
+        !there.message(&asked.conversation, &asked.answer).await["text"].as_str().unwrap_or_default().is_empty()
+    })
+    .await;
     let began = Instant::now();
     there.do_it("POST", &format!("/api/turns/{}/stop", asked.turn)).await;
     let stopped = there.events(&asked.turn).await;
@@ -84,7 +91,8 @@ async fn what_is_configured_at_one_portal_is_in_force_at_the_other() {
     let Some((scripted, [_one, two], [here, there])) = two("configured", "").await else { return };
     let alias = json!({ "name": "main", "targets": [{ "model": "mock/m" }] });
     here.post("/api/aliases", &alias).await;
-    let has = |models: &Value, id: &str| models["models"].as_array().is_some_and(|all| all.iter().any(|one| one["id"] == id));
+    let has =
+        |models: &Value, id: &str| models["models"].as_array().is_some_and(|all| all.iter().any(|one| one["id"] == id));
     until("the alias at the other portal", async || has(&there.get("/api/models").await, "main")).await;
     let provider = json!({ "name": "more", "title": "More", "kind": "openai", "base_url": scripted.url, "key": "k", "models": ["m"] });
     let made = here.call("POST", "/api/providers", Some(&provider)).await;
@@ -138,7 +146,10 @@ async fn a_portal_that_is_killed_loses_only_what_it_was_writing() {
     let done = here.ask_and_wait("mock;n=3").await;
     let lost = here.ask("mock;n=2000;itl=20").await;
     let kept = there.ask("mock;n=400;itl=20").await;
-    until("words", async || there.message(&lost.conversation, &lost.answer).await["text"].as_str().is_some_and(|text| text.len() > 20)).await;
+    until("words", async || {
+        there.message(&lost.conversation, &lost.answer).await["text"].as_str().is_some_and(|text| text.len() > 20)
+    })
+    .await;
     let reader = there.clone();
     let (turn, other) = (lost.turn.clone(), kept.turn.clone());
     let reading = async { reader.events(&turn).await };

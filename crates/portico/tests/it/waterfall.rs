@@ -54,7 +54,9 @@ async fn spent(house: &House, asked: &Asked) -> (Value, String) {
 }
 
 fn provider(slug: &str, url: &str, more: &str) -> String {
-    format!("[[provider]]\nslug = \"{slug}\"\nname = \"{slug}\"\nbase_url = \"{url}\"\n{more}[[provider.model]]\nname = \"m\"\n")
+    format!(
+        "[[provider]]\nslug = \"{slug}\"\nname = \"{slug}\"\nbase_url = \"{url}\"\n{more}[[provider.model]]\nname = \"m\"\n"
+    )
 }
 
 #[tokio::test]
@@ -62,8 +64,11 @@ async fn of_four_slow_answers_each_names_its_own_reason() {
     let scripted = Scripted::start_with("models=m").await;
     let (distant, _line) = far(&scripted.url).await;
     let place = Place::new(&scripted, "");
-    let (near, full, away) =
-        (provider("near", &scripted.url, ""), provider("full", &scripted.url, "max_concurrent = 1\n"), provider("away", &distant, ""));
+    let (near, full, away) = (
+        provider("near", &scripted.url, ""),
+        provider("full", &scripted.url, "max_concurrent = 1\n"),
+        provider("away", &distant, ""),
+    );
     place.write(&format!("{near}{full}{away}"));
     let house = House::at(scripted, &place).await;
     let ask = async |model: &str, text: String| house.owner.ask_with(json!({ "text": text, "model": model })).await;
@@ -85,7 +90,13 @@ async fn of_four_slow_answers_each_names_its_own_reason() {
     // The model's machine is far away. What its list of models took says how far.
     for _ in 0..200 {
         let deployments = house.owner.get("/api/deployments").await;
-        let away = deployments.as_array().expect("a list").iter().find(|one| one["id"] == "away/m").expect("it is there").clone();
+        let away = deployments
+            .as_array()
+            .expect("a list")
+            .iter()
+            .find(|one| one["id"] == "away/m")
+            .expect("it is there")
+            .clone();
         if away["rtt_ms"].as_u64().is_some_and(|ms| ms >= u64::from(SLOW) - 50) {
             break;
         }

@@ -171,7 +171,9 @@ impl Wire {
             Word::Keys => changes.hear(Changed::Keys),
             Word::People => changes.hear(Changed::People),
             Word::Approvals => changes.hear(Changed::Approvals),
-            Word::Everything => [Changed::Keys, Changed::People, Changed::Approvals].into_iter().for_each(|changed| changes.hear(changed)),
+            Word::Everything => [Changed::Keys, Changed::People, Changed::Approvals]
+                .into_iter()
+                .for_each(|changed| changes.hear(changed)),
             Word::Catalog | Word::Stop | Word::Turn { .. } | Word::Failing { .. } => {}
         }
         // Nobody listening is fine.

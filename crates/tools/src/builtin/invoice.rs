@@ -117,7 +117,9 @@ fn invoices(pieces: &[Piece]) -> Vec<Invoice> {
         let number = |words: &[sheet::Word]| fields::read(words).number.map(|found| found.value);
         match sheets.last_mut() {
             // The second page of an invoice shows the same number again.
-            Some(open) if !fields::begins(&page) || number(&page).is_some() && number(&page) == number(open.as_slice()) => {
+            Some(open)
+                if !fields::begins(&page) || number(&page).is_some() && number(&page) == number(open.as_slice()) =>
+            {
                 open.extend(page)
             }
             _ => sheets.push(page),

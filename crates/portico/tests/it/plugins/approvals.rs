@@ -11,7 +11,8 @@ use crate::portal::{Asked, House, Person, Portal};
 /// The calculator's calls wait for administrators, the clock's for nobody.
 async fn with_rule(house: &House, rule: Value) {
     let presets = house.owner.get("/api/plugins").await["presets"].clone();
-    let preset = |id: &str| presets.as_array().expect("a list").iter().find(|one| one["id"] == id).expect("a preset").clone();
+    let preset =
+        |id: &str| presets.as_array().expect("a list").iter().find(|one| one["id"] == id).expect("a preset").clone();
     let body = json!({ "manifest": preset("calculator"), "approvals": [rule] });
     house.owner.post("/api/plugins", &body).await;
     house.owner.post("/api/plugins", &json!({ "manifest": preset("clock") })).await;
@@ -61,7 +62,11 @@ async fn a_pending_call_survives_a_restart_is_granted_by_another_person_and_the_
     let steps = waiting["provenance"]["steps"].as_array().expect("steps");
     assert_eq!((steps.len(), &steps[0]["error"]), (1, &json!("approval_pending")));
     assert_eq!(upstream.seen().len(), 1, "the model was asked once");
-    assert_eq!(owner.get("/api/plugins/calculator/calls").await, json!([]), "and nothing was called, not the clock either");
+    assert_eq!(
+        owner.get("/api/plugins/calculator/calls").await,
+        json!([]),
+        "and nothing was called, not the clock either"
+    );
 
     let House { portal, .. } = house;
     let portal = restarted(portal, &mut [&mut owner, &mut lin, &mut mei]).await;
@@ -77,7 +82,8 @@ async fn a_pending_call_survives_a_restart_is_granted_by_another_person_and_the_
     assert_eq!(owner.call("POST", &path, Some(&json!({ "decision": "perhaps" }))).await.status, 422);
 
     // Two words at once: one counts.
-    let (one, other) = tokio::join!(owner.call("POST", &path, Some(&approve)), owner.call("POST", &path, Some(&approve)));
+    let (one, other) =
+        tokio::join!(owner.call("POST", &path, Some(&approve)), owner.call("POST", &path, Some(&approve)));
     let mut statuses = [one.status, other.status];
     statuses.sort_unstable();
     assert_eq!(statuses, [200, 409]);
@@ -85,7 +91,11 @@ async fn a_pending_call_survives_a_restart_is_granted_by_another_person_and_the_
     let text = done["text"].as_str().expect("text");
     assert!(text.starts_with("Let me see. They said: 59.97 and "), "{text}");
     let steps = done["provenance"]["steps"].as_array().expect("steps");
-    assert_eq!(steps.iter().filter(|step| step["tool"] == "calculator" && step.get("error").is_none()).count(), 1, "{steps:?}");
+    assert_eq!(
+        steps.iter().filter(|step| step["tool"] == "calculator" && step.get("error").is_none()).count(),
+        1,
+        "{steps:?}"
+    );
     assert_eq!(owner.get("/api/plugins/calculator/calls").await.as_array().map(Vec::len), Some(1), "it was done once");
     assert!(pending(&owner).await.is_empty() && pending(&lin).await.is_empty());
     let decided = lin.get("/api/approvals").await["decided"].clone();
@@ -97,7 +107,8 @@ async fn a_pending_call_survives_a_restart_is_granted_by_another_person_and_the_
 async fn a_call_that_is_refused_is_not_done_and_the_model_is_told_why() {
     let upstream = Upstream::start().await;
     let house = upstream.house().await;
-    let rule = json!({ "tool": "calculator", "when": { "argument": "expression", "is": "contains", "value": "19.99" } });
+    let rule =
+        json!({ "tool": "calculator", "when": { "argument": "expression", "is": "contains", "value": "19.99" } });
     with_rule(&house, rule).await;
     let asked = house.owner.ask_with(json!({ "text": "19.99 three times?", "model": "up/m" })).await;
     house.owner.events(&asked.turn).await;
@@ -114,7 +125,8 @@ async fn a_call_that_is_refused_is_not_done_and_the_model_is_told_why() {
     assert_eq!(house.owner.get("/api/plugins/clock/calls").await.as_array().map(Vec::len), Some(1));
 
     // A rule that cannot be meant is refused with its field, and one that is taken back holds nothing up.
-    let wrong = json!({ "choices": { "approvals": [{ "tool": "*", "approver": { "kind": "people", "people": [] } }] } });
+    let wrong =
+        json!({ "choices": { "approvals": [{ "tool": "*", "approver": { "kind": "people", "people": [] } }] } });
     let refused = house.owner.call("PATCH", "/api/plugins/calculator", Some(&wrong)).await.expect(422);
     assert!(refused.to_string().contains("approvals.0.approver.people"), "{refused}");
     house.owner.call("PATCH", "/api/plugins/calculator", Some(&json!({ "choices": {} }))).await.expect(200);

@@ -4,8 +4,8 @@ use axum::Json as Reply;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::caller::SignedIn;
 use crate::Problem;
+use crate::caller::SignedIn;
 
 const FILES: [&str; 2] = [
     include_str!("../../../../../catalog/batches/ticket-analysis.json"),
@@ -53,9 +53,7 @@ fn all() -> Vec<BatchExample> {
 }
 
 #[utoipa::path(get, path = "/api/batches/examples", tag = "batches", responses((status = 200, body = BatchExamples)))]
-pub(crate) async fn examples(
-    SignedIn { .. }: SignedIn,
-) -> Result<Reply<BatchExamples>, Problem> {
+pub(crate) async fn examples(SignedIn { .. }: SignedIn) -> Result<Reply<BatchExamples>, Problem> {
     Ok(Reply(BatchExamples { items: all() }))
 }
 
