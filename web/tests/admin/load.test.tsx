@@ -7,7 +7,7 @@ import { queries } from "@/app/queries";
 import { REMEMBERED, type Watched, watched } from "@/pages/admin/load/data";
 import { LoadPage } from "@/pages/admin/load/page";
 
-const deployment = (part: Partial<Deployment> = {}): Deployment => ({ id: "gpu/llama3", name: "Llama 3", provider_name: "GPU", state: { state: "ready" }, breaker: "closed", draining: false, load: 3, limit: 8, waiting: 0, first_token: { p50_ms: 41.5, p95_ms: 1250, answers: 256 }, ...part });
+const deployment = (part: Partial<Deployment> = {}): Deployment => ({ id: "gpu/llama3", name: "Llama 3", provider_name: "GPU", state: { state: "ready" }, breaker: "closed", draining: false, load: 3, limit: 8, waiting: 0, first_token: { p50_ms: 41.5, p95_ms: 1250, answers: 256 }, rtt_ms: 12, ...part });
 
 let answer: Deployment[] | Response = [];
 beforeEach(() => {
