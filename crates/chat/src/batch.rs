@@ -171,7 +171,8 @@ impl Chat {
 
     /// Goes on with the batches that this node was running when it went down; how many.
     pub async fn take_up_batches(&self) -> Result<usize, Error> {
-        let left = self.house.store.running_batches().await?;
+        let mut left = self.house.store.running_batches().await?;
+        left.retain(|(caller, id)| !self.house.batches.lock().contains_key(&(caller.tenant, *id)));
         for (caller, id) in &left {
             self.go_on_with_batch(caller, *id);
         }

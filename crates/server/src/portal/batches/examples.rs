@@ -1,12 +1,11 @@
 //! Batches to begin with, from `catalog/batches`: a question, instructions and a small sample, each in both languages.
 
 use axum::Json as Reply;
-use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::Problem;
 use crate::caller::SignedIn;
-use crate::{Problem, Server};
 
 const FILES: [&str; 2] = [
     include_str!("../../../../../catalog/batches/ticket-analysis.json"),
@@ -54,10 +53,7 @@ fn all() -> Vec<BatchExample> {
 }
 
 #[utoipa::path(get, path = "/api/batches/examples", tag = "batches", responses((status = 200, body = BatchExamples)))]
-pub(crate) async fn examples(
-    State(_): State<Server>,
-    SignedIn { .. }: SignedIn,
-) -> Result<Reply<BatchExamples>, Problem> {
+pub(crate) async fn examples(SignedIn { .. }: SignedIn) -> Result<Reply<BatchExamples>, Problem> {
     Ok(Reply(BatchExamples { items: all() }))
 }
 

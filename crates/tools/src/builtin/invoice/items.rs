@@ -115,10 +115,9 @@ fn heading(on: &[&Word]) -> Option<(Vec<Head>, f32)> {
             parted(word, &mut heads);
         }
         heads.sort_by(|a, b| a.x0.total_cmp(&b.x0));
-        let base = beside.iter().map(|word| word.base).fold(f32::MIN, f32::max);
         let has = |column| heads.iter().any(|head| head.column == column);
-        let is_one = has(Column::Name) && has(Column::Amount) && has(Column::Tax);
-        is_one.then_some((heads, base))
+        let base = beside.iter().map(|word| word.base).fold(f32::MIN, f32::max);
+        (has(Column::Name) && has(Column::Amount) && has(Column::Tax)).then_some((heads, base))
     })
 }
 
