@@ -2485,7 +2485,6 @@ export interface components {
              * @description Tokens read and written so far.
              */
             prompt: number;
-            /** @description Why it was paused: `over_daily_limit`, … */
             reason?: components["schemas"]["FailureView"] | null;
             /** @description `running`, `paused`, `stopped`, `finished`. */
             state: string;
