@@ -47,7 +47,7 @@ fn told(old: &str, new: &str, language: Language) -> ToolAnswer {
 #[test]
 fn clauses_are_compared_and_what_counts_is_told_apart() {
     let answer = told(OLD, NEW, Language::Chinese);
-    let expected = "v1.txt → v2.txt：4 处修改，1 处新增，1 处删除，1 处移动，0 处仅改编号，2 处相同\n\
+    let expected = "v1.txt → v2.txt：5 处修改，1 处新增，1 处删除，1 处移动，0 处仅改编号，2 处相同\n\
         当事人 (乙方): 上海样本设备有限公司 → 上海样本设备股份有限公司\n\
         金额 (第一条): 人民币576,000元 → 人民币480,000元\n";
     assert!(answer.text.starts_with(expected), "{}", answer.text);
@@ -57,11 +57,9 @@ fn clauses_are_compared_and_what_counts_is_told_apart() {
         "第四条 [删除] [-第四条　乙方逾期交付的",
         "第五条 [新增] [+第五条　双方对履行本合同",
         "第五条 → 第二条 [移动] 第[-五-][+二+]条",
-        "可以向[-甲方-][+乙方+]所在地",
+        "可以向[-甲-][+乙+]方所在地",
     ] {
-        let close =
-            line.replace("[-甲方-][+乙方+]", "[-甲-][+乙+]").replace("第[-五-][+二+]条", "[-第五条-][+第二条+]");
-        assert!(answer.text.contains(line) || answer.text.contains(&close), "{line}\n{}", answer.text);
+        assert!(answer.text.contains(line), "{line}\n{}", answer.text);
     }
     assert!(
         !answer.text.contains("95% →") && !answer.text.contains("百分之九十五 →"),
