@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::aliases::on_postgres;
 use crate::portal::{Asked, Event, Person, Place, Portal, call, told};
 
-const SECRET: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+const SECRET: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
 /// Two portals and the owner at each. `None` without a PostgreSQL.
 async fn two(name: &str, provider: &str) -> Option<(Scripted, [Portal; 2], [Person; 2])> {
