@@ -1,6 +1,10 @@
 //! What jsdom lacks and the portal expects of a browser.
+import { configure } from "@testing-library/react";
 import type { Language } from "@/api/types";
 import { type Namespace, giveWords, setLanguage } from "@/lib/i18n";
+
+// A second is not enough where every processor compiles; what never comes is told after five.
+configure({ asyncUtilTimeout: 5_000 });
 
 window.matchMedia ??= (query: string) =>
   ({ matches: false, media: query, addEventListener: () => {}, removeEventListener: () => {} }) as unknown as MediaQueryList;
