@@ -465,18 +465,7 @@ pub(crate) const TABLES: &[Table] = &[
     table(
         "waiting_turns",
         "turn",
-        &[
-            "turn",
-            "tenant",
-            "person",
-            "conversation",
-            "question",
-            "answer",
-            "model",
-            "utc_offset#",
-            "rest",
-            "at#",
-        ],
+        &["turn", "tenant", "person", "conversation", "question", "answer", "model", "utc_offset#", "rest", "at#"],
     ),
     table("responses", "id", &["id", "tenant", "person", "previous", "items", "body", "at#"]),
     table(
