@@ -11,6 +11,7 @@ mod enquiry;
 mod evaluation;
 mod files;
 mod live;
+mod passing;
 mod persona;
 mod prompted;
 mod replay;
@@ -36,10 +37,11 @@ pub use approvals::{Word, approver_of};
 pub use batch::{BatchAsk, BatchSource, Previewed};
 pub use files::{Files, Reader};
 pub use live::{Follow, Happened, Notice, Step, TurnChange};
+pub use passing::Passing;
 pub use replay::ReplayAsk;
 pub use title::title_of;
 pub use tryout::{TRYOUT, TriedOut, TryOut};
-pub use turn::{Ask, Passing, Question, Request, Taken, default_model};
+pub use turn::{Ask, Question, Request, Taken, default_model};
 
 /// Why a turn was not taken. Nothing has been stored then.
 #[derive(Debug, thiserror::Error)]

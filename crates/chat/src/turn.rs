@@ -14,7 +14,6 @@ use futures_util::FutureExt;
 use ledger::{Outcome, Permit};
 use models::{Errand, ModelView, Models, STARTER_ID};
 use store::{Asked, FinalAnswer, NewAnswer, NewConversation, NewMessage, Record, TitledBy};
-use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::answer::{self, Answer, Ending};
 use crate::approvals::TakenUp;
@@ -22,6 +21,7 @@ use crate::context::{self, Context};
 use crate::elsewhere::Elsewhere;
 use crate::files::{self, Attached, Material};
 use crate::live::{Follow, Happened, LiveTurn, Notice, Place, TurnChange};
+use crate::passing::Passing;
 use crate::rounds::{Heard, ROUNDS, joined};
 use crate::{Chat, Error, House, prompted};
 
@@ -736,44 +736,6 @@ fn followed(first: Option<Ending>, then: Ending) -> Ending {
     Ending { usage: joined(first.usage, then.usage), ttft_ms: first.ttft_ms.or(then.ttft_ms), ..then }
 }
 
-/// A passing turn's answer, read by its door. Dropping it before [`Passing::settle`] is a client that left: the back end is told
-/// at once, and what was delivered is settled.
-#[derive(Debug)]
-pub struct Passing {
-    /// Which turn.
-    pub turn: TurnId,
-    answer: Answer,
-    permit: Permit,
-    /// The house stays open for it.
-    _going_on: TaskTrackerToken,
-}
-
-impl Passing {
-    /// Parameters of the request that the model's dialect has no word for.
-    pub fn dropped(&self) -> &[String] {
-        &self.answer.reply().dropped
-    }
-
-    /// The media type of the bytes, where they are neither the dialect's JSON nor its events.
-    pub fn content_type(&self) -> Option<&str> {
-        self.answer.reply().content_type.as_deref()
-    }
-
-    /// The next batch; `None` when the answer has ended, well or not.
-    pub async fn next(&mut self) -> Option<Batch> {
-        self.answer.next(&mut self.permit).await
-    }
-
-    /// Books the turn, and returns how it ended once that is on disk. The door writes its last bytes after this.
-    pub async fn settle(self) -> Ending {
-        let ending = self.answer.ending();
-        if let Err(error) = self.permit.settle(outcome(ending.clone(), None)).await {
-            tracing::error!(turn = %self.turn, %error, "the usage of a turn could not be stored");
-        }
-        ending
-    }
-}
-
 /// The model that is asked where nobody chose: the first one that answers, else the first there is; the starter model only where it is alone.
 pub fn default_model(models: &Models) -> Option<ModelView> {
     let mut offered: Vec<ModelView> = models.list().into_iter().filter(|view| view.enabled && view.answers).collect();
@@ -795,7 +757,7 @@ fn within(request: &Request, id: &str) -> Result<(), Error> {
     Ok(())
 }
 
-fn outcome(ending: Ending, answer: Option<(ConversationId, FinalAnswer)>) -> Outcome {
+pub(crate) fn outcome(ending: Ending, answer: Option<(ConversationId, FinalAnswer)>) -> Outcome {
     Outcome {
         usage: ending.usage,
         finish: ending.finish,
