@@ -4,7 +4,9 @@
 
 use std::sync::Arc;
 
-use domain::{Act, ApprovalId, Caller, Failure, Sampling, Timestamp, ToolCall, ToolRound, ToolStep, TurnEvent};
+use domain::{
+    Act, ApprovalId, Caller, Failure, Role, Sampling, Timestamp, ToolCall, ToolRound, ToolStep, TurnEvent, Via,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::{Approval, ApprovalState, Record, WaitingTurn};
@@ -262,8 +264,12 @@ impl Chat {
 
     async fn take_up_all(&self) -> Result<(), Error> {
         let store = &self.house.store;
-        for (tenant, id) in store.overdue_approvals().await? {
-            store.decide(tenant, id, ApprovalState::Expired, None, None).await?;
+        for (tenant, call) in store.overdue_approvals().await? {
+            if store.decide(tenant, call.id, ApprovalState::Expired, None, None).await? {
+                let asker = Caller { tenant, person: call.person, role: Role::Member, via: Via::House };
+                let detail = json!({ "tool": call.tool, "decision": "expired" });
+                self.house.note(&asker, "tool.approval_decided", &call, detail).await;
+            }
         }
         for turn in store.ready_turns().await? {
             match Box::pin(self.go_on_with_turn(&turn)).await {

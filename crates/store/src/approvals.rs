@@ -192,7 +192,7 @@ impl Store {
         let mut tx = self.inner.database.write_tx().await?;
         let done = sqlx::query(
             "UPDATE approvals SET state = $1, decided_by = $2, decided_at = $3, reason = $4 \
-             WHERE id = $5 AND tenant = $6 AND state = 'pending'",
+             WHERE id = $5 AND tenant = $6 AND state = 'pending' AND (expires_at > $3 OR $1 = 'expired')",
         )
         .bind(state.as_str())
         .bind(by.map(|by| by.to_string()))
@@ -208,12 +208,12 @@ impl Store {
     }
 
     /// Calls that nobody decided in time, with their tenants. For the house.
-    pub async fn overdue_approvals(&self) -> Result<Vec<(TenantId, ApprovalId)>, Error> {
-        let rows = sqlx::query("SELECT tenant, id FROM approvals WHERE state = 'pending' AND expires_at <= $1")
+    pub async fn overdue_approvals(&self) -> Result<Vec<(TenantId, Approval)>, Error> {
+        let rows = sqlx::query("SELECT * FROM approvals WHERE state = 'pending' AND expires_at <= $1")
             .bind(self.now().0)
             .fetch_all(&self.inner.database.read)
             .await?;
-        rows.iter().map(|row| Ok((row.id("tenant")?, row.id("id")?))).collect()
+        rows.iter().map(|row| Ok((row.id("tenant")?, approval(row)?))).collect()
     }
 
     /// Turns that wait for nothing any more, of people who may still ask. For the house.
