@@ -51,7 +51,7 @@ async fn with(plugin: &str) -> House {
 
 fn tables(parts: &[ToolPart]) -> Vec<(&[String], &[Vec<Value>])> {
     let table = |part| match part {
-        &ToolPart::Table { ref columns, ref rows, .. } => Some((columns.as_slice(), rows.as_slice())),
+        ToolPart::Table { columns, rows, .. } => Some((columns.as_slice(), rows.as_slice())),
         _ => None,
     };
     parts.iter().filter_map(table).collect()
