@@ -50,11 +50,11 @@ async fn with(plugin: &str) -> House {
 }
 
 fn tables(parts: &[ToolPart]) -> Vec<(&[String], &[Vec<Value>])> {
-    let table = |part| match part {
+    let tables = parts.iter().filter_map(|part| match part {
         ToolPart::Table { columns, rows, .. } => Some((columns.as_slice(), rows.as_slice())),
         _ => None,
-    };
-    parts.iter().filter_map(table).collect()
+    });
+    tables.collect()
 }
 
 #[tokio::test]
