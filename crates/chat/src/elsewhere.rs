@@ -27,11 +27,13 @@ pub(crate) struct Elsewhere {
     after: u64,
     /// Whether the next look is the first: a reader that has seen a part gets the whole, because its part may end within a piece.
     first: bool,
+    /// Bytes of text and of reasoning that were told.
+    told: (usize, usize),
 }
 
 impl Elsewhere {
     pub(crate) fn new(store: Store, caller: Caller, turn: TurnId, after: u64) -> Self {
-        Elsewhere { store, caller, turn, after, first: true }
+        Elsewhere { store, caller, turn, after, first: true, told: (0, 0) }
     }
 
     /// What happened since the last call; `None` where the turn is gone. Cancel safe: it moves on only with what it returns.
@@ -52,25 +54,40 @@ impl Elsewhere {
     async fn look(&mut self) -> Result<Looked, store::Error> {
         // First whether it has ended: its log is gone in the same commit that gives the answer its text.
         let Some(row) = self.store.turn(&self.caller, self.turn).await? else { return Ok(Looked::Gone) };
-        if !row.running() {
-            return Ok(Looked::Steps(vec![Step { id: self.after + 1, happened: finished(&row) }]));
-        }
         let whole = self.first && self.after > 0;
+        if !row.running() {
+            let message = self.store.message(&self.caller, row.answer).await?;
+            let (text, thought) = message.map(|message| (message.text, message.thought)).unwrap_or_default();
+            let id = self.after + 1;
+            let rest = |all: &str, told: usize| all.get(told..).unwrap_or_default().to_owned();
+            let mut steps = match whole {
+                true => vec![Step { id, happened: Happened::Snapshot { text, thought } }],
+                // What was written after the last look is in the answer alone.
+                false => pieces(id, rest(&thought, self.told.1), rest(&text, self.told.0)),
+            };
+            steps.push(Step { id: id + 1, happened: finished(&row) });
+            return Ok(Looked::Steps(steps));
+        }
         let from = if whole { 0 } else { self.after };
         let Some((last, text, thought)) = self.store.gained(&self.caller, self.turn, from).await? else {
             return Ok(Looked::Nothing);
         };
         self.first = false;
         self.after = self.after.max(last);
+        self.told = (self.told.0 + text.len(), self.told.1 + thought.len());
         let id = self.after;
         if whole {
             return Ok(Looked::Steps(vec![Step { id, happened: Happened::Snapshot { text, thought } }]));
         }
-        let thought = (!thought.is_empty()).then_some(TurnEvent::Thought { text: thought });
-        let text = (!text.is_empty()).then_some(TurnEvent::Delta { text });
-        let events = thought.into_iter().chain(text);
-        Ok(Looked::Steps(events.map(|event| Step { id, happened: Happened::Event(event) }).collect()))
+        Ok(Looked::Steps(pieces(id, thought, text)))
     }
+}
+
+/// The steps that tell a piece of reasoning and a piece of text, where there is any.
+fn pieces(id: u64, thought: String, text: String) -> Vec<Step> {
+    let thought = (!thought.is_empty()).then_some(TurnEvent::Thought { text: thought });
+    let text = (!text.is_empty()).then_some(TurnEvent::Delta { text });
+    thought.into_iter().chain(text).map(|event| Step { id, happened: Happened::Event(event) }).collect()
 }
 
 enum Looked {

@@ -94,7 +94,7 @@ async fn what_is_configured_at_one_portal_is_in_force_at_the_other() {
     let has =
         |models: &Value, id: &str| models["models"].as_array().is_some_and(|all| all.iter().any(|one| one["id"] == id));
     until("the alias at the other portal", async || has(&there.get("/api/models").await, "main")).await;
-    let provider = json!({ "name": "more", "title": "More", "kind": "openai", "base_url": scripted.url, "key": "k", "models": ["m"] });
+    let provider = json!({ "name": "more", "kind": "openai", "base_url": scripted.url, "api_key": "k", "enabled": true, "models": [{ "name": "m" }] });
     let made = here.call("POST", "/api/providers", Some(&provider)).await;
     assert!(made.status < 300, "{}", made.text());
     until("the provider at the other portal", async || has(&there.get("/api/models").await, "more/m")).await;
