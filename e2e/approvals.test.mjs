@@ -65,8 +65,8 @@ test("an answer waits, somebody else agrees from the list, and it goes on before
   await member.reload();
   await lastMessage(member).getByText("Waits for an administrator.").waitFor();
 
-  const link = owner.getByRole("link", { name: /Approvals/ });
-  await link.click();
+  await owner.goto(house.url);
+  await owner.getByRole("link", { name: /Approvals/ }).click();
   await owner.getByRole("heading", { level: 1, name: "Approvals" }).waitFor();
   const call = owner.getByRole("region", { name: /ERP demo · createOrder/ });
   await call.getByText("Asked by Grace Hopper.").waitFor();

@@ -19,17 +19,18 @@ const NUMBERS: readonly string[] = ["more_than", "at_least", "less_than"];
 export function ApprovalRules({ plugin }: { plugin: Plugin }) {
   const t = useT("plugins");
   const [rules, setRules] = useState<ApprovalRule[]>(plugin.choices.approvals ?? []);
+  const [changed, setChanged] = useState(false);
   const people = useQuery({ queryKey: ["people", "names"], queryFn: async ({ signal }) => (await api.get<Person[]>("/api/people", undefined, signal)).filter((one) => !one.disabled), enabled: rules.some((rule) => rule.approver?.kind === "people") });
-  const save = useMutation({ mutationFn: () => change(plugin.name, { choices: { ...plugin.choices, approvals: rules } }), onSuccess: () => toast(t("saved")) });
-  const put = (at: number, rule: ApprovalRule) => {
-    setRules(rules.map((one, index) => (index === at ? rule : one)));
+  const save = useMutation({ mutationFn: () => change(plugin.name, { choices: { ...plugin.choices, approvals: rules } }), onSuccess: () => (setChanged(false), toast(t("saved"))) });
+  const put = (next: ApprovalRule[]) => {
+    setRules(next);
+    setChanged(true);
     save.reset();
   };
   const submit = (event: FormEvent) => {
     event.preventDefault();
     save.mutate();
   };
-  const saved = JSON.stringify(plugin.choices.approvals ?? []) === JSON.stringify(rules);
   return (
     <Section title={t("approvals")} description={t("approvals_text")}>
       <Card className="p-4">
@@ -37,17 +38,17 @@ export function ApprovalRules({ plugin }: { plugin: Plugin }) {
           {save.error ? <Flaws error={save.error} /> : null}
           {rules.length === 0 ? <p className="text-ui text-muted-foreground">{t("approvals_none")}</p> : null}
           {rules.map((rule, at) => (
-            <Rule key={at} at={at} rule={rule} plugin={plugin} people={people.data ?? []} flawed={flawsOf(save.error).some((flaw) => flaw.field.startsWith(`approvals.${at}.`))} onChange={(next) => put(at, next)} onRemove={() => setRules(rules.filter((_, index) => index !== at))} />
+            <Rule key={at} at={at} rule={rule} plugin={plugin} people={people.data ?? []} flawed={flawsOf(save.error).some((flaw) => flaw.field.startsWith(`approvals.${at}.`))} onChange={(next) => put(rules.map((one, index) => (index === at ? next : one)))} onRemove={() => put(rules.filter((_, index) => index !== at))} />
           ))}
           <div className="flex flex-wrap gap-2">
-            <Button icon={<Plus />} onClick={() => setRules([...rules, { tool: "*", approver: { kind: "administrators" } }])}>
+            <Button icon={<Plus />} onClick={() => put([...rules, { tool: "*", approver: { kind: "administrators" } }])}>
               {t("approvals_add")}
             </Button>
-            {saved ? null : (
+            {changed ? (
               <Button type="submit" variant="primary" busy={save.isPending}>
                 {t("save")}
               </Button>
-            )}
+            ) : null}
           </div>
         </form>
       </Card>
