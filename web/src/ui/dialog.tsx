@@ -115,7 +115,10 @@ export function Sheet({ open, onClose, title, side, children, bare = false }: Sh
               </Radix.Close>
             </div>
           )}
-          <div className="scroll-thin min-h-0 flex-1 overflow-y-auto">{children}</div>
+          {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls must be reachable by keyboard */}
+          <div tabIndex={0} className="scroll-thin min-h-0 flex-1 overflow-y-auto outline-offset-[-2px]">
+            {children}
+          </div>
         </Radix.Content>
       </Radix.Portal>
     </Radix.Root>

@@ -18,7 +18,8 @@ export default function PanelAside({ panel, thread, onClose }: { panel: Panel; t
           <X />
         </IconButton>
       </div>
-      <div className="scroll-thin min-h-0 flex-1 overflow-y-auto">
+      {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls must be reachable by keyboard */}
+      <div tabIndex={0} className="scroll-thin min-h-0 flex-1 overflow-y-auto outline-offset-[-2px]">
         <PanelBody panel={panel} thread={thread} />
       </div>
     </aside>

@@ -18,19 +18,19 @@ export function Waterfall({ spent }: { spent: Spent }) {
         {t("spent.title")}
       </h3>
       <p className="mb-3 text-meta text-muted-foreground">{t(`spent.why.${slowest}`)}</p>
-      <dl className="flex flex-col gap-2">
+      <ul className="flex flex-col gap-2">
         {rows.map(({ part, ms, from }) => (
-          <div key={part}>
+          <li key={part}>
             <div className="flex items-baseline justify-between gap-3 text-meta">
-              <dt className={part === slowest ? "font-medium" : "text-muted-foreground"}>{t(`spent.${part}`)}</dt>
-              <dd className="tabular">{formatMs(ms, language)}</dd>
+              <span className={part === slowest ? "font-medium" : "text-muted-foreground"}>{t(`spent.${part}`)}</span>
+              <span className="tabular">{formatMs(ms, language)}</span>
             </div>
             <div className="mt-1 h-1.5 rounded-full bg-surface" aria-hidden="true">
               <div className={`h-full min-w-0.5 rounded-full ${part === slowest ? "bg-brand" : "bg-border-strong"}`} style={{ marginInlineStart: `${(from / total) * 100}%`, width: `${(ms / total) * 100}%` }} />
             </div>
-          </div>
+          </li>
         ))}
-      </dl>
+      </ul>
     </section>
   );
 }
