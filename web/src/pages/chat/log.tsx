@@ -39,6 +39,20 @@ export function Log({ thread, wanted, model, onFill }: { thread: Thread; wanted:
     top.current = element.scrollTop;
   };
 
+  // What is pressed must not move away under the finger, and what is opened stays in sight: its growth is not an answer's.
+  const pressed = useRef(false);
+  const onPointerDown = (event: React.PointerEvent) => {
+    if (!(event.target as Element).closest("button, a, summary")) return;
+    pressed.current = following.current;
+    following.current = false;
+  };
+  const onClick = (event: React.MouseEvent) => {
+    const opens = (event.target as Element).closest("[aria-expanded], summary") !== null;
+    if (pressed.current && !opens) following.current = true;
+    if (opens) following.current = false;
+    pressed.current = false;
+  };
+
   // A growing answer pushes the end down; whoever was there stays there.
   useEffect(() => {
     const inner = box.current?.firstElementChild;
@@ -73,6 +87,8 @@ export function Log({ thread, wanted, model, onFill }: { thread: Thread; wanted:
       <div
         ref={box}
         onScroll={onScroll}
+        onPointerDownCapture={onPointerDown}
+        onClickCapture={onClick}
         role="log"
         aria-live="off"
         aria-label={t("message.log")}
