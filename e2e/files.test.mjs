@@ -191,10 +191,6 @@ test("in Chinese, dark and on a phone nothing is wider than the page", { timeout
   const wide = await phone.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth);
   assert.ok(!wide, "it is wider than the phone");
   assert.deepEqual(await violations(phone), []);
-  // In a step of the answer a file's name is a button, too.
-  await phone.getByRole("list", { name: "文件" }).last().getByRole("button").first().click();
-  await phone.getByRole("dialog").waitFor();
-  assert.deepEqual(await violations(phone), []);
   const aborted = (line) => /ERR_CONNECTION_RESET|413/.test(line);
   assert.deepEqual([...page.strangers, ...phone.strangers], []);
   assert.deepEqual([...page.complaints, ...phone.complaints].filter((line) => !aborted(line)), []);
