@@ -130,7 +130,7 @@ pub struct Need {
 impl Need {
     /// Weights and cache.
     pub fn total(&self) -> u64 {
-        self.weights + self.kv
+        self.weights.saturating_add(self.kv)
     }
 }
 
@@ -155,7 +155,7 @@ pub fn need(model: &Model, load: Load) -> Option<Need> {
         model.sizes.get(load.quantisation.gguf()).copied().filter(|_| load.quantisation != Quantisation::F16);
     let weights = published.or_else(by_bits)?;
     let kv_per_token = model.kv_bytes()?;
-    let kv = kv_per_token * u64::from(load.context) * u64::from(load.users);
+    let kv = kv_per_token.saturating_mul(u64::from(load.context)).saturating_mul(u64::from(load.users));
     Some(Need { weights, kv_per_token, kv })
 }
 

@@ -29,7 +29,7 @@ pub(super) struct CostArgs {
     /// What a kilowatt hour costs.
     #[arg(long, value_name = "MONEY", default_value = "0.12")]
     tariff: String,
-    /// Tokens a second that it reads, all requests together: measure it (portico bench).
+    /// Tokens a second that it reads, all requests together: measure it.
     #[arg(long, value_name = "TOKENS", default_value_t = 1_000)]
     prefill: u32,
     /// Tokens a second that it writes, all requests together: measure it.
